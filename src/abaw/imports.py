@@ -1,0 +1,47 @@
+"""Which of the project's files a script runs, found by following its imports."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+UNTRACKED = frozenset({"abaw.config", "abaw.errors"})
+"""Modules that cannot change a result: the config's values reach a job by themselves, errors only end it."""
+
+
+def files_behind(script: Path, source: Path) -> list[Path]:
+    """The script, then every file that it imports, directly or not, from its own folder or from `source`; sorted.
+
+    Imports inside functions count. Libraries are left out, and so are the modules in `UNTRACKED` and what only they
+    import.
+    """
+    found: set[Path] = set()
+    pending = [script]
+    while pending:
+        path = pending.pop()
+        for name in _imported_names(path):
+            for module in _modules(name, script.parent, source) - found:
+                found.add(module)
+                pending.append(module)
+    return [script, *sorted(found - {script})]
+
+
+def _imported_names(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _modules(name: str, beside: Path, source: Path) -> set[Path]:
+    """The file of a dotted name and the `__init__` files above it, where they are the project's own."""
+    parts = name.split(".")
+    if ".".join(parts[:2]) in UNTRACKED:
+        return set()
+    files = set()
+    for root in (beside, source):
+        for depth in range(1, len(parts) + 1):
+            stem = root.joinpath(*parts[:depth])
+            files |= {path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()}
+    return files

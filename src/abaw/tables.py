@@ -1,0 +1,184 @@
+"""The Parquet tables that pass between the stages: one schema each, checked on every read and every write.
+
+`sample` is the annotation's name, with any `_left` or `_right`; `video` is it without exactly that suffix. `frame`
+counts from 1. Times are seconds from the first video frame: frame k begins at (k - 1) / fps.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from abaw.errors import UserError
+from abaw.files import whole_file
+from abaw.tasks import TASKS, TaskName
+
+EMBEDDING_SIZE = 256
+GROUP_ROWS = 256
+"""Rows of a group where a table is written row by row: a few megabytes of crops."""
+FIVE_POINTS = ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left")
+"""The subject's own right and left, in the order of RetinaFace and of insightface's alignment."""
+
+
+def _schema(required: Mapping[str, pa.DataType], nullable: Mapping[str, pa.DataType] | None = None) -> pa.Schema:
+    fields = [pa.field(name, kind, nullable=False) for name, kind in required.items()]
+    return pa.schema(fields + [pa.field(name, kind) for name, kind in (nullable or {}).items()])
+
+
+_ROW = {"sample": pa.string(), "frame": pa.int32()}
+_SPAN = {"sample": pa.string(), "start_s": pa.float64(), "end_s": pa.float64()}
+
+SCHEMAS: dict[str, pa.Schema] = {
+    "tracks": _schema(
+        {
+            "sample": pa.string(),
+            "video": pa.string(),
+            "path": pa.string(),
+            "fps_num": pa.int64(),
+            "fps_den": pa.int64(),
+            "n_frames": pa.int64(),
+            "n_rows": pa.int64(),
+            "duration_s": pa.float64(),
+            "has_audio": pa.bool_(),
+            "problems": pa.string(),
+        },
+        {"side": pa.string()},
+    ),
+    "labels_va": _schema(_ROW, {"valence": pa.float64(), "arousal": pa.float64()}),
+    "labels_expr": _schema(_ROW, {"expression": pa.int8()}),
+    "faces": _schema(
+        _ROW | {"time_s": pa.float64(), "has_face": pa.bool_()},
+        {"score": pa.float32()}
+        | {name: pa.float32() for name in ("x0_px", "y0_px", "x1_px", "y1_px")}
+        | {f"{point}_{axis}_px": pa.float32() for point in FIVE_POINTS for axis in "xy"}
+        | {"mouth_opening": pa.float32(), "crop": pa.binary()},
+    ),
+    "voiced": _schema({"sample": pa.string(), "run": pa.int32(), "start_s": pa.float64(), "end_s": pa.float64()}),
+    "embeddings": _schema(
+        _ROW | {"time_s": pa.float64(), "has_face": pa.bool_()},
+        {"embedding": pa.list_(pa.float16(), EMBEDDING_SIZE)},
+    ),
+}
+for _task in TASKS.values():
+    _outputs = dict.fromkeys(_task.outputs, pa.float32())
+    SCHEMAS[f"predictions_{_task.name}"] = _schema(_SPAN | _outputs)
+    SCHEMAS[f"frames_{_task.name}"] = _schema(_ROW | _outputs)
+
+
+def write_table(
+    kind: str, table: pa.Table, path: str | PathLike[str], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write `table` as a table of `kind` (a key of `SCHEMAS`), whole or not at all; the same rows give the same bytes.
+
+    Columns may come in any order; `metadata` (text to text) travels in the file and comes back with `read_metadata`.
+    Raises ValueError where columns, types or nulls are not those of the schema: that is a bug of the caller.
+    """
+    checked = _checked(kind, table, metadata)
+    with whole_file(path) as beside:
+        pq.write_table(checked, beside, compression="zstd")
+
+
+@contextmanager
+def table_writer(
+    kind: str, path: str | PathLike[str], metadata: Mapping[str, str] | None = None
+) -> Iterator[Callable[[Sequence[Mapping[str, Any]]], None]]:
+    """Yield a function that appends rows (column to value, every column) to a table like `write_table`'s.
+
+    Rows are written in groups of `GROUP_ROWS`, however they come: memory is bounded and the bytes are the same. The
+    table appears whole when the block ends, or not at all.
+    """
+    schema = _checked(kind, SCHEMAS[kind].empty_table(), metadata).schema
+    waiting: list[Mapping[str, Any]] = []
+    with whole_file(path) as beside, pq.ParquetWriter(beside, schema, compression="zstd") as writer:
+
+        def flush() -> None:
+            writer.write_table(_checked(kind, _from_rows(kind, waiting), metadata))
+            waiting.clear()
+
+        def write(rows: Sequence[Mapping[str, Any]]) -> None:
+            for row in rows:
+                waiting.append(row)
+                if len(waiting) == GROUP_ROWS:
+                    flush()
+
+        yield write
+        if waiting:
+            flush()
+
+
+def read_table(kind: str, path: str | PathLike[str], columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table of `kind`; `columns` restricts what is loaded. A file of another form is a `UserError`."""
+    schema = SCHEMAS[kind]
+    try:
+        stored = pq.read_schema(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserError(f"{path} cannot be read as a {kind} table ({error}); delete it and run again") from error
+    if not stored.remove_metadata().equals(schema, check_metadata=False):
+        raise UserError(
+            f"{path} is not a {kind} table of this version: it has the columns {', '.join(stored.names)}, expected "
+            f"{', '.join(schema.names)}; delete it and run again"
+        )
+    table = pq.read_table(path, columns=list(columns) if columns is not None else None)
+    _refuse_nulls(kind, table, f"{path}: ")
+    return table
+
+
+def read_tables(kind: str, paths: Sequence[str | PathLike[str]], columns: Sequence[str] | None = None) -> pa.Table:
+    """Read several tables of one kind, in the order given, as one table."""
+    return pa.concat_tables([read_table(kind, path, columns) for path in paths])
+
+
+def read_metadata(path: str | PathLike[str]) -> dict[str, str]:
+    """The text that `write_table` was given as `metadata`, with the table's kind as `abaw_table`."""
+    stored = pq.read_schema(Path(path)).metadata or {}
+    return {key.decode(): value.decode() for key, value in stored.items() if not key.startswith(b"ARROW:")}
+
+
+def matrix(table: pa.Table, columns: Sequence[str]) -> np.ndarray:
+    """The named numeric columns as a float64 array of shape (rows, columns); nulls become NaN."""
+    return np.column_stack([table[name].to_numpy().astype(np.float64) for name in columns])
+
+
+def predictions(task: TaskName) -> str:
+    """The kind of the table that every model of `task` writes."""
+    return f"predictions_{task}"
+
+
+def frames(task: TaskName) -> str:
+    """The kind of the table of predictions at the rows that labels or template ask for."""
+    return f"frames_{task}"
+
+
+def labels(task: TaskName) -> str:
+    """The kind of the table of annotations of `task`."""
+    return f"labels_{task}"
+
+
+def _from_rows(kind: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    for row in rows:
+        _refuse_columns(kind, list(row))
+    return pa.Table.from_pylist(list(rows), schema=SCHEMAS[kind])
+
+
+def _checked(kind: str, table: pa.Table, metadata: Mapping[str, str] | None) -> pa.Table:
+    _refuse_columns(kind, table.column_names)
+    schema = SCHEMAS[kind]
+    _refuse_nulls(kind, table, "")
+    table = table.select(schema.names).cast(schema.remove_metadata())
+    return table.replace_schema_metadata({"abaw_table": kind, **(metadata or {})})
+
+
+def _refuse_columns(kind: str, names: Sequence[str]) -> None:
+    if set(names) != set(SCHEMAS[kind].names):
+        raise ValueError(f"a {kind} table has the columns {SCHEMAS[kind].names}, not {list(names)}")
+
+
+def _refuse_nulls(kind: str, table: pa.Table, where: str) -> None:
+    for field in SCHEMAS[kind]:
+        if not field.nullable and field.name in table.column_names and table[field.name].null_count:
+            raise ValueError(f"{where}the column {field.name} of a {kind} table has nulls")

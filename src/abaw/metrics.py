@@ -1,0 +1,89 @@
+"""The challenge measures: CCC of valence and arousal, macro F1 of expression (paper §4, eq. (2)).
+
+All rows of a split are scored together, never video by video. Rows without a truth (null in the labels, NaN here) do
+not count. Both measures raise ValueError where no row has a truth, where shapes differ, or where a prediction is not
+finite: a missing prediction is a bug, not something to skip.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.metrics import f1_score
+
+from abaw.tasks import DIMENSIONS, EXPRESSIONS, TASKS, TaskName
+
+
+def ccc(truth: ArrayLike, prediction: ArrayLike) -> float:
+    """Concordance correlation coefficient, eq. (2): 2 cov(t, p) / (var t + var p + (mean t - mean p)^2), in [-1, 1].
+
+    Both are of shape (n,); a NaN truth leaves its row out. Moments are those of the population (ddof 0), in float64. A
+    constant truth or prediction has no covariance and scores 0.0, also where both are the same constant, for which
+    eq. (2) is 0 / 0: a system that never moves shows no concordance.
+
+    >>> round(ccc([0, 1, 2], [0, 1, 1]), 4)
+    0.6667
+    """
+    t, p = _pairs(truth, prediction)
+    # Moments about the first value: those of a constant are then exactly zero, not rounding noise.
+    t_moved, p_moved = t - t[0], p - p[0]
+    t_centred, p_centred = t_moved - t_moved.mean(), p_moved - p_moved.mean()
+    covariance = np.mean(t_centred * p_centred)
+    if covariance == 0:
+        return 0.0
+    spread = np.mean(t_centred**2) + np.mean(p_centred**2) + (t.mean() - p.mean()) ** 2
+    return float(2 * covariance / spread)
+
+
+def class_f1(truth: ArrayLike, prediction: ArrayLike, n_classes: int = len(EXPRESSIONS)) -> np.ndarray:
+    """F1 of each class, shape (n_classes,), in [0, 1]; 0 for a class that neither truth nor prediction has.
+
+    Both are class indices 0 .. n_classes - 1 of shape (n,), others are a ValueError; a NaN truth leaves its row out.
+    """
+    t, p = _pairs(truth, prediction)
+    if not np.isin(np.concatenate([t, p]), np.arange(n_classes)).all():
+        raise ValueError(f"classes must be the integers 0 to {n_classes - 1}")
+    return f1_score(t, p, labels=np.arange(n_classes), average=None, zero_division=0)
+
+
+def macro_f1(truth: ArrayLike, prediction: ArrayLike, n_classes: int = len(EXPRESSIONS)) -> float:
+    """The plain mean of `class_f1` over all classes, in [0, 1] (paper §4).
+
+    The divisor is always n_classes: a class that is absent counts 0, so that data without all classes cannot reach 1
+    and scores on different splits keep one meaning.
+    """
+    return float(class_f1(truth, prediction, n_classes).mean())
+
+
+def score(task: TaskName, truth: ArrayLike, outputs: ArrayLike) -> dict[str, float]:
+    """Every measure of `task`, among them `TASKS[task].challenge_measure`.
+
+    va: truth and outputs of shape (n, 2); gives ccc_valence, ccc_arousal and their mean, ccc_mean.
+    expr: truth of class indices, shape (n,) or (n, 1), outputs of shape (n, 8), of which the largest, the first of
+    equals, is the prediction; gives f1_macro, accuracy and f1_neutral ... f1_other.
+    """
+    truth, outputs = np.asarray(truth, np.float64), np.asarray(outputs, np.float64)
+    names = TASKS[task].outputs
+    if outputs.ndim != 2 or outputs.shape[1] != len(names):
+        raise ValueError(f"the outputs of {task} have the shape (n, {len(names)}), not {outputs.shape}")
+    if task == "va":
+        if truth.shape != outputs.shape:
+            raise ValueError(f"truth and outputs differ in shape: {truth.shape} and {outputs.shape}")
+        each = {f"ccc_{name}": ccc(truth[:, k], outputs[:, k]) for k, name in enumerate(DIMENSIONS)}
+        return each | {"ccc_mean": sum(each.values()) / len(each)}
+    if not np.isfinite(outputs).all():
+        raise ValueError("a prediction is not finite")
+    t, p = _pairs(truth[:, 0] if truth.ndim == 2 else truth, outputs.argmax(axis=1))
+    f1 = class_f1(t, p)
+    each = {f"f1_{name}": float(value) for name, value in zip(names, f1, strict=True)}
+    return {"f1_macro": float(f1.mean()), "accuracy": float(np.mean(t == p))} | each
+
+
+def _pairs(truth: ArrayLike, prediction: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    t, p = np.asarray(truth, np.float64), np.asarray(prediction, np.float64)
+    if t.ndim != 1 or t.shape != p.shape:
+        raise ValueError(f"truth and prediction must be of one shape (n,), not {t.shape} and {p.shape}")
+    if np.isinf(t).any() or not np.isfinite(p).all():
+        raise ValueError("a truth is infinite or a prediction is not finite")
+    counts = ~np.isnan(t)
+    if not counts.any():
+        raise ValueError("no row has a truth")
+    return t[counts], p[counts]

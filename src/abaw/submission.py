@@ -1,0 +1,173 @@
+"""Submission files in the organisers' form, written only where they match the organisers' template.
+
+A template names the rows: a header, then one `id/NNNNN.jpg` a line, frames 1 to N of each id in one run. What follows
+the location, nothing or a dummy value, does not matter. `predictions_text` writes the same locations in the same
+order, with values; `check_predictions` holds a finished text against the template once more, knowing nothing of how
+it was made.
+"""
+
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import ArrayLike
+
+from abaw.errors import UserError
+from abaw.files import whole_file
+from abaw.tables import matrix
+from abaw.tasks import TASKS, TaskName
+
+_LOCATION = re.compile(r"([^/\\,\"\s.][^/\\,\"\s]*)/([0-9]{5,})\.jpg")
+_FIELDS: dict[TaskName, re.Pattern[str]] = {
+    "va": re.compile(r"(-?[01]\.[0-9]{6}),(-?[01]\.[0-9]{6})"),
+    "expr": re.compile(r"([0-7])"),
+}
+_EXPECTED: dict[TaskName, str] = {
+    "va": "two values with six decimals in [-1, 1]",
+    "expr": "one class from 0 to 7",
+}
+
+
+def read_template(path: str | PathLike[str], task: TaskName) -> list[str]:
+    """The locations that a template (`*_sample.txt` or `*_example.txt`) asks for, verbatim and in order.
+
+    Lines may end in LF or CRLF, and blank lines may end the file. Raises `UserError`, naming file, line and value,
+    where the header or a location has another form, where an id comes in two runs, or where its frames are not 1, 2,
+    3 ...
+    """
+    try:
+        header, *lines = Path(path).read_text(encoding="utf-8-sig").rstrip("\n").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"the template {path} cannot be read ({error}); expected the organisers' text file") from error
+    if header != TASKS[task].header:
+        raise UserError(f"{path}, line 1: the header is {header!r}, expected {TASKS[task].header!r}")
+    if not lines:
+        raise UserError(f"{path} has a header and no row; expected one row for each frame")
+    locations = [line.partition(",")[0] for line in lines]
+    last: dict[str, int] = {}
+    running = ""
+    for number, location in enumerate(locations, start=2):
+        try:
+            sample, frame = _parts(location)
+            _check_order(sample, frame, last.get(sample, 0), sample == running)
+        except ValueError as error:
+            raise UserError(f"{path}, line {number}: {location!r} {error}; get the template anew") from error
+        last[sample] = frame
+        running = sample
+    return locations
+
+
+def template_rows(locations: Sequence[str]) -> dict[str, int]:
+    """How many rows a template asks for, sample by sample in its order."""
+    return dict(Counter(location.partition("/")[0] for location in locations))
+
+
+def predictions_text(task: TaskName, locations: Sequence[str], frames: pa.Table) -> str:
+    """The text of a submission: one row for each of the `locations`, in their order, with the values of `frames`.
+
+    va: both values with six decimals, never -0; expr: the class with the largest score, the first of equals. `frames`
+    is a frames table of `task` with exactly the template's rows, in any order. Raises `UserError`, naming sample and
+    frame, where rows are missing, doubled or unknown, or where a value is not finite or not in [-1, 1].
+    """
+    samples = template_rows(locations)
+    values = np.empty((len(locations), len(TASKS[task].outputs)))
+    values[_positions(samples, frames)] = matrix(frames, TASKS[task].outputs)
+    _require(np.isfinite(values), locations, values, "finite numbers")
+    if task == "va":
+        _require(np.abs(values) <= 1, locations, values, "values in [-1, 1]")
+        fields = [f"{valence:z.6f},{arousal:z.6f}" for valence, arousal in values.tolist()]
+    else:
+        fields = [str(index) for index in values.argmax(axis=1).tolist()]
+    rows = [f"{location},{field}" for location, field in zip(locations, fields, strict=True)]
+    return "\n".join([TASKS[task].header, *rows, ""])
+
+
+def check_predictions(text: str, locations: Sequence[str], task: TaskName) -> None:
+    """Raise `UserError`, naming the line, where a finished `text` is no submission for the `locations`."""
+    if "\r" in text or not text.endswith("\n"):
+        raise UserError("the predictions must end each line, the last one too, with a single line feed")
+    header, *rows = text.removesuffix("\n").split("\n")
+    if header != TASKS[task].header:
+        raise UserError(f"line 1 of the predictions is {header!r}, expected {TASKS[task].header!r}")
+    for number, (row, location) in enumerate(zip(rows, locations, strict=False), start=2):
+        found, _, fields = row.partition(",")
+        if found != location:
+            raise UserError(f"line {number} of the predictions is for {found!r}, the template has {location!r}")
+        match = _FIELDS[task].fullmatch(fields)
+        if match is None or (task == "va" and any(abs(float(value)) > 1 for value in match.groups())):
+            raise UserError(f"line {number} of the predictions has {fields!r}, expected {_EXPECTED[task]}")
+    if len(rows) != len(locations):
+        raise UserError(f"the predictions have {len(rows)} rows, the template has {len(locations)}")
+
+
+def write_zip(path: str | PathLike[str], files: Mapping[str, str]) -> None:
+    """Write the texts of `files` (name to text) as a zip; the same texts give the same bytes each time."""
+    with whole_file(path) as beside, zipfile.ZipFile(beside, "w") as archive:
+        for name, text in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3  # Unix, on every system
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, text.encode(), zipfile.ZIP_DEFLATED, compresslevel=9)
+
+
+def _parts(location: str) -> tuple[str, int]:
+    match = _LOCATION.fullmatch(location)
+    if match is None or match[2] != f"{int(match[2]):05d}":
+        raise ValueError("is not a location, expected id/NNNNN.jpg with the frame number in five digits")
+    return match[1], int(match[2])
+
+
+def _check_order(sample: str, frame: int, last: int, running: bool) -> None:
+    if 0 < frame <= last:
+        raise ValueError(f"comes twice or out of order, expected frame {last + 1} of {sample}")
+    if last and not running:
+        raise ValueError(f"comes after another id's rows, expected all rows of {sample} in one run")
+    if frame != last + 1:
+        raise ValueError(f"leaves a gap, expected frame {last + 1} of {sample}")
+
+
+def _positions(samples: Mapping[str, int], frames: pa.Table) -> np.ndarray:
+    """Where in the template each row of `frames` belongs: a permutation of the template's rows, else `UserError`."""
+    code = pc.index_in(frames["sample"], pa.array(list(samples), pa.string())).fill_null(-1).to_numpy()
+    frame = frames["frame"].to_numpy().astype(np.int64)
+    n_rows = np.array(list(samples.values()))
+    first = np.cumsum(n_rows) - n_rows
+    if (row := _first(code < 0)) is not None:
+        raise UserError(
+            f"there are predictions for the sample {frames['sample'][row]}, which the template does not have"
+        )
+    if (row := _first((frame < 1) | (frame > n_rows[code]))) is not None:
+        raise UserError(
+            f"there is a prediction for frame {frame[row]} of the sample {frames['sample'][row]}, of which the "
+            f"template has the frames 1 to {n_rows[code[row]]}"
+        )
+    position = first[code] + frame - 1
+    times = np.bincount(position, minlength=n_rows.sum())
+    if (row := _first(times[position] > 1)) is not None:
+        raise UserError(
+            f"there are {times[position[row]]} predictions for frame {frame[row]} of the sample "
+            f"{frames['sample'][row]}, expected one"
+        )
+    if (missing := _first(times == 0)) is not None:
+        index = int(np.searchsorted(first, missing, side="right")) - 1
+        raise UserError(
+            f"there is no prediction for frame {missing - first[index] + 1} of the sample {list(samples)[index]}, "
+            "expected one for each row of the template"
+        )
+    return position
+
+
+def _require(right: np.ndarray, locations: Sequence[str], values: np.ndarray, expected: str) -> None:
+    if (row := _first(~right.all(axis=1))) is not None:
+        raise UserError(f"the prediction for {locations[row]} is {values[row].tolist()}, expected {expected}")
+
+
+def _first(mask: ArrayLike) -> int | None:
+    places = np.flatnonzero(mask)
+    return int(places[0]) if len(places) else None

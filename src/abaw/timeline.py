@@ -1,0 +1,139 @@
+"""From a model's predictions in time to one row per video frame (paper §3.2.3): mean, interpolation, smoothing.
+
+Where the authors' code and this module differ:
+
+- predictions are averaged where their centres are the same to the microsecond, not to two decimals of a second;
+- they are interpolated straight to the frames' exact times, not over a 10 ms grid that is then matched by rounded
+  times, which merges or drops rows at odd frame rates;
+- frame k begins at (k - 1) / fps, not at k / fps;
+- an interval stands at its centre, and the seconds of a 4-s window at their centres, not spread from end to end;
+- the Hamming window has the odd number of taps nearest to its length, not fps // 2, and its weights are renormalised
+  at the edges, where the authors' zero padding pulls the first and last quarter second towards 0;
+- validation and test are smoothed alike, so that fusion weights are used on what they were fitted on.
+
+Logits are smoothed and then made probabilities, as the authors do.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from scipy.ndimage import convolve1d
+from scipy.signal.windows import hamming
+from scipy.special import softmax
+
+from abaw.config import TimelineConfig
+from abaw.errors import UserError
+from abaw.frames import frames_table
+from abaw.tables import matrix
+from abaw.tasks import TASKS, TaskName
+
+UNITS: dict[TaskName, Literal["value", "logit"]] = {"va": "value", "expr": "logit"}
+"""What a table of predictions holds; its writer says so as `units` in the metadata."""
+
+SAME_TIME_S = 1e-6
+"""Centres this close are one point in time."""
+
+
+class Rows(NamedTuple):
+    """The rows that labels or template ask for: 1 .. n_rows of `sample`, at `fps` rows a second."""
+
+    sample: str
+    n_rows: int
+    fps: Fraction
+
+
+def overlap_mean(start_s: np.ndarray, end_s: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Average the predictions that share a centre, as those of overlapping windows do.
+
+    Takes intervals of shape (n,), in any order (start and end are equal for an instant), and values of shape (n, k).
+    Gives the m distinct centres, increasing, of shape (m,), and the means, of shape (m, k).
+    """
+    centre_s = (np.asarray(start_s, np.float64) + np.asarray(end_s, np.float64)) / 2
+    order = np.argsort(centre_s, kind="stable")
+    centre_s = centre_s[order]
+    first = np.flatnonzero(np.diff(centre_s, prepend=-np.inf) > SAME_TIME_S)
+    sums = np.add.reduceat(np.asarray(values, np.float64)[order], first, axis=0)
+    return centre_s[first], sums / np.diff(first, append=len(centre_s))[:, None]
+
+
+def row_times(n_rows: int, fps: Fraction) -> np.ndarray:
+    """When each of the first `n_rows` frames begins, in seconds, shape (n_rows,): (k - 1) / fps, rounded once."""
+    return np.arange(n_rows, dtype=np.float64) * fps.denominator / fps.numerator
+
+
+def interpolate(times_s: np.ndarray, values: np.ndarray, at_s: np.ndarray) -> np.ndarray:
+    """Linear interpolation of each column of `values` (m, k) from increasing `times_s` (m,) to `at_s` (n,): (n, k).
+
+    The first and the last value hold outside. Raises ValueError where there is nothing to interpolate.
+    """
+    if not len(times_s):
+        raise ValueError("there is no prediction to interpolate")
+    return np.column_stack([np.interp(at_s, times_s, column) for column in np.asarray(values).T])
+
+
+def taps(fps: Fraction, window_s: float) -> int:
+    """The odd number nearest to fps * window_s, the larger of two, at least 1.
+
+    >>> taps(Fraction(30000, 1001), 0.5), taps(Fraction(24), 0.5), taps(Fraction(30), 0)
+    (15, 13, 1)
+    """
+    # The decimal that the user wrote, not the binary fraction beside it: 0.3 s at 20 Hz are 6 rows, not 5.99.
+    return 2 * int(fps * Fraction(str(window_s)) / 2) + 1
+
+
+def smooth(values: np.ndarray, fps: Fraction, window_s: float) -> np.ndarray:
+    """Smooth each column of `values` (n, k) with a Hamming window of `window_s`; one tap leaves them as they are.
+
+    Each result is a convex combination of its neighbours: where the window reaches over an edge, the weights that
+    remain are scaled to sum to one, so that constants stay constant and bounds are kept.
+    """
+    weights = hamming(taps(fps, window_s))
+    total = convolve1d(np.asarray(values, np.float64), weights, axis=0, mode="constant")
+    return total / convolve1d(np.ones((len(values), 1)), weights, axis=0, mode="constant")
+
+
+def rows_of(tracks: pa.Table) -> list[Rows]:
+    """The rows asked for of each sample, in the order of the tracks; `UserError` where there are none."""
+    if not tracks.num_rows:
+        raise UserError("there is no track to align predictions with; expected at least one")
+    columns = [tracks[name].to_pylist() for name in ("sample", "n_rows", "fps_num", "fps_den")]
+    return [Rows(sample, n_rows, Fraction(num, den)) for sample, n_rows, num, den in zip(*columns, strict=True)]
+
+
+def frames_of(task: TaskName, predictions: pa.Table, rows: Sequence[Rows], settings: TimelineConfig) -> pa.Table:
+    """The frames table of `task`: exactly the `rows` asked for, sample by sample, out of any model's predictions.
+
+    `predictions` are in the units of `UNITS`; samples that `rows` does not name are left out. Valence and arousal are
+    clipped to [-1, 1]; the logits of the expressions become probabilities. Raises `UserError`, naming the sample,
+    where a sample has no prediction or one that is not a finite number.
+    """
+    places = _places(predictions["sample"])
+    start_s, end_s = matrix(predictions, ["start_s", "end_s"]).T
+    values = matrix(predictions, TASKS[task].outputs)
+    aligned = []
+    for sample, n_rows, fps in rows:
+        if sample not in places:
+            raise UserError(
+                f"there is no prediction for the sample {sample}; expected one at least, run its model again"
+            )
+        own = places[sample]
+        if not np.isfinite(np.column_stack([start_s[own], end_s[own], values[own]])).all():
+            raise UserError(f"a prediction for the sample {sample} is not a finite number; run its model again")
+        times_s, means = overlap_mean(start_s[own], end_s[own], values[own])
+        smoothed = smooth(interpolate(times_s, means, row_times(n_rows, fps)), fps, settings.smoothing_s)
+        aligned.append(softmax(smoothed, axis=1) if UNITS[task] == "logit" else smoothed.clip(-1, 1))
+    samples = np.repeat([row.sample for row in rows], [row.n_rows for row in rows])
+    numbers = np.concatenate([np.arange(1, row.n_rows + 1) for row in rows])
+    return frames_table(task, pa.table({"sample": samples, "frame": numbers}), np.concatenate(aligned))
+
+
+def _places(samples: pa.ChunkedArray) -> dict[str, np.ndarray]:
+    """The row numbers of each sample, in order."""
+    encoded = samples.combine_chunks().dictionary_encode()
+    codes = encoded.indices.to_numpy()
+    order = np.argsort(codes, kind="stable")
+    names = encoded.dictionary.to_pylist()
+    return dict(zip(names, np.split(order, np.cumsum(np.bincount(codes))[:-1]), strict=True)) if names else {}

@@ -1,0 +1,27 @@
+"""Crops of faces: cut with a margin, stored as JPEG, read back (paper §3.2.2)."""
+
+import cv2
+import numpy as np
+
+
+def crop_region(box: np.ndarray, margin_px: int, width: int, height: int) -> tuple[int, int, int, int]:
+    """The pixels (x0, y0, x1, y1; ends excluded) that `box` touches, with a margin, clipped to the image."""
+    x0, y0 = np.floor(box[:2]).astype(int) - margin_px
+    x1, y1 = np.ceil(box[2:]).astype(int) + margin_px
+    return max(int(x0), 0), max(int(y0), 0), min(int(x1), width), min(int(y1), height)
+
+
+def encode_crop(bgr: np.ndarray, jpeg_quality: int) -> bytes:
+    """An image (height x width x 3, uint8) as JPEG of quality 1 to 100."""
+    encoded, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality])
+    if not encoded:
+        raise ValueError(f"an image of shape {bgr.shape} cannot be encoded as JPEG")
+    return data.tobytes()
+
+
+def decode_crop(jpeg: bytes) -> np.ndarray:
+    """The pixels of a stored crop: height x width x 3, uint8, RGB. Raises ValueError where they are no image."""
+    bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) if jpeg else None
+    if bgr is None:
+        raise ValueError("a stored crop is no image")
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)

@@ -1,0 +1,306 @@
+import json
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+import track_faces
+import yaml
+from clips import write_clip
+from skimage import data
+
+from abaw.config import FacesConfig
+from abaw.errors import UserError
+from abaw.faces.crop import crop_region, decode_crop, encode_crop
+from abaw.faces.detection import Detection, select
+from abaw.faces.mediapipe import MediaPipeDetector
+from abaw.faces.mouth import MouthMeter
+from abaw.faces.retinaface import RetinaFace, load_network, prior_boxes
+from abaw.faces.tracking import PATIENCE_S, Subject, Tracker, places
+from abaw.tables import FIVE_POINTS, GROUP_ROWS, read_table, table_writer
+
+DEFAULT = yaml.safe_load((Path(__file__).parents[1] / "config" / "config.yaml").read_text())["faces"]
+ASTRONAUT = np.ascontiguousarray(data.astronaut()[20:220, 120:330, ::-1])
+"""A real face with its surroundings, 200 x 210, BGR; the face is about 100 pixels wide."""
+
+
+def scene(*faces, height=240, width=480):
+    """A grey picture with astronauts: (x, size of the patch, mirrored) each, centred in height."""
+    picture = np.full((height, width, 3), 90, np.uint8)
+    for x, size, mirrored in faces:
+        patch = cv2.resize(ASTRONAUT[:, ::-1] if mirrored else ASTRONAUT, (size, size))
+        top = (height - size) // 2
+        picture[top : top + size, x : x + size] = patch
+    return picture
+
+
+def track(tmp_path, frames, subjects, fps=Fraction(25), name="a.mp4", output="faces.parquet", **settings):
+    """Run the command on a clip of these frames; return the table's rows by sample, in order."""
+    clip = write_clip(tmp_path / name, frames, fps, encoder={"crf": "18"})
+    arguments = ["--video", str(clip), "--subjects", json.dumps(subjects), "--threads", "1"]
+    arguments += ["--settings", json.dumps(DEFAULT | settings), "--output", str(tmp_path / output)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["track_faces.py", *arguments])
+        track_faces.main()
+    rows = read_table("faces", tmp_path / output).to_pylist()
+    return {subject["sample"]: [row for row in rows if row["sample"] == subject["sample"]] for subject in subjects}
+
+
+ALONE = [{"sample": "solo", "side": None}]
+PAIR = [{"sample": "a_left", "side": "left"}, {"sample": "a_right", "side": "right"}]
+
+
+def test_a_moving_face_and_a_stretch_without(tmp_path, capsys):
+    xs = [10 + 3 * k for k in range(60)]
+    frames = [scene((x, 210, False)) if k < 30 else scene() for k, x in enumerate(xs)]
+    rows = track(tmp_path, frames, ALONE)["solo"]
+    assert [row["frame"] for row in rows] == list(range(1, 61, 5))
+    assert [row["has_face"] for row in rows] == [True] * 6 + [False] * 6
+    assert [row["time_s"] for row in rows] == pytest.approx([0.2 * j for j in range(12)])
+    for row in rows[:6]:
+        x = xs[row["frame"] - 1]
+        assert abs((row["x0_px"] + row["x1_px"]) / 2 - (x + 106)) < 10
+        assert row["x0_px"] < row["right_eye_x_px"] < row["nose_x_px"] < row["left_eye_x_px"] < row["x1_px"]
+        assert row["right_eye_y_px"] < row["nose_y_px"] < row["mouth_right_y_px"] < row["y1_px"]
+        assert row["mouth_right_x_px"] < row["nose_x_px"] < row["mouth_left_x_px"]
+        assert 0.05 < row["mouth_opening"] < 0.3
+    for row in rows[6:]:
+        assert {name for name, value in row.items() if value is not None} == {"sample", "frame", "time_s", "has_face"}
+    assert "solo: 6 of 12 analysed frames have a face" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("fps", [Fraction(24000, 1001), Fraction(2038, 100), Fraction(15, 2)], ids=str)
+def test_the_same_bytes_twice_at_odd_rates(tmp_path, fps):
+    frames = [scene((40 + 2 * k, 210, False)) for k in range(12)]
+    rows = track(tmp_path, frames, ALONE, fps, output="one.parquet")["solo"]
+    track(tmp_path, frames, ALONE, fps, output="two.parquet")
+    assert all(row["has_face"] for row in rows)
+    assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("margin_px", [0, 15, 40])
+def test_the_crop_is_the_box_with_its_margin_clipped_to_the_image(tmp_path, margin_px):
+    frame = np.ascontiguousarray(ASTRONAUT[40:164, 40:164])  # the face touches the picture's edges
+    (row,) = track(tmp_path, [frame], ALONE, margin_px=margin_px)["solo"]
+    x0, y0, x1, y1 = (row[name] for name in ("x0_px", "y0_px", "x1_px", "y1_px"))
+    left, top = max(int(x0) - margin_px, 0), max(int(y0) - margin_px, 0)
+    right, bottom = min(int(np.ceil(x1)) + margin_px, 124), min(int(np.ceil(y1)) + margin_px, 124)
+    crop = decode_crop(row["crop"])
+    assert crop.shape == (bottom - top, right - left, 3)
+    assert np.abs(crop[..., ::-1].astype(int) - frame[top:bottom, left:right]).mean() < 6
+
+
+def test_crop_regions():
+    box = np.array([10.4, 20.6, 50.1, 60.0])
+    assert crop_region(box, 0, 100, 100) == (10, 20, 51, 60)
+    assert crop_region(box, 15, 100, 100) == (0, 5, 66, 75)
+    assert crop_region(box, 200, 100, 80) == (0, 0, 100, 80)
+
+
+def test_jpeg_quality_and_a_crop_that_is_none():
+    assert len(encode_crop(ASTRONAUT, 50)) < len(encode_crop(ASTRONAUT, 95)) / 2
+    for wrong in (b"", b"no image"):
+        with pytest.raises(ValueError, match="no image"):
+            decode_crop(wrong)
+
+
+def test_two_people_keep_their_sides(tmp_path):
+    """The larger face changes sides, the right person goes away and comes back."""
+    frames = [scene((10, 200 - 2 * k, False), (270, 120 + 2 * k, True)) for k in range(30)]
+    frames += [scene((10, 140, False)) for _ in range(25)]
+    frames += [scene((10, 140, False), (290, 180, True)) for _ in range(30)]
+    rows = track(tmp_path, frames, PAIR)
+    assert [row["has_face"] for row in rows["a_left"]] == [True] * 17
+    assert [row["has_face"] for row in rows["a_right"]] == [True] * 6 + [False] * 5 + [True] * 6
+    assert all(row["x1_px"] < 240 for row in rows["a_left"])
+    assert all(row["x0_px"] > 240 for row in rows["a_right"] if row["has_face"])
+
+
+def test_a_subject_with_a_side_is_followed_alone(tmp_path):
+    frames = [scene((10, 200, False), (290, 140, True)) for _ in range(6)]
+    assert track(tmp_path, frames, PAIR[1:])["a_right"][0]["x0_px"] > 240
+    assert track(tmp_path, frames, ALONE)["solo"][0]["x1_px"] < 240
+
+
+def face(x, side=20.0, score=0.9, y=50.0):
+    half = side / 2
+    return Detection(np.array([x - half, y - half, x + half, y + half]), score, np.full((5, 2), np.nan))
+
+
+def followed(people, frames, step_s=0.2, width_px=200):
+    """The centres that a tracker gives for detections of frame after frame; None where there is no face."""
+    tracker = Tracker(people)
+    chosen = [tracker.update(k * step_s, detections, width_px) for k, detections in enumerate(frames)]
+    return [tuple(None if one is None else float(one.centre[0]) for one in faces) for faces in chosen]
+
+
+def test_one_subject_is_the_most_prominent_and_then_the_nearest():
+    frames = [[face(50), face(150, side=40)], [face(50, side=60), face(155, side=30)], [face(50), face(160)]]
+    assert followed(1, frames) == [(150,), (155,), (160,)]
+
+
+def test_a_bystander_takes_over_only_after_the_patience():
+    misses = int(PATIENCE_S / 0.2)
+    frames = [[face(50)], *[[face(150)]] * (misses + 2)]
+    assert followed(1, frames) == [(50,), *[(None,)] * misses, (150,), (150,)]
+    assert followed(1, [[face(50)], [face(150)], [face(150), face(52)]]) == [(50,), (None,), (52,)]
+
+
+def test_a_lone_face_belongs_to_whom_it_was_nearest_or_to_its_half_at_first_sight():
+    assert followed(2, [[face(130)]]) == [(None, 130)]
+    assert followed(2, [[face(30)]]) == [(30, None)]
+    both = [face(30), face(130)]
+    assert followed(2, [both, [face(125)], [face(35)]]) == [(30, 130), (None, 125), (35, None)]
+    empty = [[]] * 4
+    assert followed(2, [both, *empty, [face(90)]])[-1] == (None, 90)
+
+
+def test_the_first_frame_with_both_says_who_is_left():
+    assert followed(2, [[face(60)], [face(61), face(20)], [face(62), face(21)]]) == [(60, None), (20, 61), (21, 62)]
+
+
+def test_who_comes_back_is_sought_on_their_side_only():
+    start = [[face(30), face(130)]] + [[face(30)]] * 3
+    assert followed(2, [*start, [face(30), face(5, side=8)]])[-1] == (30, None)
+    assert followed(2, [*start, [face(30), face(180)]])[-1] == (30, 180)
+
+
+def test_of_three_faces_two_people_keep_the_nearest():
+    assert followed(2, [[face(30), face(130)], [face(80, side=90), face(128), face(33)]])[-1] == (33, 128)
+
+
+def test_places():
+    left, right, unnamed = Subject("x_left", "left"), Subject("x_right", "right"), Subject("x", None)
+    assert (places([unnamed]), places([left]), places([right])) == ([0], [0], [1])
+    assert (places([left, right]), places([right, left])) == ([0, 1], [1, 0])
+    assert (places([unnamed, left]), places([unnamed, right]), places([right, unnamed])) == ([1, 0], [0, 1], [1, 0])
+    for wrong in ([], [unnamed, unnamed], [left, left], [left, right, unnamed]):
+        with pytest.raises(UserError, match=r"expected is one, or two on different sides"):
+            places(wrong)
+
+
+def test_the_mouth_opening_is_free_of_scale_and_of_the_crops_shape():
+    crop, meter = ASTRONAUT[35:175, 35:175], MouthMeter()
+    opening = meter.measure(crop).opening
+    assert 0.1 < opening < 0.25
+    for scale in (0.75, 1.5, 3):
+        assert meter.measure(cv2.resize(crop, None, fx=scale, fy=scale)).opening == pytest.approx(opening, rel=0.2)
+    wide = cv2.copyMakeBorder(crop, 0, 0, 30, 30, cv2.BORDER_REPLICATE)
+    assert meter.measure(np.ascontiguousarray(wide)).opening == pytest.approx(opening, rel=0.2)
+
+
+def test_an_opening_mouth_opens_and_a_wall_has_none():
+    crop, meter = ASTRONAUT[35:175, 35:175], MouthMeter()
+    line = int(meter.measure(crop).corners[:, 1].mean()) + 2
+    openings = []
+    for rows in (0, 4, 8):
+        lips = cv2.resize(crop[line - 4 : line + 4], (crop.shape[1], 8 + rows))
+        openings.append(meter.measure(np.vstack([crop[: line - 4], lips, crop[line + 4 :]])).opening)
+    assert openings[0] < openings[1] - 0.03 < openings[2] - 0.06
+    assert meter.measure(np.full((100, 80, 3), 120, np.uint8)) is None
+
+
+def test_the_detectors_boxes_lie_in_the_image_and_respect_the_score():
+    cut = np.ascontiguousarray(ASTRONAUT[:, 70:])
+    (found,) = MediaPipeDetector(0.5).detect(cut)
+    assert (found.box >= 0).all()
+    assert (found.box[2:] <= cut.shape[1::-1]).all()
+    assert MediaPipeDetector(0.99).detect(cut) == []
+    assert MediaPipeDetector(0.5).detect(np.full((50, 70, 3), 128, np.uint8)) == []
+
+
+def test_select_clips_drops_and_keeps_one_of_those_that_overlap():
+    boxes = np.array([[0, 0, 10, 10], [1, 1, 11, 11], [-5, 20, 4, 60], [60, 0, 70, 9], [30, 10, 40, 20.0]])
+    scores = np.array([0.6, 0.9, 0.7, 0.99, 0.5])
+    points, image = np.zeros((5, 5, 2)), np.zeros((40, 50, 3), np.uint8)
+    kept = select(boxes, scores, points, scores, 0.4, image)
+    assert [one.box.tolist() for one in kept] == [[1, 1, 11, 11], [0, 20, 4, 40], [30, 10, 40, 20]]
+    ranks = np.array([2, 0.9, 0.7, 0.99, 0.5])
+    assert [one.score for one in select(boxes, scores, points, ranks, 0.4, image)] == [0.6, 0.7, 0.5]
+    assert select(boxes[:0], scores[:0], points[:0], scores[:0], 0.4, image) == []
+
+
+@pytest.mark.parametrize("size", [(64, 96), (65, 97), (1, 1)])
+def test_the_network_gives_one_output_for_each_prior_box(size):
+    torch.manual_seed(0)
+    with torch.inference_mode():
+        offsets, scores, points = RetinaFace().eval()(torch.rand(2, 3, *size) * 255)
+    n_priors = len(prior_boxes(*size))
+    assert (offsets.shape, scores.shape, points.shape) == ((2, n_priors, 4), (2, n_priors), (2, n_priors, 10))
+    assert ((scores >= 0) & (scores <= 1)).all()
+
+
+def test_prior_boxes_by_hand():
+    priors = prior_boxes(16, 24)
+    assert priors[:3].tolist() == [[4, 4, 16], [4, 4, 32], [12, 4, 16]]
+    assert priors[-2:].tolist() == [[16, 16, 256], [16, 16, 512]]
+    assert len(priors) == 2 * (2 * 3 + 1 * 2 + 1 * 1)
+
+
+def test_weights_that_are_missing_or_others_are_refused(tmp_path):
+    path = tmp_path / "mobilenet0.25_Final.pth"
+    with pytest.raises(UserError, match=r"there is no file .*set faces\.retinaface_weights"):
+        load_network(str(path))
+    torch.save(RetinaFace().state_dict(), path)
+    with pytest.raises(UserError, match=r"has the sha256 .*, expected 2979b33f"):
+        load_network(str(path))
+
+
+@pytest.mark.parametrize("name", ["a b.mp4", "it's:x.mp4", "-y.mp4"])
+def test_names_of_videos_and_samples(tmp_path, name):
+    subjects = [{"sample": 'it\'s "a"=b', "side": None}]
+    (row,) = track(tmp_path, [scene((100, 210, False))], subjects, name=name)[subjects[0]["sample"]]
+    assert row["has_face"]
+
+
+def test_nothing_is_left_of_a_video_that_breaks(tmp_path, capsys):
+    clip = write_clip(tmp_path / "a.mp4", [scene()] * 60, Fraction(25), container={"movflags": "faststart"})
+    clip.write_bytes(clip.read_bytes()[:-1500])
+    settings = json.dumps(DEFAULT)
+    arguments = ["--video", str(clip), "--subjects", json.dumps(ALONE), "--threads", "1", "--settings", settings]
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(UserError, match="breaks after frame"):
+        patch.setattr(sys, "argv", ["track_faces.py", *arguments, "--output", str(tmp_path / "out" / "f.parquet")])
+        track_faces.main()
+    assert list((tmp_path / "out").iterdir()) == []
+    capsys.readouterr()
+
+
+def rows_of(n_rows):
+    empty = dict.fromkeys(read_columns())
+    return [empty | {"sample": "s", "frame": k + 1, "time_s": k / 5, "has_face": False} for k in range(n_rows)]
+
+
+def read_columns():
+    points = [f"{point}_{axis}_px" for point in FIVE_POINTS for axis in "xy"]
+    box = ["x0_px", "y0_px", "x1_px", "y1_px"]
+    return ["sample", "frame", "time_s", "has_face", "score", *box, *points, "mouth_opening", "crop"]
+
+
+def test_a_table_written_row_by_row_does_not_depend_on_how_rows_come(tmp_path):
+    rows = rows_of(2 * GROUP_ROWS + 7)
+    for name, step in (("one", 1), ("two", 100), ("all", len(rows))):
+        with table_writer("faces", tmp_path / name, {"note": "x"}) as write:
+            for start in range(0, len(rows), step):
+                write(rows[start : start + step])
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes() == (tmp_path / "all").read_bytes()
+    assert pq.ParquetFile(tmp_path / "one").num_row_groups == 3
+    assert read_table("faces", tmp_path / "one").to_pylist() == rows
+
+
+def test_a_table_of_no_rows_and_rows_that_do_not_fit(tmp_path):
+    with table_writer("faces", tmp_path / "empty.parquet"):
+        pass
+    assert read_table("faces", tmp_path / "empty.parquet").num_rows == 0
+    (row,) = rows_of(1)
+    for wrong in ({"sample": "s"}, row | {"colour": 1}, row | {"time_s": None}):
+        with pytest.raises(ValueError, match="faces table"), table_writer("faces", tmp_path / "bad.parquet") as write:
+            write([wrong])
+    assert [path.name for path in tmp_path.iterdir()] == ["empty.parquet"]
+
+
+def test_settings_of_the_default_are_valid():
+    assert FacesConfig.model_validate(DEFAULT).detector == "mediapipe"

@@ -1,0 +1,52 @@
+"""Find, follow and crop the faces of a video's subjects, in one decoding pass.
+
+In: a video; its subjects (samples and their sides); the settings of `faces`.
+Out: a table `faces` with a row for every analysed frame and every subject, with a face or without.
+"""
+
+from math import ceil
+from pathlib import Path
+
+from _command import parser, run, settings_from
+from pydantic import TypeAdapter
+from tqdm import tqdm
+
+from abaw.config import FacesConfig
+from abaw.faces.pipeline import analyse_video
+from abaw.faces.tracking import Subject
+from abaw.tables import table_writer
+from abaw.video import probe
+
+
+def main() -> None:
+    """Read the arguments, analyse the video, write the table."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--video", type=Path, required=True)
+    arguments.add_argument(
+        "--subjects",
+        type=TypeAdapter(list[Subject]).validate_json,
+        required=True,
+        metavar="JSON",
+        help='one or two, as [{"sample": "12-24-1920x1080", "side": null}]; side is "left", "right" or null',
+    )
+    arguments.add_argument("--settings", type=settings_from(FacesConfig), required=True, metavar="JSON")
+    arguments.add_argument("--threads", type=int, required=True)
+    arguments.add_argument("--output", type=Path, required=True)
+    options = arguments.parse_args()
+
+    expected = ceil(probe(options.video).duration_s * options.settings.analysis_rate_hz)
+    frames = analyse_video(options.video, options.subjects, options.settings, options.threads)
+    n_frames, n_faces = 0, dict.fromkeys((subject.sample for subject in options.subjects), 0)
+    with table_writer("faces", options.output) as write:
+        for rows in tqdm(frames, total=expected, unit="frame", desc=options.video.name, disable=None):
+            write(rows)
+            n_frames += 1
+            for row in rows:
+                n_faces[row["sample"]] += row["has_face"]
+    for sample, with_face in n_faces.items():
+        print(f"{sample}: {with_face} of {n_frames} analysed frames have a face")
+    print(f"written to {options.output}")
+
+
+if __name__ == "__main__":
+    run(main)

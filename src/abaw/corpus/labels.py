@@ -1,0 +1,78 @@
+"""Label files of AffWild2: one line a frame after a header, with -5 (VA) and -1 (EXPR) where nothing was annotated."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from abaw.errors import UserError
+from abaw.tables import SCHEMAS, labels
+from abaw.tasks import EXPRESSIONS, TASKS, TaskName
+
+HEADERS: dict[TaskName, str] = {"va": "valence,arousal", "expr": ",".join(EXPRESSIONS)}
+
+
+def read_labels(path: Path, task: TaskName, sample: str) -> pa.Table:
+    """Read one label file as a table `labels_{task}`: row k is frame k, counted from 1; nulls where not annotated.
+
+    Raises `UserError` that names the file, the line and the value for a wrong header, a malformed line, a value outside
+    [-1, 1], a class outside 0..7, and -5 in one column only.
+    """
+    lines = _lines(path)
+    if not lines or lines[0].strip() != HEADERS[task]:
+        found = repr(lines[0][:80]) if lines else "nothing"
+        raise UserError(f"{path} must begin with the line {HEADERS[task]!r}; found {found}")
+    parse = _PARSERS[task]
+    values = [parse(line, f"{path}, line {number}") for number, line in enumerate(lines[1:], start=2)]
+    if not values:
+        raise UserError(f"{path} has a header but no rows; each frame of the video needs a line")
+    return _table(task, sample, list(zip(*values, strict=True)))
+
+
+def unlabelled_rows(task: TaskName, sample: str, n_rows: int) -> pa.Table:
+    """The rows that a template asks for of one sample, as a table `labels_{task}` without a label."""
+    return _table(task, sample, [[None] * n_rows for _ in TASKS[task].labels])
+
+
+def _table(task: TaskName, sample: str, columns: Sequence[Sequence[float | int | None]]) -> pa.Table:
+    frames = range(1, len(columns[0]) + 1)
+    keys = {"sample": [sample] * len(frames), "frame": list(frames)}
+    return pa.table(keys | dict(zip(TASKS[task].labels, columns, strict=True)), SCHEMAS[labels(task)])
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"the label file {path} cannot be read as text: {error}") from error
+    return text.rstrip().splitlines()
+
+
+def _va(line: str, where: str) -> tuple[float | None, float | None]:
+    fields = line.split(",")
+    try:
+        valence, arousal = (float(field) for field in fields)
+    except ValueError as error:
+        raise UserError(f"{where}: expected two numbers, valence and arousal, found {line!r}") from error
+    if valence == arousal == -5:
+        return None, None
+    if not (-1 <= valence <= 1 and -1 <= arousal <= 1):
+        raise UserError(f"{where}: {line!r} is outside [-1, 1]; only -5,-5 marks a frame without annotation")
+    return valence, arousal
+
+
+def _expr(line: str, where: str) -> tuple[int | None]:
+    try:
+        expression = int(line)
+    except ValueError as error:
+        raise UserError(f"{where}: expected one class number, found {line!r}") from error
+    if expression == -1:
+        return (None,)
+    if not 0 <= expression < len(EXPRESSIONS):
+        raise UserError(
+            f"{where}: the class {expression} is not in 0..{len(EXPRESSIONS) - 1}, nor -1 for no annotation"
+        )
+    return (expression,)
+
+
+_PARSERS: dict[TaskName, Callable[[str, str], tuple[float | int | None, ...]]] = {"va": _va, "expr": _expr}

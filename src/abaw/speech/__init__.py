@@ -1,0 +1,1 @@
+"""Audio, the gate that finds the target speaker, and windows on speech."""

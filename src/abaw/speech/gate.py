@@ -1,0 +1,45 @@
+"""Who speaks when, by the mouth: runs in which the target speaker's lips move (paper §3.2.1).
+
+The authors compare a rolling mean of the mouth's area with the video's own mean, which calls about 42 % of every
+video open, also of a person who never speaks. Here the opening is measured in eye distances, so that one threshold
+holds for all videos, and the lips must move: an open smile is not speech.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abaw.config import GateConfig
+
+Runs = list[tuple[float, float]]
+
+
+def voiced_runs(
+    times_s: NDArray[np.float64], opening: NDArray[np.float64], rate_hz: float, settings: GateConfig
+) -> Runs:
+    """Runs (start_s, end_s) of speech from mouth openings (n,) at increasing times (n,), NaN where no mouth was seen.
+
+    A frame speaks where the openings seen in the window around it have the mean and the standard deviation that
+    `settings` ask for. Frames stand for half an analysis interval on each side, so runs have a length.
+    """
+    half = settings.window_s / 2
+    speaks = np.zeros(len(times_s), dtype=bool)
+    for number, time in enumerate(times_s):
+        near = opening[(times_s >= time - half) & (times_s <= time + half)]
+        near = near[~np.isnan(near)]
+        if len(near) >= 2:
+            speaks[number] = near.mean() >= settings.min_opening and near.std() >= settings.min_movement
+    pad = 0.5 / rate_hz
+    runs = [(max(0.0, time - pad), time + pad) for time in times_s[speaks]]
+    joined = join_runs(runs, max(settings.max_gap_s, 1e-6))
+    return [(start, end) for start, end in joined if end - start >= settings.min_run_s]
+
+
+def join_runs(runs: Runs, max_gap_s: float) -> Runs:
+    """Join runs, sorted by start, whose gap is at most `max_gap_s`."""
+    joined: Runs = []
+    for start, end in runs:
+        if joined and start - joined[-1][1] <= max_gap_s:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined

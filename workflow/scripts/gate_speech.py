@@ -1,0 +1,37 @@
+"""Find when the target speaker of each track of one video speaks, by the mouth.
+
+In: the faces table of the video. Out: the table voiced.
+"""
+
+from pathlib import Path
+
+import pyarrow as pa
+from _command import parser, run, settings_from
+
+from abaw.config import GateConfig
+from abaw.frames import blocks
+from abaw.speech.gate import voiced_runs
+from abaw.tables import SCHEMAS, matrix, read_table, write_table
+
+
+def main() -> None:
+    """Parse the arguments, gate, write."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--faces", type=Path, required=True)
+    arguments.add_argument("--rate-hz", type=float, required=True, help="frames analysed per second")
+    arguments.add_argument("--settings", type=settings_from(GateConfig), required=True)
+    arguments.add_argument("--output", type=Path, required=True)
+    args = arguments.parse_args()
+
+    faces = read_table("faces", args.faces, ["sample", "frame", "time_s", "mouth_opening"])
+    rows: list[dict[str, object]] = []
+    for sample, block in blocks(faces.sort_by([("sample", "ascending"), ("frame", "ascending")])):
+        opening = matrix(block, ["mouth_opening"])[:, 0]
+        runs = voiced_runs(block["time_s"].to_numpy(), opening, args.rate_hz, args.settings)
+        rows.extend({"sample": sample, "run": n, "start_s": a, "end_s": b} for n, (a, b) in enumerate(runs))
+        print(f"{sample}: {sum(b - a for a, b in runs):.1f} s of speech in {len(runs)} runs")
+    write_table("voiced", pa.Table.from_pylist(rows, SCHEMAS["voiced"]), args.output)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,131 @@
+"""Train an acoustic model on voiced windows, and predict with it on whole tracks (paper §2.1, §3.2.1)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from abaw import metrics
+from abaw.config import AcousticConfig
+from abaw.errors import UserError
+from abaw.nn.acoustic import SAMPLE_RATE_HZ, AudioModelV1, cut, load_encoder, normalise, steps_per_window
+from abaw.nn.losses import task_loss
+from abaw.nn.training import History, Scores, fit
+from abaw.speech.windows import window_labels, windows_in_run, windows_over
+from abaw.tasks import TASKS, TaskName
+
+Runs = list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Voice:
+    """One sample to learn from: its 16 kHz track, voiced runs (s), labels by row, and the frame rate of the rows."""
+
+    track: NDArray[np.int16]
+    runs: Runs
+    labels: NDArray[np.float64]
+    fps: Fraction
+
+
+@dataclass(frozen=True)
+class VoicedWindows:
+    """Labelled windows: samples and which are known (n, n_samples), labels (n, 20, 2) or (n, 4), NaN where none."""
+
+    waveforms: NDArray[np.int16]
+    known: NDArray[np.bool_]
+    labels: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, task: TaskName, voices: Iterable[Voice], settings: AcousticConfig) -> "VoicedWindows":
+        """Windows on the voiced runs of some samples; those without any label are left out."""
+        cuts, labels = [], []
+        for voice in voices:
+            for start_s, end_s in voice.runs:
+                for window_start in windows_in_run(start_s, end_s, settings.window_s, settings.step_s):
+                    found = window_labels(task, voice.labels, voice.fps, window_start, end_s, settings.window_s)
+                    if not np.isnan(found).all():
+                        labels.append(found)
+                        cuts.append(cut(voice.track, window_start, end_s, settings.window_s))
+        if not cuts:
+            raise UserError(f"no voiced window of {task} has a label; speech.gate may be too strict for this corpus")
+        return cls(np.stack([window for window, _ in cuts]), np.stack([known for _, known in cuts]), np.stack(labels))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batch(self, items: NDArray[np.int64], device: torch.device) -> Tensor:
+        """The normalised waveforms of some windows."""
+        return torch.from_numpy(normalise(self.waveforms[items], self.known[items])).to(device)
+
+
+def build(task: TaskName, settings: AcousticConfig) -> AudioModelV1:
+    """A fresh AudioModelV1 on the encoder that the settings name."""
+    return AudioModelV1(task, load_encoder(settings), settings.window_s, settings.trained_layers)
+
+
+def train_acoustic(
+    task: TaskName,
+    train: VoicedWindows,
+    val: VoicedWindows,
+    settings: AcousticConfig,
+    seed: int,
+    device: torch.device,
+) -> tuple[AudioModelV1, History]:
+    """Train on windows; the epoch is chosen by the challenge measure on the windows of `val`."""
+    model = build(task, settings).to(device)
+    loss = task_loss(task, train.labels, device, settings.label_smoothing)
+    truth = torch.from_numpy(train.labels).float()
+    width = len(TASKS[task].outputs)
+
+    def batch_loss(items: Tensor) -> Tensor:
+        return loss(model(train.batch(items.numpy(), device)), truth[items].to(device))
+
+    def evaluate() -> Scores:
+        parts = np.array_split(np.arange(len(val)), -(-len(val) // settings.training.batch_size))
+        outputs = np.concatenate([model(val.batch(items, device)).cpu().numpy() for items in parts])
+        return metrics.score(
+            task, val.labels.reshape(-1, 2) if task == "va" else val.labels.ravel(), outputs.reshape(-1, width)
+        )
+
+    measure = TASKS[task].challenge_measure
+    return model, fit(model, batch_loss, len(train), evaluate, measure, settings.training, seed)
+
+
+def predict_track(
+    task: TaskName,
+    model: AudioModelV1,
+    track: NDArray[np.int16],
+    settings: AcousticConfig,
+    device: torch.device,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
+    """Predict on a whole 16 kHz track, voiced or not: starts (n,) and ends (n,) in seconds, outputs (n, 2 or 8)."""
+    duration_s = len(track) / SAMPLE_RATE_HZ
+    starts = windows_over(duration_s, settings.window_s, settings.step_s)
+    steps = steps_per_window(task, settings.window_s)
+    outputs = []
+    with torch.inference_mode():
+        for first in range(0, len(starts), settings.training.batch_size):
+            cuts = [
+                cut(track, start, duration_s, settings.window_s)
+                for start in starts[first : first + settings.training.batch_size]
+            ]
+            waveforms = normalise(np.stack([window for window, _ in cuts]), np.stack([known for _, known in cuts]))
+            outputs.append(model(torch.from_numpy(waveforms).to(device)).cpu().numpy())
+    length = settings.window_s / steps
+    begins = (np.array(starts)[:, None] + np.arange(steps) * length).ravel()
+    values = np.concatenate(outputs).reshape(len(begins), -1)
+    inside = begins < max(duration_s, length)
+    return begins[inside], begins[inside] + length, values[inside]
+
+
+def prediction_table(
+    task: TaskName, sample: str, begins: NDArray[np.float64], ends: NDArray[np.float64], values: NDArray[np.float32]
+) -> pa.Table:
+    """What `predict_track` found for one sample, as a `predictions` table."""
+    columns = {"sample": pa.array([sample] * len(begins), pa.string()), "start_s": begins, "end_s": ends}
+    return pa.table(columns | {name: values[:, k] for k, name in enumerate(TASKS[task].outputs)})

@@ -1,0 +1,68 @@
+"""Weights as safetensors beside a card: what a network is, was trained on and reached. No pickle."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from abaw.errors import UserError
+from abaw.files import whole_file
+
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def save(model: nn.Module, card: Mapping[str, Any], weights_path: Path, card_path: Path) -> None:
+    """Write the weights and, beside them, the card as JSON with the weights' sha256 added."""
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(model.state_dict().items())}
+    with whole_file(weights_path) as beside:
+        save_file(state, beside)
+    full = {**card, "sha256": sha256_of(weights_path)}
+    with whole_file(card_path) as beside:
+        beside.write_text(json.dumps(full, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """Read a card that `save` wrote."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def load(model: Model, weights_path: Path, card: Mapping[str, Any]) -> Model:
+    """Load what `save` wrote into a model of that form, in evaluation mode; `UserError` where it is not the card's."""
+    found = sha256_of(weights_path)
+    if found != card["sha256"]:
+        raise UserError(
+            f"{weights_path} has the sha256 {found}, but its card says {card['sha256']}; delete both and run again"
+        )
+    load_state(model, weights_path)
+    return model.eval()
+
+
+def load_state(model: nn.Module, path: Path) -> None:
+    """Load every tensor of a safetensors file into `model`; names and shapes must be the model's own."""
+    try:
+        model.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise UserError(f"the weights {path} do not fit {type(model).__name__}: {error}") from error
+
+
+def load_pinned_torch_file(path: Path, sha256: str) -> dict[str, torch.Tensor]:
+    """Read a torch file of tensors whose digest is known, without running what a pickle may hold."""
+    found = sha256_of(path)
+    if found != sha256:
+        raise UserError(f"{path} has the sha256 {found}, expected {sha256}; it is not the file that was vetted")
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def sha256_of(path: Path) -> str:
+    """The hex digest of a file, read in pieces; `UserError` where it cannot be read."""
+    try:
+        with path.open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"the weights {path} cannot be read: {error}") from error

@@ -1,0 +1,108 @@
+"""Train the transformer over time on embeddings, and predict with it (paper §2.2.2, §3.2.2)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from abaw import metrics
+from abaw.config import DynamicConfig
+from abaw.errors import UserError
+from abaw.frames import blocks, embedding_matrix, labels_at, labels_by_sample
+from abaw.nn.dynamic import DynamicModel, Windows, mean_per_row, predict_windows
+from abaw.nn.losses import task_loss
+from abaw.nn.training import History, Scores, fit
+from abaw.tasks import TASKS, TaskName
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """The analysed frames of a split: their windows, and per frame its sample, time (s) and label (NaN where none)."""
+
+    windows: Windows
+    samples: NDArray[np.object_]
+    times_s: NDArray[np.float64]
+    labels: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, task: TaskName, embeddings: pa.Table, labels: pa.Table | None, window: int) -> "Sequences":
+        """Put an `embeddings` table and, where there are some, labels together; windows are of `window` frames."""
+        by_sample = labels_by_sample(task, labels) if labels is not None else {}
+        unlabelled = np.empty((0, len(TASKS[task].labels)))
+        rows = list(blocks(embeddings))
+        truth = [labels_at(by_sample.get(sample, unlabelled), block["frame"].to_numpy()) for sample, block in rows]
+        stacked = np.concatenate(truth) if truth else unlabelled
+        has_face = embeddings["has_face"].to_numpy(zero_copy_only=False).astype(bool)
+        windows = Windows.over(embedding_matrix(embeddings), has_face, [len(block) for _, block in rows], window)
+        return cls(
+            windows,
+            np.array(embeddings["sample"].to_pylist(), dtype=object),
+            embeddings["time_s"].to_numpy(),
+            stacked if task == "va" else stacked[:, 0],
+        )
+
+
+def train_dynamic(
+    task: TaskName, train: Sequences, val: Sequences, settings: DynamicConfig, seed: int, device: torch.device
+) -> tuple[DynamicModel, History]:
+    """Train on windows; the epoch is chosen by the challenge measure on the analysed frames of `val`."""
+    model = DynamicModel(task, settings).to(device)
+    loss = task_loss(task, train.labels, device)
+    # A row number of -1 (padding) reads the last, unlabelled line.
+    truth = torch.from_numpy(np.concatenate([train.labels, np.full_like(train.labels[:1], np.nan)])).float()
+
+    def batch_loss(items: Tensor) -> Tensor:
+        embeddings, mask = train.windows.batch(items, device)
+        target = truth[train.windows.rows[items]].to(device)
+        target[~mask] = torch.nan
+        return loss(model(embeddings, mask), target)
+
+    def evaluate() -> Scores:
+        rows, outputs = predict_windows(model, val.windows, device, settings.training.batch_size)
+        known, means = mean_per_row(rows, outputs, len(val.labels))
+        if not len(known) or np.isnan(val.labels[known]).all():
+            raise UserError(f"no analysed frame of the validation split of {task} has both a face and a label")
+        return metrics.score(task, val.labels[known], means)
+
+    measure = TASKS[task].challenge_measure
+    return model, fit(model, batch_loss, len(train.windows), evaluate, measure, settings.training, seed)
+
+
+def predict_dynamic(
+    task: TaskName,
+    model: DynamicModel,
+    sequences: Sequences,
+    prior: Mapping[str, float],
+    device: torch.device,
+    batch_size: int,
+) -> pa.Table:
+    """What every window says of every frame with a face, as a `predictions` table of instants.
+
+    A sample without any face gets one prediction at time 0, the `prior`: all that is known of a face never seen.
+    """
+    rows, outputs = predict_windows(model, sequences.windows, device, batch_size)
+    samples, times = sequences.samples[rows], sequences.times_s[rows]
+    faceless = sorted(set(sequences.samples) - set(samples))
+    names = TASKS[task].outputs
+    columns = {
+        "sample": [*samples, *faceless],
+        "start_s": np.concatenate([times, np.zeros(len(faceless))]),
+    }
+    assumed = np.tile([[prior[name] for name in names]], (len(faceless), 1))
+    values = np.concatenate([outputs, assumed]).astype(np.float32)
+    table = pa.table(columns | {"end_s": columns["start_s"]} | {n: values[:, k] for k, n in enumerate(names)})
+    return table.sort_by([("sample", "ascending"), ("start_s", "ascending")])
+
+
+def label_prior(task: TaskName, labels: NDArray[np.float64]) -> dict[str, float]:
+    """The mean of the training labels; for expressions, the log share of each class, one added to each count."""
+    names = TASKS[task].outputs
+    known = labels[~np.isnan(labels)] if task == "expr" else labels[~np.isnan(labels).any(axis=1)]
+    if task == "va":
+        return dict(zip(names, known.mean(axis=0).tolist(), strict=True))
+    counts = np.bincount(known.astype(int), minlength=len(names)) + 1
+    return dict(zip(names, np.log(counts / counts.sum()).tolist(), strict=True))

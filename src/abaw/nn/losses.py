@@ -1,0 +1,60 @@
+"""Losses of the two challenges, over the values that have a label."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from abaw.tasks import EXPRESSIONS, TaskName
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def ccc_loss(outputs: Tensor, truth: Tensor) -> Tensor:
+    """Sum over the dimensions of 1 - CCC (paper eq. (2), population variance), all items of the batch pooled.
+
+    `outputs` and `truth` are (..., n_dimensions); items with a NaN in `truth` are left out. Without two labelled items
+    there is no covariance, and the loss is a zero that still has a gradient.
+    """
+    flat, target = outputs.flatten(0, -2), truth.flatten(0, -2)
+    known = ~target.isnan().any(dim=-1)
+    flat, target = flat[known], target[known]
+    if len(flat) < 2:
+        return outputs.sum() * 0.0
+    mean_x, mean_y = flat.mean(0), target.mean(0)
+    covariance = ((flat - mean_x) * (target - mean_y)).mean(0)
+    spread = flat.var(0, unbiased=False) + target.var(0, unbiased=False) + (mean_x - mean_y) ** 2
+    return (1 - 2 * covariance / spread.clamp_min(1e-8)).sum()
+
+
+def expression_loss(class_weights: Tensor, label_smoothing: float = 0.0) -> Loss:
+    """Cross-entropy weighted by class: logits (..., 8) against class numbers (...) as floats, NaN where unknown."""
+
+    def loss(outputs: Tensor, truth: Tensor) -> Tensor:
+        target = truth.flatten()
+        known = ~target.isnan()
+        if not known.any():
+            return outputs.sum() * 0.0
+        logits = outputs.flatten(0, -2)[known]
+        return functional.cross_entropy(
+            logits, target[known].long(), weight=class_weights, label_smoothing=label_smoothing
+        )
+
+    return loss
+
+
+def class_weights(expressions: NDArray[np.float64]) -> Tensor:
+    """Weights inverse to the count of each class, with mean 1 over the classes that occur; 0 for one that does not."""
+    counts = np.bincount(expressions[~np.isnan(expressions)].astype(int), minlength=len(EXPRESSIONS))
+    weights = np.divide(1.0, counts, out=np.zeros(len(EXPRESSIONS)), where=counts > 0)
+    return torch.tensor(weights * (counts > 0).sum() / max(weights.sum(), 1e-12), dtype=torch.float32)
+
+
+def task_loss(task: TaskName, truth: NDArray[np.float64], device: torch.device, label_smoothing: float = 0.0) -> Loss:
+    """The loss of a challenge, its class weights counted on the training labels `truth`."""
+    if task == "va":
+        return ccc_loss
+    return expression_loss(class_weights(truth.ravel()).to(device), label_smoothing)

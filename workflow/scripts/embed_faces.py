@@ -1,0 +1,51 @@
+"""Take the embeddings of one split's face crops from the frame-level model.
+
+In: faces and tracks tables, weights and card. Out: the table embeddings, with the card in its metadata.
+"""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+from _command import parser, run, settings_from
+from tqdm import tqdm
+
+from abaw.config import ComputeConfig
+from abaw.frames import blocks
+from abaw.nn import checkpoint, runtime
+from abaw.nn.static import StaticModel, StaticSpec
+from abaw.nn.static_training import embed
+from abaw.tables import SCHEMAS, read_table, write_table
+from abaw.tasks import TASKS
+
+
+def main() -> None:
+    """Parse the arguments, embed, write."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--task", choices=TASKS, required=True)
+    arguments.add_argument("--compute", type=settings_from(ComputeConfig), required=True)
+    arguments.add_argument("--tracks", type=Path, required=True)
+    arguments.add_argument("--faces", type=Path, nargs="+", required=True)
+    arguments.add_argument("--weights", type=Path, required=True)
+    arguments.add_argument("--card", type=Path, required=True)
+    arguments.add_argument("--output", type=Path, required=True)
+    args = arguments.parse_args()
+
+    device = runtime.start(args.compute, seed=0)
+    card = checkpoint.read_card(args.card)
+    spec = StaticSpec.from_card(card)
+    model = checkpoint.load(StaticModel(spec), args.weights, card).to(device)
+    samples = read_table("tracks", args.tracks)["sample"].to_pylist()
+    found = {
+        sample: block
+        for faces in tqdm(args.faces, "videos", disable=None)
+        for sample, block in blocks(embed(model, spec, faces, samples, device))
+    }
+    tables = [found[sample] for sample in samples]
+    table = pa.concat_tables(tables) if tables else SCHEMAS["embeddings"].empty_table()
+    write_table("embeddings", table, args.output, {"model": json.dumps(card, sort_keys=True)})
+    print(f"{len(table)} frames of {len(samples)} samples: {args.output}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,54 @@
+"""Train AudioModelV1 on the voiced windows of the training split.
+
+In: tracks and voiced tables, FLAC tracks, labels. Out: weights (safetensors), their card (JSON) and the history (CSV).
+"""
+
+import argparse
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+from _command import parser, run, settings_from
+from _training import add_training_arguments, write_training
+
+from abaw.config import AcousticConfig
+from abaw.frames import labels_by_sample
+from abaw.nn import runtime
+from abaw.nn.acoustic_training import Voice, VoicedWindows, train_acoustic
+from abaw.speech.audio import read_flac
+from abaw.tables import labels, read_table, read_tables
+
+
+def voices(args: argparse.Namespace, tracks: Path) -> Iterator[Voice]:
+    """Each sample of a split that speaks, with its labels."""
+    voiced = read_tables("voiced", args.voiced)
+    truth = labels_by_sample(args.task, read_tables(labels(args.task), args.labels))
+    audio = {path.stem: path for path in args.audio}
+    for row in read_table("tracks", tracks).to_pylist():
+        runs = voiced.filter(pc.field("sample") == row["sample"])
+        spans = list(zip(runs["start_s"].to_pylist(), runs["end_s"].to_pylist(), strict=True))
+        track = read_flac(audio[row["video"]]) if row["has_audio"] and spans else np.empty(0, np.int16)
+        if len(track):
+            yield Voice(track, spans, truth[row["sample"]], Fraction(row["fps_num"], row["fps_den"]))
+
+
+def main() -> None:
+    """Parse the arguments, train, write."""
+    arguments = parser(__doc__)
+    add_training_arguments(arguments)
+    arguments.add_argument("--settings", type=settings_from(AcousticConfig), required=True)
+    arguments.add_argument("--tracks", type=Path, nargs=2, required=True, help="training, validation")
+    arguments.add_argument("--voiced", type=Path, nargs="+", required=True)
+    arguments.add_argument("--audio", type=Path, nargs="+", required=True)
+    args = arguments.parse_args()
+
+    device = runtime.start(args.compute, args.seed)
+    train, val = (VoicedWindows.of(args.task, voices(args, tracks), args.settings) for tracks in args.tracks)
+    model, history = train_acoustic(args.task, train, val, args.settings, args.seed, device)
+    write_training(args, model, history, {}, items=len(train))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,39 @@
+"""Train the transformer over time on the embeddings of the training split.
+
+In: embeddings of training and validation, labels. Out: weights (safetensors), their card (JSON) and the history (CSV).
+"""
+
+from pathlib import Path
+
+from _command import parser, run, settings_from
+from _training import add_training_arguments, write_training
+
+from abaw.config import DynamicConfig
+from abaw.nn import runtime
+from abaw.nn.dynamic_training import Sequences, label_prior, train_dynamic
+from abaw.tables import labels, read_table, read_tables
+
+
+def main() -> None:
+    """Parse the arguments, train, write."""
+    arguments = parser(__doc__)
+    add_training_arguments(arguments)
+    arguments.add_argument("--settings", type=settings_from(DynamicConfig), required=True)
+    arguments.add_argument("--rate-hz", type=float, required=True, help="frames analysed per second")
+    arguments.add_argument("--train", type=Path, required=True)
+    arguments.add_argument("--val", type=Path, required=True)
+    args = arguments.parse_args()
+
+    device = runtime.start(args.compute, args.seed)
+    truth = read_tables(labels(args.task), args.labels)
+    window = max(2, round(args.settings.window_s * args.rate_hz))
+    train, val = (
+        Sequences.of(args.task, read_table("embeddings", path), truth, window) for path in (args.train, args.val)
+    )
+    model, history = train_dynamic(args.task, train, val, args.settings, args.seed, device)
+    card = {"window": window, "prior": label_prior(args.task, train.labels)}
+    write_training(args, model, history, card, items=len(train.windows))
+
+
+if __name__ == "__main__":
+    run(main)

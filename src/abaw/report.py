@@ -1,0 +1,126 @@
+"""What the report shows: scores of every system, and pictures of training and of time."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from abaw import metrics
+from abaw.files import whole_file
+from abaw.tasks import EXPRESSIONS, TASKS, TaskName
+
+SCORE_COLUMNS = ("task", "system", "split", "measure", "value", "rows", "fitted_on")
+STYLES: dict[str, dict[str, Any]] = {
+    "truth": {"color": "black", "linewidth": 2},
+    "visual": {"color": "tab:blue", "linewidth": 1.2, "linestyle": "--", "zorder": 3},
+    "acoustic": {"color": "tab:orange", "linewidth": 1.2},
+    "fused": {"color": "tab:green", "linewidth": 1.8},
+}
+
+Curves = Mapping[str, Sequence[float]]
+
+
+def score_rows(
+    task: TaskName, system: str, split: str, truth: NDArray[np.float64], outputs: NDArray[np.float64], fitted_on: str
+) -> list[dict[str, Any]]:
+    """One row for each measure of a system on all labelled rows of a split, pooled; columns as `SCORE_COLUMNS`.
+
+    `truth` is (n, 2) or (n, 1) with NaN where nothing was annotated, `outputs` (n, 2) or (n, 8).
+    """
+    rows = int((~np.isnan(truth).any(axis=1)).sum())
+    scores = metrics.score(task, truth, outputs)
+    return [
+        dict(zip(SCORE_COLUMNS, (task, system, split, measure, f"{value:.4f}", rows, fitted_on), strict=True))
+        for measure, value in scores.items()
+    ]
+
+
+def constant_outputs(task: TaskName, truth: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What a system would say that always gives the mean, or the most frequent class, of the truth itself."""
+    known = truth[~np.isnan(truth).any(axis=1)]
+    if task == "va":
+        return np.tile(known.mean(axis=0), (len(truth), 1))
+    most_frequent = np.bincount(known[:, 0].astype(int)).argmax()
+    return np.tile(np.eye(len(EXPRESSIONS))[most_frequent], (len(truth), 1))
+
+
+def write_scores(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write score rows as CSV."""
+    with whole_file(path) as beside, beside.open("w", newline="", encoding="utf-8") as handle:
+        writer = csv.DictWriter(handle, SCORE_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def timeline_figure(
+    task: TaskName,
+    sample: str,
+    times_s: NDArray[np.float64],
+    truth: NDArray[np.float64],
+    systems: Mapping[str, NDArray],
+) -> Figure:
+    """Truth and predictions of one sample over time: curves for VA; for EXPR classes, and the last system's scores.
+
+    `truth` is (n, 2) or (n, 1), each system's outputs (n, 2) or (n, 8), at the same n rows.
+    """
+    figure = Figure(figsize=(10, 5), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    if task == "va":
+        for column, (axes, name) in enumerate(zip((upper, lower), TASKS[task].outputs, strict=True)):
+            curves = {"truth": truth[:, column]} | {system: values[:, column] for system, values in systems.items()}
+            _lines(axes, times_s, curves)
+            axes.set(ylabel=name, ylim=(-1.05, 1.05))
+    else:
+        classes = {"truth": truth[:, 0]} | {system: values.argmax(axis=1) for system, values in systems.items()}
+        _lines(upper, times_s, classes)
+        upper.set_yticks(range(len(EXPRESSIONS)), EXPRESSIONS)
+        last, scores = list(systems.items())[-1]
+        extent = (times_s[0], times_s[-1], len(EXPRESSIONS) - 0.5, -0.5)
+        image = lower.imshow(
+            scores.T, aspect="auto", extent=extent, vmin=0, vmax=1, cmap="viridis", interpolation="none"
+        )
+        lower.set_yticks(range(len(EXPRESSIONS)), EXPRESSIONS)
+        lower.set_ylabel(f"{last}, probability")
+        figure.colorbar(image, ax=lower, pad=0.01)
+    upper.legend(loc="upper right", ncols=4, fontsize="small")
+    lower.set_xlabel("time in seconds")
+    figure.suptitle(f"{TASKS[task].title} of {sample}")
+    return figure
+
+
+def curves_figure(task: TaskName, histories: Mapping[str, Curves]) -> Figure:
+    """Training loss and validation measure of each network, epoch by epoch; the kept epoch is marked."""
+    figure = Figure(figsize=(10, 3.5), layout="constrained")
+    measure = TASKS[task].challenge_measure
+    left, right = figure.subplots(1, 2)
+    for name, history in histories.items():
+        epochs = history["epoch"]
+        left.plot(epochs, history["train_loss"], label=name)
+        right.plot(epochs, history[measure], label=name)
+        kept = list(history["kept"]).index(1)
+        right.plot(epochs[kept], history[measure][kept], "o", color="black", markersize=4)
+    left.set(xlabel="epoch", ylabel="loss on training", title=f"{TASKS[task].title}: training")
+    right.set(xlabel="epoch", ylabel=f"{measure} on validation", title="validation (dot: the epoch that was kept)")
+    for axes in (left, right):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    right.legend(fontsize="small")
+    return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG without a date, whole or not at all."""
+    with whole_file(path) as beside:
+        figure.savefig(beside, dpi=110, metadata={"Software": None})
+
+
+def _lines(axes: Axes, times_s: NDArray[np.float64], curves: Mapping[str, NDArray]) -> None:
+    for name, values in curves.items():
+        axes.plot(times_s, values, label=name, **STYLES.get(name, {}))
+    axes.set_xlim(times_s[0], times_s[-1])
+    axes.grid(alpha=0.3)

@@ -1,0 +1,46 @@
+# Set-up, tests and the embedded run. `make demo` and `make test` need Python 3.11, pip and make, nothing else.
+PYTHON ?= python3.11
+CORES ?= $(shell nproc 2>/dev/null || echo 2)
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help setup demo test lint generate lock clean
+
+help:  ## say what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/.stamp  ## make the environment .venv from requirements.lock, once
+
+.venv/.stamp: requirements.lock pyproject.toml
+	$(PYTHON) -m venv --clear .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: setup  ## run the whole pipeline on the embedded corpus: submissions, scores, report
+	snakemake --cores $(CORES)
+	snakemake --report results/report.zip --quiet all
+	@echo "wrote results/report.zip: unpack it and open report.html in a browser"
+
+test: setup  ## run the tests, a shrunken run of the workflow among them
+	python -m pytest
+
+lint: setup  ## ruff, snakefmt, snakemake --lint, mypy, and the generated files
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+	mypy
+	python tools/generate.py --check
+
+generate: setup  ## write config/README.md, config/schema.json and envs/main.yaml anew
+	python tools/generate.py
+
+lock:  ## resolve requirements.in anew into requirements.lock, in a throw-away environment
+	rm -rf .venv-lock
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.in
+	.venv-lock/bin/python -m pip freeze --all --exclude pip | sed -E 's/\+cpu$$//' > requirements.lock
+	rm -rf .venv-lock
+
+clean:  ## remove results and logs; the environment stays
+	rm -rf results logs .snakemake

@@ -1,0 +1,48 @@
+"""abaw-flow: from raw videos to the submission files of the ABAW challenge.
+
+The table of contents. Each stage is one file of rules, in the order in which data flow; each rule runs the script of its
+name in workflow/scripts. `config/README.md` explains the configuration, `docs/stages.md` the stages.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.25")
+
+
+configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/corpus.smk"
+include: "workflow/rules/faces.smk"
+include: "workflow/rules/speech.smk"
+include: "workflow/rules/static.smk"
+include: "workflow/rules/dynamic.smk"
+include: "workflow/rules/acoustic.smk"
+include: "workflow/rules/timeline.smk"
+include: "workflow/rules/fusion.smk"
+include: "workflow/rules/submission.smk"
+include: "workflow/rules/report.smk"
+
+
+onstart:
+    take_folder()
+
+
+onsuccess:
+    say_what_was_written()
+
+
+rule all:
+    """The submissions of both challenges and everything that the report shows."""
+    default_target: True
+    input:
+        "results/submission_va.zip",
+        "results/submission_expr.zip",
+        "results/report/scores.csv",
+        "results/report/problems.csv",
+        expand("results/report/timeline_{task}.png", task=TASKS),
+        expand("results/report/curves_{task}.png", task=TASKS),

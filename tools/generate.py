@@ -1,0 +1,129 @@
+"""Write the files that follow from others: config/README.md, config/schema.json and envs/main.yaml.
+
+    python tools/generate.py            write them
+    python tools/generate.py --check    write nothing; fail, naming the files, where they differ
+
+The first two follow from the typed configuration in src/abaw/config.py and the values in config/config.yaml, the third
+from requirements.lock.
+"""
+
+import argparse
+import json
+import sys
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic.fields import FieldInfo
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+
+from abaw.config import Config, Section  # noqa: E402  (the package need not be installed)
+
+README_HEAD = """# Configuration
+
+`config.yaml` is complete and is the embedded default. Give a file of your own with `--configfile my.yaml`: it needs
+only the keys that differ. Unknown keys, wrong types and values out of range stop the run before any job, in a sentence.
+
+This page is generated from `src/abaw/config.py` by `make generate`.
+"""
+
+ENVIRONMENT_HEAD = """# Generated from requirements.lock by `make generate`, conda and make install the same pins.
+channels:
+  - conda-forge
+  - nodefaults
+dependencies:
+  - python=3.11
+  - pip
+  - pip:
+"""
+
+
+def config_readme() -> str:
+    """One table a section: key, type, embedded default, meaning."""
+    values = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+    lines = [README_HEAD]
+    for path, model, here in _sections("", Config, values):
+        fields = {name: info for name, info in model.model_fields.items() if not _is_section(info)}
+        if not fields:
+            continue
+        lines += [f"## {path or 'top level'}", "", (model.__doc__ or "").strip(), ""]
+        lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
+        for name, info in fields.items():
+            default = yaml.safe_dump(here[name], default_flow_style=True).removesuffix("...\n").strip()
+            lines.append(f"| `{name}` | {_type(info)} | `{default}` | {info.description} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def config_schema() -> str:
+    """JSON schema of the configuration, for editors."""
+    return json.dumps(Config.model_json_schema(), indent=2) + "\n"
+
+
+def environment() -> str:
+    """A conda environment whose pip section repeats the lock: Snakemake copies the yaml alone, a link would break."""
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    return ENVIRONMENT_HEAD + "".join(f"      - {line}\n" for line in lock if line and not line.startswith("#"))
+
+
+def _sections(path: str, model: type[Section], values: Any) -> Iterator[tuple[str, type[Section], Any]]:
+    yield path, model, values
+    for name, info in model.model_fields.items():
+        if _is_section(info):
+            inner = typing.cast(type[Section], info.annotation)
+            yield from _sections(f"{path}.{name}" if path else name, inner, values[name])
+
+
+def _is_section(info: FieldInfo) -> bool:
+    return isinstance(info.annotation, type) and issubclass(info.annotation, Section)
+
+
+def _type(info: FieldInfo) -> str:
+    """The type in words, with its range."""
+    annotation: Any = info.annotation
+    if typing.get_origin(annotation) is Literal:
+        return " or ".join(f"`{value}`" for value in typing.get_args(annotation))
+    if isinstance(annotation, types.UnionType):
+        return " or ".join("null" if part is type(None) else part.__name__ for part in typing.get_args(annotation))
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+    bounds = [
+        f"{sign} {getattr(constraint, name)}"
+        for constraint in info.metadata
+        for name, sign in signs.items()
+        if getattr(constraint, name, None) is not None
+    ]
+    names = {"str": "text", "int": "whole number", "float": "number"}
+    return ", ".join([names[annotation.__name__], *bounds])
+
+
+FILES = {
+    "config/README.md": config_readme,
+    "config/schema.json": config_schema,
+    "envs/main.yaml": environment,
+}
+
+
+def main() -> None:
+    """Write or check every generated file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing, fail where a file differs")
+    check = parser.parse_args().check
+    stale = []
+    for name, make in FILES.items():
+        path, text = ROOT / name, make()
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if not check:
+                path.write_text(text, encoding="utf-8", newline="\n")
+    if check and stale:
+        sys.exit(f"{', '.join(stale)} differ from what they are generated from; run `make generate` and commit them")
+    print(f"{'checked' if check else 'written'}: {', '.join(FILES)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Stage 1, corpus: who is in which video, in which split, with which labels.
+
+In: the four folders of the corpus section, in AffWild2's form; with `corpus.source: demo` they are made first.
+Out: results/corpus/{task}/{split}/tracks.parquet and labels.parquet. Read by: every later stage.
+"""
+
+if CONFIG.corpus.source == "demo":
+
+    rule make_demo_corpus:
+        """Make the embedded corpus: real faces that move, synthesised voices, and labels that drive both."""
+        input:
+            code=code("make_demo_corpus"),
+        output:
+            files=DEMO.files(CONFIG.corpus),
+            truth=DEMO.truth_files(Path("results/demo/truth")),
+        log:
+            "logs/make_demo_corpus.log",
+        benchmark:
+            "results/benchmarks/make_demo_corpus.tsv"
+        conda:
+            "../../envs/main.yaml"
+        threads: 2
+        resources:
+            mem_mb=2000,
+            runtime=30,
+        params:
+            demo=section("demo"),
+            corpus=section("corpus"),
+            seed=lambda wildcards: config["seed"],
+        shell:
+            "python {input.code[0]:q}"
+            " --demo {params.demo:q}"
+            " --corpus {params.corpus:q}"
+            " --seed {params.seed}"
+            " --threads {threads}"
+            " --truth results/demo/truth"
+            " > {log:q} 2>&1"
+
+
+rule index_corpus:
+    """Read labels, templates and video metadata of one split; count what does not fit together (paper §3.1)."""
+    input:
+        code=code("index_corpus"),
+        videos=of_split("{path}"),
+        rows=rows_of_split,
+    output:
+        tracks="results/corpus/{task}/{split}/tracks.parquet",
+        labels="results/corpus/{task}/{split}/labels.parquet",
+    log:
+        "logs/index_corpus/{task}_{split}.log",
+    benchmark:
+        "results/benchmarks/index_corpus/{task}_{split}.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        corpus=section("corpus"),
+    shell:
+        "python {input.code[0]:q}"
+        " --corpus {params.corpus:q}"
+        " --task {wildcards.task}"
+        " --split {wildcards.split}"
+        " --tracks {output.tracks:q}"
+        " --labels {output.labels:q}"
+        " > {log:q} 2>&1"

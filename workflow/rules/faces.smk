@@ -1,0 +1,35 @@
+"""Stage 2, faces: one decoding pass over each video, at the analysis rate.
+
+In: the videos. Out: results/faces/{video}.parquet, a row for every analysed frame of every subject, face or not: box,
+points, crop, mouth opening. Read by: speech (the mouth) and static (the crops).
+"""
+
+
+rule track_faces:
+    """Detect, follow and crop the subjects of one video, and measure their mouths (paper §3.2.1, §3.2.2)."""
+    input:
+        code=code("track_faces"),
+        video=video_file,
+    output:
+        "results/faces/{video}.parquet",
+    log:
+        "logs/track_faces/{video}.log",
+    benchmark:
+        "results/benchmarks/track_faces/{video}.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        settings=section("faces"),
+        subjects=subjects_of,
+    shell:
+        "python {input.code[0]:q}"
+        " --video {input.video:q}"
+        " --subjects {params.subjects:q}"
+        " --settings {params.settings:q}"
+        " --threads {threads}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"

@@ -1,0 +1,49 @@
+"""Plot truth and predictions of one validation sample over time.
+
+In: frames tables of the systems, labels and tracks of the split. Out: a PNG of the sample with the most labelled rows.
+"""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+from _command import parser, run
+
+from abaw.frames import labels_by_sample, truth_at
+from abaw.report import save_figure, timeline_figure
+from abaw.tables import frames, labels, matrix, read_table
+from abaw.tasks import TASKS
+from abaw.timeline import row_times
+
+
+def main() -> None:
+    """Parse the arguments, choose the sample, plot."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--task", choices=TASKS, required=True)
+    arguments.add_argument("--systems", nargs="+", required=True, help="names, in the order of --frames")
+    arguments.add_argument("--frames", type=Path, nargs="+", required=True)
+    arguments.add_argument("--labels", type=Path, required=True)
+    arguments.add_argument("--tracks", type=Path, required=True)
+    arguments.add_argument("--output", type=Path, required=True)
+    args = arguments.parse_args()
+
+    annotations = read_table(labels(args.task), args.labels)
+    known = {s: (~np.isnan(rows[:, 0])).sum() for s, rows in labels_by_sample(args.task, annotations).items()}
+    sample = max(known, key=lambda name: known[name])
+    chosen = pc.field("sample") == sample
+    tables = [read_table(frames(args.task), path).filter(chosen) for path in args.frames]
+    track = read_table("tracks", args.tracks).filter(chosen).to_pylist()[0]
+    figure = timeline_figure(
+        args.task,
+        sample,
+        row_times(track["n_rows"], Fraction(track["fps_num"], track["fps_den"])),
+        truth_at(args.task, tables[0], annotations),
+        {name: matrix(table, TASKS[args.task].outputs) for name, table in zip(args.systems, tables, strict=True)},
+    )
+    save_figure(figure, args.output)
+    print(f"{sample}: {args.output}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,40 @@
+"""Score every system of a challenge on one split, and a constant one beside them.
+
+In: the frames tables of the systems, and labels. Out: a CSV with the columns of abaw.report.SCORE_COLUMNS.
+"""
+
+from pathlib import Path
+
+from _command import parser, run
+
+from abaw.frames import truth_at
+from abaw.report import constant_outputs, score_rows, write_scores
+from abaw.tables import frames, labels, matrix, read_metadata, read_table
+from abaw.tasks import SPLITS, TASKS
+
+
+def main() -> None:
+    """Parse the arguments, score, write."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--task", choices=TASKS, required=True)
+    arguments.add_argument("--split", choices=SPLITS, required=True)
+    arguments.add_argument("--systems", nargs="+", required=True, help="names, in the order of --frames")
+    arguments.add_argument("--frames", type=Path, nargs="+", required=True)
+    arguments.add_argument("--labels", type=Path, required=True)
+    arguments.add_argument("--output", type=Path, required=True)
+    args = arguments.parse_args()
+
+    annotations = read_table(labels(args.task), args.labels)
+    rows = []
+    for system, path in zip(args.systems, args.frames, strict=True):
+        table = read_table(frames(args.task), path)
+        truth = truth_at(args.task, table, annotations)
+        outputs = matrix(table, TASKS[args.task].outputs)
+        rows += score_rows(args.task, system, args.split, truth, outputs, read_metadata(path)["fitted_on"])
+    rows += score_rows(args.task, "constant", args.split, truth, constant_outputs(args.task, truth), args.split)
+    write_scores(rows, args.output)
+    print(f"{len(rows)} scores: {args.output}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -29,6 +29,15 @@ def test_the_embedded_default_is_complete_and_valid():
     assert check_config(DEFAULT).model_dump() == DEFAULT
 
 
+@pytest.mark.parametrize("name", ["config/affwild2.yaml", "tests/config/shrunken.yaml"])
+def test_the_other_configurations_are_valid_over_the_default(name):
+    def merged(base, over):
+        both = {key: merged(base[key], over[key]) if isinstance(base.get(key), dict) else over[key] for key in over}
+        return {**base, **both}
+
+    check_config(merged(DEFAULT, yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))))
+
+
 def test_generated_files_agree_with_their_sources():
     done = subprocess.run([sys.executable, ROOT / "tools" / "generate.py", "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

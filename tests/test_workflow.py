@@ -144,6 +144,17 @@ def test_every_analysed_frame_has_a_row_and_some_have_no_face(finished):
         assert max(b - a for a, b in pairwise(times)) < 0.35
 
 
+def test_the_report_shows_scores_curves_and_timelines(finished):
+    snakemake(finished, "--report", "results/report.zip", *SHRUNKEN)
+    with zipfile.ZipFile(finished / "results/report.zip") as archive:
+        names = archive.namelist()
+        [page] = [name for name in names if name.endswith("report.html")]
+        html = archive.read(page).decode()
+    for shown in ("scores.csv", "problems.csv", "timeline_va.png", "timeline_expr.png", "curves_va.png"):
+        assert shown in html
+    assert "fitted_on" in html  # a caption
+
+
 def test_a_second_call_has_nothing_to_do(finished):
     assert "Nothing to be done" in snakemake(finished, "--cores", "2", *SHRUNKEN)
     assert "Nothing to be done" in snakemake(finished, "results/submission_va.zip", "--cores", "2", *SHRUNKEN)

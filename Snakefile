@@ -44,5 +44,6 @@ rule all:
         "results/submission_expr.zip",
         "results/report/scores.csv",
         "results/report/problems.csv",
+        "results/report/corpus.html",
         expand("results/report/timeline_{task}.png", task=TASKS),
         expand("results/report/curves_{task}.png", task=TASKS),

@@ -41,7 +41,13 @@ def corpus(tmp_path) -> CorpusConfig:
     (tmp_path / "lists" / VA_LIST).write_text("video86_2\n\n6-30-1920x1080\n")
     (tmp_path / "lists" / EXPR_LIST).write_text("video2_left\r\n")
     folders = {"videos": "videos", "annotations": "annotations", "test_lists": "lists", "templates": "templates"}
-    return CorpusConfig(source="folders", **{key: str(tmp_path / name) for key, name in folders.items()})
+    return CorpusConfig(
+        source="folders",
+        **{key: str(tmp_path / name) for key, name in folders.items()},
+        edition="affwild2",
+        max_row_difference=60,
+        on_unreadable="stop",
+    )
 
 
 def test_layout_of_every_kind_of_name(corpus):
@@ -129,7 +135,7 @@ def test_expression_labels_have_one_field_under_a_header_of_eight(tmp_path):
         ("va", "valence,arousal\n", "no rows"),
         ("va", "valence,arousal\n0,0\n0.1;0.2\n", "line 3: expected two numbers"),
         ("va", "valence,arousal\n0,0,0\n", "line 2: expected two numbers"),
-        ("va", "valence,arousal\nnan,0\n", "line 2: 'nan,0' is outside"),
+        ("va", "valence,arousal\nnan,0\n", "line 2: expected two numbers, valence and arousal, found 'nan,0'"),
         ("va", "valence,arousal\n1.2,0\n", "line 2: '1.2,0' is outside"),
         ("va", "valence,arousal\n-5,0\n", "line 2: '-5,0' is outside"),
         ("va", "valence,arousal\n0,0\n\n0,0\n", "line 3: expected two numbers"),

@@ -43,6 +43,9 @@ def _config(root: Path) -> CorpusConfig:
         annotations=str(root / "annotations"),
         test_lists=str(root / "lists"),
         templates=str(root / "templates"),
+        edition="other",
+        max_row_difference=60,
+        on_unreadable="stop",
     )
 
 

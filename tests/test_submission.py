@@ -6,6 +6,7 @@ import zipfile
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import write_submission
 from hypothesis import given
@@ -239,7 +240,15 @@ def test_a_broken_text_is_refused(task, change, says):
     assert says in str(error.value)
 
 
-def run_command(monkeypatch, folder, table, task="va"):
+TRAIN_LABELS = {
+    "va": {"valence": [0.5, None, 0.25], "arousal": [-0.5, None, -1.0]},
+    "expr": {"expression": [3, None, 3]},
+}
+
+
+def run_command(monkeypatch, folder, table, task="va", skipped=()):
+    keys = {"sample": ["a", "a", "a"], "frame": [1, 2, 3]}
+    write_table(f"labels_{task}", pa.table(keys | TRAIN_LABELS[task]), folder / "labels.parquet")
     write_table(f"frames_{task}", table, folder / "fused.parquet")
     path = template(folder, task, end="\r\n")
     output = folder / "results" / f"submission_{task}.zip"
@@ -250,6 +259,10 @@ def run_command(monkeypatch, folder, table, task="va"):
         str(path),
         "--frames",
         f"{folder}/fused.parquet",
+        "--labels",
+        f"{folder}/labels.parquet",
+        "--skipped",
+        *skipped,
         "--output",
         str(output),
     ]
@@ -278,6 +291,20 @@ def test_the_command_leaves_nothing_where_rows_are_missing(monkeypatch, tmp_path
     ):
         run_command(monkeypatch, tmp_path, frames("va").slice(0, 7))
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(("task", "prior"), [("va", "0.375000,-0.750000"), ("expr", "3")])
+def test_rows_of_a_skipped_video_get_the_prior_of_the_training_labels(monkeypatch, tmp_path, task, prior):
+    skipped = LOCATIONS[0].partition("/")[0]
+    table = frames(task)
+    left = table.filter(pc.not_equal(table["sample"], skipped))
+    assert 0 < len(left) < len(table)
+    with zipfile.ZipFile(run_command(monkeypatch, tmp_path, left, task, [skipped])) as archive:
+        text = archive.read("predictions.txt").decode()
+    check_predictions(text, LOCATIONS, task)
+    rows = [row.partition(",") for row in text.splitlines()[1:]]
+    assert {value for place, _, value in rows if place.startswith(f"{skipped}/")} == {prior}
+    assert len({value for place, _, value in rows if not place.startswith(f"{skipped}/")}) > 1
 
 
 def test_a_zip_does_not_depend_on_the_order_of_its_files(tmp_path):

@@ -40,10 +40,25 @@ class CorpusConfig(Section):
     videos: str = Field(min_length=1, description="Folder of the videos, in any subfolders (batch1, batch2, new_vids).")
     annotations: str = Field(
         min_length=1,
-        description="Folder that holds VA_Estimation_Challenge and EXPR_Recognition_Challenge (paper §3.1).",
+        description="Folder that holds VA_Estimation_Challenge and EXPR_Recognition_Challenge or EXPR_Classification_"
+        "Challenge, at any depth (paper §3.1).",
     )
     test_lists: str = Field(min_length=1, description="Folder of the lists of test names, *_test_set_release.txt.")
-    templates: str = Field(min_length=1, description="Folder of the submission templates, *_test_set_sample.txt.")
+    templates: str = Field(
+        min_length=1, description="Folder of the submission templates, *_test_set_sample.txt or *_example.txt."
+    )
+    edition: Literal["affwild2", "other"] = Field(
+        description="affwild2: check_corpus holds the counts against the published ones, and the twenty videos that no "
+        "challenge names may be there (paper §3.1); other: a corpus of another size."
+    )
+    max_row_difference: Annotated[int, Field(ge=1)] = Field(
+        description="Rows by which a label file or a template may differ from the frames of its video; a larger "
+        "difference is an error, since file and video hardly belong together. AffWild2's own reach from -49 to +2."
+    )
+    on_unreadable: Literal["stop", "skip"] = Field(
+        description="stop: a video that cannot be read is an error; skip: its tracks are left out of every split and "
+        "reported, and their rows of the submission get the training labels' mean, or their most frequent class."
+    )
 
 
 class DemoConfig(Section):

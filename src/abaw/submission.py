@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 
 from abaw.errors import UserError
 from abaw.files import whole_file
+from abaw.frames import frames_table
 from abaw.tables import matrix
 from abaw.tasks import TASKS, TaskName
 
@@ -66,6 +67,23 @@ def read_template(path: str | PathLike[str], task: TaskName) -> list[str]:
 def template_rows(locations: Sequence[str]) -> dict[str, int]:
     """How many rows a template asks for, sample by sample in its order."""
     return dict(Counter(location.partition("/")[0] for location in locations))
+
+
+def prior_frames(task: TaskName, rows: Mapping[str, int], labels: pa.Table) -> pa.Table:
+    """What is said of samples whose video cannot be read: on every row the prior of `labels`, as a frames table.
+
+    va: the mean valence and arousal; expr: the share of each class. `rows` gives the number of rows of each sample.
+    Raises `UserError` where nothing is labelled.
+    """
+    known = matrix(labels, TASKS[task].labels)
+    known = known[~np.isnan(known).any(axis=1)]
+    if not len(known):
+        raise UserError(f"no row of the training split of {task} has a label; the rows of skipped videos need some")
+    classes = len(TASKS[task].outputs)
+    prior = known.mean(axis=0) if task == "va" else np.bincount(known[:, 0].astype(int), minlength=classes) / len(known)
+    keys = [(sample, frame) for sample, n_rows in rows.items() for frame in range(1, n_rows + 1)]
+    table = pa.table({"sample": [sample for sample, _ in keys], "frame": [frame for _, frame in keys]})
+    return frames_table(task, table, np.tile(prior, (len(keys), 1)))
 
 
 def predictions_text(task: TaskName, locations: Sequence[str], frames: pa.Table) -> str:

@@ -62,9 +62,11 @@ class _Timed:
 def probe(path: str | PathLike[str]) -> VideoInfo:
     """Read what the container says; where it does not count its frames, their packets are counted without decoding.
 
-    Raises `UserError` where the file is missing, no video, or has neither a frame nor a frame rate.
+    Raises `UserError` where the file is missing, no video, or has neither a frame nor a frame rate, and where its index
+    points beyond its end.
     """
     with _opened(path) as (container, stream):
+        _refuse_truncated(path, stream)
         fps = _frame_rate(path, stream)
         n_frames = stream.frames or sum(packet.size > 0 for packet in container.demux(stream))
         if not n_frames:
@@ -114,6 +116,13 @@ def _opened(path: str | PathLike[str]) -> Iterator[tuple[InputContainer, VideoSt
             f"{path} ({local.stat().st_size} bytes) cannot be read as a video ({error.strerror}); copy it again, or "
             f"convert it to MP4 (readable are {', '.join(FORMATS)})"
         ) from error
+
+
+def _refuse_truncated(path: str | PathLike[str], stream: VideoStream) -> None:
+    """A container whose index comes first, as in videos from the web, opens well when its end is missing."""
+    entries, size = stream.index_entries, Path(path).stat().st_size
+    if len(entries) and entries[-1].pos + entries[-1].size > size:
+        raise UserError(f"{path} ends after {size} bytes, before its last frame; the file is cut off, copy it again")
 
 
 def _frame_rate(path: str | PathLike[str], stream: VideoStream) -> Fraction:

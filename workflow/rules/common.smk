@@ -18,7 +18,7 @@ SOURCE = Path(workflow.basedir) / "src"
 sys.path.insert(0, str(SOURCE))
 
 from abaw.config import check_config
-from abaw.corpus.layout import Layout, build_layout, read_folders, test_list
+from abaw.corpus.layout import Layout, build_layout, read_folders
 from abaw.demo.plan import plan_corpus
 from abaw.errors import UserError
 from abaw.files import lock_folder
@@ -33,8 +33,11 @@ def read_layout() -> Layout:
     """The corpus's tracks: planned where the workflow makes the corpus, else as they lie on the disk."""
     if CONFIG.corpus.source == "folders":
         return read_folders(CONFIG.corpus)
-    test_names = {task: [track.sample for track in DEMO.annotated(task, "test")] for task in TASKS}
-    return build_layout(CONFIG.corpus, DEMO.files(CONFIG.corpus), test_names)
+    return build_layout(
+        CONFIG.corpus,
+        DEMO.files(CONFIG.corpus),
+        lambda task, path: [track.sample for track in DEMO.annotated(task, "test")],
+    )
 
 
 try:
@@ -78,13 +81,13 @@ def video_file(wildcards) -> str:
 
 def tracks_of(wildcards) -> list:
     """The tracks in a split of a task."""
-    return [track for track in LAYOUT.tracks if track.splits.get(wildcards.task) == wildcards.split]
+    return LAYOUT.tracks_of(wildcards.task, wildcards.split)
 
 
 def rows_of_split(wildcards) -> list[str]:
     """An input: the files that say which rows a split has, label files, or the template and the list of names."""
     if wildcards.split == "test":
-        return [str(LAYOUT.templates[wildcards.task]), str(test_list(CONFIG.corpus, wildcards.task))]
+        return [str(LAYOUT.templates[wildcards.task]), str(LAYOUT.test_lists[wildcards.task])]
     return [str(track.labels[wildcards.task]) for track in tracks_of(wildcards)]
 
 

@@ -1,7 +1,8 @@
 """Stage 1, corpus: who is in which video, in which split, with which labels.
 
 In: the four folders of the corpus section, in AffWild2's form; with `corpus.source: demo` they are made first.
-Out: results/corpus/{task}/{split}/tracks.parquet and labels.parquet. Read by: every later stage.
+Out: results/corpus/{task}/{split}/tracks.parquet and labels.parquet, read by every later stage; results/report/corpus.html
+and problems.csv, which say what does not fit together. `snakemake check_corpus` makes just these two.
 """
 
 if CONFIG.corpus.source == "demo":
@@ -65,4 +66,43 @@ rule index_corpus:
         " --split {wildcards.split}"
         " --tracks {output.tracks:q}"
         " --labels {output.labels:q}"
+        " > {log:q} 2>&1"
+
+
+rule check_corpus:
+    """Count what every split holds, and list what does not fit together with its remedy (paper §3.1); nothing is decoded."""
+    input:
+        code=code("check_corpus"),
+        videos=[str(tracks[0].path) for tracks in VIDEOS.values()],
+        labels=[str(path) for track in LAYOUT.tracks for path in track.labels.values()],
+        lists=list(map(str, [*LAYOUT.test_lists.values(), *LAYOUT.templates.values()])),
+    output:
+        problems=report(
+            "results/report/problems.csv",
+            caption="../report/problems.rst",
+            category="Corpus",
+        ),
+        page=report(
+            "results/report/corpus.html",
+            caption="../report/corpus.rst",
+            category="Corpus",
+        ),
+    log:
+        "logs/check_corpus.log",
+    benchmark:
+        "results/benchmarks/check_corpus.tsv"
+    priority: 1  # before the long jobs
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        corpus=section("corpus"),
+    shell:
+        "python {input.code[0]:q}"
+        " --corpus {params.corpus:q}"
+        " --problems {output.problems:q}"
+        " --page {output.page:q}"
         " > {log:q} 2>&1"

@@ -66,37 +66,6 @@ rule collect_scores:
         "python {input.code[0]:q}" " --scores {input.scores:q}" " --output {output:q}" " > {log:q} 2>&1"
 
 
-rule list_problems:
-    """List rows that do not match frames, and missing audio, over all challenges and splits."""
-    input:
-        code=code("list_problems"),
-        tracks=[f"results/corpus/{task}/{split}/tracks.parquet" for task in TASKS for split in SPLITS],
-    output:
-        report(
-            "results/report/problems.csv",
-            caption="../report/problems.rst",
-            category="Corpus",
-        ),
-    log:
-        "logs/list_problems.log",
-    benchmark:
-        "results/benchmarks/list_problems.tsv"
-    conda:
-        "../../envs/main.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=10,
-    params:
-        names=[f"{task}:{split}" for task in TASKS for split in SPLITS],
-    shell:
-        "python {input.code[0]:q}"
-        " --names {params.names:q}"
-        " --tracks {input.tracks:q}"
-        " --output {output:q}"
-        " > {log:q} 2>&1"
-
-
 rule plot_timeline:
     """Draw truth and predictions of the validation sample with the most labelled rows."""
     input:

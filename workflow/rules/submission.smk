@@ -1,6 +1,6 @@
 """Stage 9, submission: predictions.txt by the organisers' template, checked, then zipped.
 
-In: results/frames/{task}/fused/test.parquet and the template. Out: results/submission_{task}.zip.
+In: results/frames/{task}/fused/test.parquet and the template; the training labels, for videos that cannot be read. Out: results/submission_{task}.zip.
 """
 
 
@@ -10,6 +10,7 @@ rule write_submission:
         code=code("write_submission"),
         template=template_of,
         frames="results/frames/{task}/fused/test.parquet",
+        labels="results/corpus/{task}/train/labels.parquet",
     output:
         "results/submission_{task}.zip",
     log:
@@ -22,10 +23,14 @@ rule write_submission:
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        skipped=lambda wildcards: LAYOUT.skipped_of(wildcards.task, "test"),
     shell:
         "python {input.code[0]:q}"
         " --task {wildcards.task}"
         " --template {input.template:q}"
         " --frames {input.frames:q}"
+        " --labels {input.labels:q}"
+        " --skipped {params.skipped:q}"
         " --output {output:q}"
         " > {log:q} 2>&1"

@@ -1,8 +1,6 @@
 """One split of a challenge as tables: its tracks with their videos and row counts, and its rows with their labels."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 from tqdm import tqdm
@@ -15,6 +13,12 @@ from abaw.tables import SCHEMAS, labels
 from abaw.tasks import Split, TaskName
 from abaw.video import VideoInfo, probe
 
+_REMEDIES = {
+    "one row more": "none is needed: the organisers often count one frame more, the last prediction is held",
+    "more rows": "the last prediction is held; check the video where the difference is large",
+    "fewer rows": "the frames beyond the last row are not asked for; check the video where the difference is large",
+}
+
 
 @dataclass(frozen=True)
 class Index:
@@ -24,47 +28,69 @@ class Index:
     labels: pa.Table
 
 
-def index_split(layout: Layout, task: TaskName, split: Split) -> Index:
+def index_split(layout: Layout, task: TaskName, split: Split, max_row_difference: int) -> Index:
     """Read the label files or the template of a split, and the metadata of its videos; nothing is decoded.
 
     The label file or the template decides how many rows a track has, never the decoder; where the two differ, the track
     has a problem, which is counted and shown. Raises `UserError` for what cannot be read or contradicts itself.
     """
-    chosen = [track for track in layout.tracks if track.splits.get(task) == split]
+    chosen = layout.tracks_of(task, split)
     if split == "test":
-        n_rows = _template_rows(layout.templates[task], task, {track.sample for track in chosen})
+        n_rows = test_rows(layout, task)
         tables = [unlabelled_rows(task, track.sample, n_rows[track.sample]) for track in chosen]
     else:
         tables = [read_labels(track.labels[task], task, track.sample) for track in chosen]
     rows = [
-        _track_row(track, probe(track.path), len(table))
+        _track_row(track, probe(track.path), len(table), max_row_difference)
         for track, table in tqdm(zip(chosen, tables, strict=True), total=len(chosen), disable=None)
     ]
     schema = SCHEMAS[labels(task)]
     return Index(pa.Table.from_pylist(rows, SCHEMAS["tracks"]), pa.concat_tables([schema.empty_table(), *tables]))
 
 
-def _template_rows(template: Path, task: TaskName, listed: set[str]) -> dict[str, int]:
+def test_rows(layout: Layout, task: TaskName) -> dict[str, int]:
+    """How many rows the template asks for of each test sample; `UserError` where template and test list differ."""
+    template, listed = layout.templates[task], layout.test_lists[task]
     asked = template_rows(read_template(template, task))
-    if listed != set(asked):
-        missing, unknown = sorted(listed - set(asked)), sorted(set(asked) - listed)
+    names = {track.sample for track in layout.tracks_of(task, "test")} | set(layout.skipped_of(task, "test"))
+    line = 2
+    for sample, n_rows in asked.items():
+        if sample not in names:
+            raise UserError(
+                f"{template}, line {line}: {sample!r} is not a name in the test list {listed}; take both from the same "
+                "edition"
+            )
+        line += n_rows
+    if lacking := sorted(names - set(asked)):
         raise UserError(
-            f"the test list of {task} and the template {template} differ: the template lacks {missing or 'nothing'} "
-            f"and has {unknown or 'nothing'} that the list does not name; take both from the same edition"
+            f"the test list {listed} names {', '.join(lacking)}, for which the template {template} has no rows; take "
+            "both from the same edition"
         )
     return asked
 
 
-def _problems(info: VideoInfo, n_rows: int) -> Iterator[str]:
+def track_problems(sample: str, info: VideoInfo, n_rows: int, max_row_difference: int) -> dict[str, str]:
+    """What does not fit together in a track, with the remedy of each.
+
+    Raises `UserError` where rows and frames differ by more than `max_row_difference` rows.
+    """
+    found = {}
     surplus = n_rows - info.n_frames
     if surplus:
         kind = "one row more" if surplus == 1 else "more rows" if surplus > 0 else "fewer rows"
-        yield f"{kind} than frames ({n_rows} rows, {info.n_frames} frames)"
+        found[f"{kind} than frames ({n_rows} rows, {info.n_frames} frames)"] = _REMEDIES[kind]
+    if abs(surplus) > max_row_difference:
+        raise UserError(
+            f"the track {sample!r} has {n_rows} rows for {info.n_frames} frames, a difference of {abs(surplus)}; check "
+            "that labels and video belong together, or raise corpus.max_row_difference from "
+            f"{max_row_difference}"
+        )
     if not info.has_audio:
-        yield "no audio stream"
+        found["no audio stream"] = "none is needed: silence is taken; copy the video again if it should have sound"
+    return found
 
 
-def _track_row(track: Track, info: VideoInfo, n_rows: int) -> dict[str, object]:
+def _track_row(track: Track, info: VideoInfo, n_rows: int, max_row_difference: int) -> dict[str, object]:
     return {
         "sample": track.sample,
         "video": track.video,
@@ -75,6 +101,6 @@ def _track_row(track: Track, info: VideoInfo, n_rows: int) -> dict[str, object]:
         "n_rows": n_rows,
         "duration_s": float(info.duration_s),
         "has_audio": info.has_audio,
-        "problems": "; ".join(_problems(info, n_rows)),
+        "problems": "; ".join(track_problems(track.sample, info, n_rows, max_row_difference)),
         "side": track.side,
     }

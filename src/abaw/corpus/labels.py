@@ -1,5 +1,6 @@
 """Label files of AffWild2: one line a frame after a header, with -5 (VA) and -1 (EXPR) where nothing was annotated."""
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,19 +11,25 @@ from abaw.tables import SCHEMAS, labels
 from abaw.tasks import EXPRESSIONS, TASKS, TaskName
 
 HEADERS: dict[TaskName, str] = {"va": "valence,arousal", "expr": ",".join(EXPRESSIONS)}
+_FOREIGN = re.compile(r"[^0-9eE.,+\- \t]")
+"""What no number holds, though Python would read some of it as one: underscores, digits of other scripts, nan."""
 
 
 def read_labels(path: Path, task: TaskName, sample: str) -> pa.Table:
     """Read one label file as a table `labels_{task}`: row k is frame k, counted from 1; nulls where not annotated.
 
-    Raises `UserError` that names the file, the line and the value for a wrong header, a malformed line, a value outside
-    [-1, 1], a class outside 0..7, and -5 in one column only.
+    The header may have blanks around its commas and letters of either case, lines may end in LF or CRLF, and blank
+    lines may end the file. Raises `UserError` that names the file, the line and the value for a wrong header, a
+    malformed line, a value outside [-1, 1], a class outside 0..7, and -5 in one column only.
     """
     lines = _lines(path)
-    if not lines or lines[0].strip() != HEADERS[task]:
+    if not lines or _plain(lines[0]) != _plain(HEADERS[task]):
         found = repr(lines[0][:80]) if lines else "nothing"
-        raise UserError(f"{path} must begin with the line {HEADERS[task]!r}; found {found}")
+        raise UserError(f"{path}, line 1: must begin with the line {HEADERS[task]!r}; found {found}")
     parse = _PARSERS[task]
+    for number, line in enumerate(lines[1:], start=2):
+        if _FOREIGN.search(line):
+            raise UserError(f"{path}, line {number}: expected {_EXPECTED[task]}, found {line[:80]!r}")
     values = [parse(line, f"{path}, line {number}") for number, line in enumerate(lines[1:], start=2)]
     if not values:
         raise UserError(f"{path} has a header but no rows; each frame of the video needs a line")
@@ -42,10 +49,16 @@ def _table(task: TaskName, sample: str, columns: Sequence[Sequence[float | int |
 
 def _lines(path: Path) -> list[str]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig").rstrip()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"the label file {path} cannot be read as text: {error}") from error
-    return text.rstrip().splitlines()
+        raise UserError(
+            f"the label file {path} cannot be read as text ({error}); expected UTF-8, get the file anew"
+        ) from error
+    return text.split("\n") if text else []
+
+
+def _plain(header: str) -> list[str]:
+    return [name.strip().lower() for name in header.split(",")]
 
 
 def _va(line: str, where: str) -> tuple[float | None, float | None]:
@@ -53,7 +66,7 @@ def _va(line: str, where: str) -> tuple[float | None, float | None]:
     try:
         valence, arousal = (float(field) for field in fields)
     except ValueError as error:
-        raise UserError(f"{where}: expected two numbers, valence and arousal, found {line!r}") from error
+        raise UserError(f"{where}: expected {_EXPECTED['va']}, found {line[:80]!r}") from error
     if valence == arousal == -5:
         return None, None
     if not (-1 <= valence <= 1 and -1 <= arousal <= 1):
@@ -65,7 +78,7 @@ def _expr(line: str, where: str) -> tuple[int | None]:
     try:
         expression = int(line)
     except ValueError as error:
-        raise UserError(f"{where}: expected one class number, found {line!r}") from error
+        raise UserError(f"{where}: expected {_EXPECTED['expr']}, found {line[:80]!r}") from error
     if expression == -1:
         return (None,)
     if not 0 <= expression < len(EXPRESSIONS):
@@ -75,4 +88,5 @@ def _expr(line: str, where: str) -> tuple[int | None]:
     return (expression,)
 
 
+_EXPECTED: dict[TaskName, str] = {"va": "two numbers, valence and arousal", "expr": "one class number"}
 _PARSERS: dict[TaskName, Callable[[str, str], tuple[float | int | None, ...]]] = {"va": _va, "expr": _expr}

@@ -1,32 +1,35 @@
 """Which tracks a corpus holds and where their files lie, from file names and test lists alone: nothing is decoded.
 
-The form is AffWild2's (paper §3.1): videos in any subfolders, one label file per track and challenge in `Train_Set` and
-`Validation_Set`, lists of test names, and submission templates. It is cheap, so that Snakemake can ask while it plans.
+The form is AffWild2's (paper §3.1): videos in any subfolders, one label file per track and challenge in the folders of
+the splits, lists of test names, and submission templates; `abaw.corpus.names` knows what they are called. It is cheap,
+so that Snakemake can ask while it plans.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Literal
 
 from abaw.config import CorpusConfig
-from abaw.errors import UserError
-from abaw.tasks import Split, TaskName
+from abaw.corpus.names import (
+    VIDEO_SUFFIXES,
+    files_under,
+    find_template,
+    find_test_list,
+    label_files,
+    refuse_name,
+    video_files,
+)
+from abaw.errors import Mistakes, UserError
+from abaw.tasks import SPLITS, TASKS, Split, TaskName
+from abaw.video import probe
 
 Side = Literal["left", "right"]
 
-VIDEO_SUFFIXES = (".mp4", ".avi")
-CHALLENGE_FOLDERS: dict[TaskName, str] = {"va": "VA_Estimation_Challenge", "expr": "EXPR_Recognition_Challenge"}
-SPLIT_FOLDERS: dict[Split, str] = {"train": "Train_Set", "val": "Validation_Set"}
-TEST_LISTS: dict[TaskName, str] = {
-    "va": "Valence_Arousal_Estimation_Challenge_test_set_release.txt",
-    "expr": "Expression_Recognition_Challenge_test_set_release.txt",
-}
-TEMPLATE_ENDINGS: dict[TaskName, tuple[str, ...]] = {
-    "va": ("_va_test_set_sample.txt", "_va_test_set_example.txt"),
-    "expr": ("_expr_test_set_sample.txt", "_expr_test_set_example.txt"),
-}
+WITHOUT_TRACKS = frozenset(str(number) for block in ((451, 461), (471, 476), (481, 486)) for number in range(*block))
+"""The twenty videos of AffWild2 that no challenge names."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,21 @@ class Track:
 
 
 @dataclass(frozen=True)
+class Skipped:
+    """A track that `corpus.on_unreadable: skip` leaves out of everything, and why its video cannot be read."""
+
+    track: Track
+    reason: str
+
+
+@dataclass(frozen=True)
 class Layout:
-    """All tracks in the order of their names, and the submission template of each challenge."""
+    """All tracks in the order of their names, and the submission template and the test list of each challenge."""
 
     tracks: tuple[Track, ...]
     templates: Mapping[TaskName, Path]
+    test_lists: Mapping[TaskName, Path]
+    skipped: tuple[Skipped, ...] = ()
 
     def videos(self) -> dict[str, tuple[Track, ...]]:
         """The tracks of each video, videos in the order of their names."""
@@ -59,9 +72,17 @@ class Layout:
             by_video[track.video].append(track)
         return {video: tuple(by_video[video]) for video in sorted(by_video)}
 
+    def tracks_of(self, task: TaskName, split: Split) -> list[Track]:
+        """The tracks in `split` of `task`."""
+        return [track for track in self.tracks if track.splits.get(task) == split]
+
     def videos_of(self, task: TaskName, split: Split) -> list[str]:
         """The videos that have a track in `split` of `task`."""
-        return sorted({track.video for track in self.tracks if track.splits.get(task) == split})
+        return sorted({track.video for track in self.tracks_of(task, split)})
+
+    def skipped_of(self, task: TaskName, split: Split) -> list[str]:
+        """The samples of `split` of `task` whose video cannot be read."""
+        return [skip.track.sample for skip in self.skipped if skip.track.splits.get(task) == split]
 
 
 def side_of(sample: str) -> Side | None:
@@ -78,112 +99,173 @@ def video_of(sample: str) -> str:
 
 
 def read_folders(corpus: CorpusConfig) -> Layout:
-    """Read the layout of a corpus that lies on the disk; raise `UserError` for what is missing or said twice."""
+    """Read the layout of a corpus that lies on the disk, without the unreadable videos where they are to be skipped.
+
+    Raises one `UserError` with a sentence for everything that is missing, said twice or in contradiction.
+    """
+    mistakes = Mistakes()
     files: list[Path] = []
     for key in ("videos", "annotations", "test_lists", "templates"):
         folder = Path(getattr(corpus, key))
-        if not folder.is_dir():
-            raise UserError(f"corpus.{key} is {str(folder)!r}, which is not a folder; set it to where the {key} lie")
-        files.extend(path for path in folder.rglob("*") if path.is_file())
-    test_names = {task: read_test_list(test_list(corpus, task)) for task in TEST_LISTS}
-    return build_layout(corpus, files, test_names)
-
-
-def test_list(corpus: CorpusConfig, task: TaskName) -> Path:
-    """Where the names of a challenge's test tracks stand."""
-    return Path(corpus.test_lists) / TEST_LISTS[task]
+        with mistakes.kept():
+            if not folder.is_dir():
+                raise UserError(
+                    f"corpus.{key} is {str(folder)!r}, which is not a folder; set it to where the {key} lie"
+                )
+            files.extend(files_under(folder, VIDEO_SUFFIXES if key == "videos" else ()))
+    mistakes.tell()
+    layout = build_layout(corpus, files, lambda task, path: read_test_list(path))
+    return without_unreadable(layout) if corpus.on_unreadable == "skip" else layout
 
 
 def read_test_list(path: Path) -> list[str]:
     """The names in a `*_test_set_release.txt`: one a line, blank lines left out; `UserError` for a repeated name."""
     try:
-        names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"the list of test names {path} cannot be read: {error}") from error
-    for name in names:
-        if names.count(name) > 1:
-            raise UserError(f"{path} names {name!r} more than once; each test name must stand on one line")
-    return names
-
-
-def build_layout(corpus: CorpusConfig, files: Iterable[Path], test_names: Mapping[TaskName, Sequence[str]]) -> Layout:
-    """Put a layout together from the paths of a corpus's files and its test names.
-
-    Videos that no challenge names are left out, as AffWild2 has some. Raises `UserError` for a track without a video, a
-    track in two splits of one challenge, two video files of one name, and templates that are missing or several.
-    """
-    paths = sorted(files)
-    splits: dict[str, dict[TaskName, Split]] = defaultdict(dict)
-    labels: dict[str, dict[TaskName, Path]] = defaultdict(dict)
-    for task, split, path in _label_files(Path(corpus.annotations), paths):
-        _enter(splits[path.stem], task, split, path.stem)
-        labels[path.stem][task] = path
-    for task, names in test_names.items():
-        for name in names:
-            _enter(splits[name], task, "test", name)
-    if not splits:
-        raise UserError(
-            f"no track was found: {corpus.annotations} holds no label file such as "
-            f"{CHALLENGE_FOLDERS['va']}/{SPLIT_FOLDERS['train']}/NAME.txt, and the test lists are empty"
-        )
-
-    video_paths = _video_files(Path(corpus.videos), paths)
-    tracks = []
-    for sample in sorted(splits):
-        video = video_of(sample) if video_of(sample) in video_paths else sample
-        if video not in video_paths:
+    numbers: dict[str, int] = {}
+    for number, name in enumerate((line.strip() for line in lines), start=1):
+        if name in numbers:
             raise UserError(
-                f"the track {sample!r} has no video: {corpus.videos} holds no file "
-                f"{' or '.join(video_of(sample) + suffix for suffix in VIDEO_SUFFIXES)}"
+                f"{path}, line {number}: names {name!r} more than once, first on line {numbers[name]}; each test name "
+                "must stand on one line"
             )
-        side = _side(sample, splits.keys())
-        tracks.append(Track(sample, video, video_paths[video], side, splits[sample], labels[sample]))
-    return Layout(tuple(tracks), {task: _template(Path(corpus.templates), paths, task) for task in test_names})
+        if name:
+            refuse_name(name, f"{path}, line {number}")
+            numbers[name] = number
+    return list(numbers)
 
 
-def _enter(splits: dict[TaskName, Split], task: TaskName, split: Split, sample: str) -> None:
-    if task in splits:
-        raise UserError(
-            f"the track {sample!r} is in both the {splits[task]} and the {split} split of {task}; it must be in one"
-        )
-    splits[task] = split
+def build_layout(
+    corpus: CorpusConfig, files: Iterable[Path], test_names: Callable[[TaskName, Path], Sequence[str]]
+) -> Layout:
+    """Put a layout together from the paths of a corpus's files and the names in each test list.
+
+    Raises one `UserError` with a sentence for each track without a video, video without a track, track in two splits
+    of one challenge, raw video whose tracks are, name that two files share, and list or template that is missing or
+    there twice.
+    """
+    mistakes, paths = Mistakes(), sorted(set(files))
+    members = _Members()
+    lists, templates = {}, {}
+    for task in TASKS:
+        with mistakes.kept():
+            for split, path in label_files(Path(corpus.annotations), paths, task):
+                with mistakes.kept():
+                    members.enter(path.stem, task, split, path)
+        with mistakes.kept():
+            lists[task] = find_test_list(Path(corpus.test_lists), paths, task)
+            for name in test_names(task, lists[task]):
+                with mistakes.kept():
+                    members.enter(name, task, "test", lists[task])
+        with mistakes.kept():
+            templates[task] = find_template(Path(corpus.templates), paths, task)
+    videos = _videos_by_name(Path(corpus.videos), paths, mistakes)
+    tracks = []
+    for sample in sorted(members.splits):
+        with mistakes.kept():
+            tracks.append(_track(sample, members, videos, corpus.videos))
+    layout = Layout(tuple(tracks), templates, lists)
+    for video in sorted(videos.keys() - layout.videos().keys()):
+        with mistakes.kept():
+            _refuse_stranger(videos[video], corpus)
+    for video, together in layout.videos().items():
+        with mistakes.kept():
+            _refuse_leak(video, together)
+    mistakes.tell()
+    return layout
 
 
-def _label_files(root: Path, paths: Sequence[Path]) -> Iterable[tuple[TaskName, Split, Path]]:
-    for task, challenge in CHALLENGE_FOLDERS.items():
-        for split, name in SPLIT_FOLDERS.items():
-            folder = root / challenge / name
-            for path in paths:
-                if path.parent == folder and path.suffix == ".txt":
-                    yield task, split, path
+def without_unreadable(layout: Layout) -> Layout:
+    """The layout without the tracks of videos that `probe` refuses; `UserError` where a split would lose them all."""
+    reasons: dict[str, str] = {}
+    for video, tracks in layout.videos().items():
+        try:
+            probe(tracks[0].path)
+        except UserError as error:
+            reasons[video] = str(error)
+    skipped = tuple(Skipped(track, reasons[track.video]) for track in layout.tracks if track.video in reasons)
+    left = replace(layout, tracks=tuple(t for t in layout.tracks if t.video not in reasons), skipped=skipped)
+    for task, split in product(TASKS, SPLITS):
+        if layout.tracks_of(task, split) and not left.tracks_of(task, split):
+            first = reasons[layout.tracks_of(task, split)[0].video]
+            raise UserError(f"no video in the {split} split of {task} can be read; the first: {first}")
+    return left
 
 
-def _video_files(root: Path, paths: Sequence[Path]) -> dict[str, Path]:
+@dataclass
+class _Members:
+    """The split and the label file of each sample, challenge by challenge."""
+
+    splits: dict[str, dict[TaskName, Split]] = field(default_factory=lambda: defaultdict(dict))
+    labels: dict[str, dict[TaskName, Path]] = field(default_factory=lambda: defaultdict(dict))
+
+    def enter(self, sample: str, task: TaskName, split: Split, where: Path) -> None:
+        """Put a sample, named by a label file or a test list, into a split."""
+        refuse_name(sample, str(where))
+        before = self.splits[sample].setdefault(task, split)
+        if before != split:
+            raise UserError(
+                f"{where}: the track {sample!r} is in both the {before} and the {split} split of {task}; it must be in "
+                "one"
+            )
+        if split != "test":
+            other = self.labels[sample].setdefault(task, where)
+            if other != where:
+                raise UserError(f"{other} and {where} are two label files of one track; keep one of them")
+
+
+def _videos_by_name(root: Path, paths: Iterable[Path], mistakes: Mistakes) -> dict[str, Path]:
     videos: dict[str, Path] = {}
-    for path in paths:
-        if path.suffix.lower() in VIDEO_SUFFIXES and path.is_relative_to(root):
-            if path.stem in videos:
+    for path in video_files(root, paths):
+        with mistakes.kept():
+            refuse_name(path.stem, str(path))
+            if videos.setdefault(path.stem, path) != path:
                 raise UserError(f"{videos[path.stem]} and {path} are two videos of one name; keep one of them")
-            videos[path.stem] = path
     return videos
 
 
-def _template(root: Path, paths: Sequence[Path], task: TaskName) -> Path:
-    endings = TEMPLATE_ENDINGS[task]
-    found = [path for path in paths if path.is_relative_to(root) and path.name.lower().endswith(endings)]
-    if len(found) != 1:
-        what = "holds none" if not found else "holds " + " and ".join(path.name for path in found)
+def _track(sample: str, members: _Members, videos: Mapping[str, Path], root: str) -> Track:
+    """A video that has the suffix in its own name is a cut that shows one person, so that no side is left to choose."""
+    video = video_of(sample) if video_of(sample) in videos else sample
+    if video not in videos:
         raise UserError(
-            f"corpus.templates must hold exactly one template of {task}, a file whose name ends in "
-            f"{' or '.join(endings)} (in any case); {root} {what}"
+            f"the track {sample!r} has no video: {root} holds no file "
+            f"{' or '.join(video_of(sample) + suffix for suffix in VIDEO_SUFFIXES)}; copy it there, or remove the "
+            f"track from {' and '.join(map(str, members.labels[sample].values())) or 'the test list'}"
         )
-    return found[0]
+    side = _side(sample, members.splits) if video != sample or not side_of(sample) else None
+    return Track(sample, video, videos[video], side, members.splits[sample], members.labels[sample])
 
 
-def _side(sample: str, samples: Iterable[str]) -> Side | None:
+def _side(sample: str, samples: Collection[str]) -> Side | None:
     """A track without a suffix sits opposite its suffixed sibling (`video2` beside `video2_left`)."""
     if side_of(sample):
         return side_of(sample)
     if f"{sample}_left" in samples:
         return "right"
     return "left" if f"{sample}_right" in samples else None
+
+
+def _refuse_stranger(path: Path, corpus: CorpusConfig) -> None:
+    if corpus.edition == "affwild2" and path.stem in WITHOUT_TRACKS:
+        return
+    raise UserError(
+        f"the video {path} has no track: no label file and no test list names {path.stem!r}; add one, or move the "
+        "video out of corpus.videos"
+    )
+
+
+def _refuse_leak(video: str, tracks: Sequence[Track]) -> None:
+    """The people of one video must stay in one split of a challenge: the model would be tested on what it has seen."""
+    if len(tracks) > 2:
+        names = ", ".join(track.sample for track in tracks)
+        raise UserError(f"the video {tracks[0].path} has {len(tracks)} tracks ({names}); at most two can be told apart")
+    for task in TASKS:
+        found = {track.splits[task]: track.sample for track in tracks if task in track.splits}
+        if len(found) > 1:
+            where = " and ".join(f"{sample!r} in {split}" for split, sample in found.items())
+            raise UserError(
+                f"the video {video!r} leaks between the splits of {task}: {where}; put all tracks of a video into one"
+            )

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from abaw.config import CorpusConfig
 from abaw.corpus.labels import HEADERS
-from abaw.corpus.layout import TEST_LISTS
+from abaw.corpus.names import TEST_LISTS
 from abaw.demo.film import write_video
 from abaw.demo.latent import Latents, latents
 from abaw.demo.plan import TEMPLATES, CorpusPlan, TrackPlan, VideoPlan, annotation_file

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from abaw.config import CorpusConfig, DemoConfig
-from abaw.corpus.layout import CHALLENGE_FOLDERS, SPLIT_FOLDERS, TEST_LISTS
+from abaw.corpus.names import CHALLENGE_FOLDERS, SPLIT_FOLDERS, TEST_LISTS
 from abaw.demo.casting import CASTING, SPLIT_OF, Cast, Role
 from abaw.tasks import EXPRESSIONS, Split, TaskName
 

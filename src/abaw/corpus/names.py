@@ -1,0 +1,132 @@
+"""What the parts of AffWild2 are called and where they lie, in every edition of the challenge from the 3rd to the 10th.
+
+Folders and files were renamed between editions, and participants rename them too. Each part is found by the forms of
+its name, in any case of its letters; two of one part are never chosen between, they are a `UserError`.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from abaw.errors import UserError
+from abaw.tasks import Split, TaskName
+
+VIDEO_SUFFIXES = (".mp4", ".avi")
+CHALLENGE_FOLDERS: dict[TaskName, str] = {"va": "VA_Estimation_Challenge", "expr": "EXPR_Recognition_Challenge"}
+SPLIT_FOLDERS: dict[Split, str] = {"train": "Train_Set", "val": "Validation_Set"}
+TEST_LISTS: dict[TaskName, str] = {
+    "va": "Valence_Arousal_Estimation_Challenge_test_set_release.txt",
+    "expr": "Expression_Recognition_Challenge_test_set_release.txt",
+}
+"""The names of the 6th edition, which are also what the embedded corpus is written with."""
+
+_CHALLENGES = {"va": re.compile(r"va_\w+_challenge"), "expr": re.compile(r"expr_\w+_challenge")}
+_SPLITS: dict[str, Split] = {
+    **dict.fromkeys(("train_set", "training_set", "train", "training"), "train"),
+    **dict.fromkeys(("validation_set", "val_set", "validation", "validate", "valid", "val"), "val"),
+}
+_TEST_LISTS = {
+    "va": re.compile(r"(valence_arousal|va)(_\w+)?_test_set_release\.txt"),
+    "expr": re.compile(r"expr(ession)?(_\w+)?_test_set_release\.txt"),
+}
+_TEMPLATES = {task: re.compile(rf"(.+_)?{task}_test_set_(sample|example)\.txt") for task in ("va", "expr")}
+_ID = re.compile(r"[^/\\,\"\s.{}][^/\\,\"\s{}]*")
+
+
+def files_under(root: Path, suffixes: Sequence[str] = ()) -> Iterator[Path]:
+    """The files in a folder and its subfolders, through links too; hidden ones and macOS's leftovers are passed over.
+
+    With `suffixes`, in lower case, only files that end so. Raises `UserError` for a folder that may not be read, and
+    for a link that leads nowhere or back into a folder that holds it.
+    """
+    for folder, subfolders, names in os.walk(root, onerror=_refuse_folder, followlinks=True):
+        here = Path(folder)
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith((".", "__MACOSX")))
+        for link in (here / name for name in subfolders if (here / name).is_symlink()):
+            if here.resolve().is_relative_to(link.resolve()):
+                raise UserError(f"{link} is a link to a folder that holds it, a circle; remove the link")
+        for path in (here / name for name in sorted(names) if not name.startswith(".")):
+            if suffixes and path.suffix.lower() not in suffixes:
+                continue
+            if path.is_symlink() and not path.exists():
+                raise UserError(f"{path} is a link that leads to no file; remove it, or link it to where the file lies")
+            yield path
+
+
+def label_files(root: Path, paths: Iterable[Path], task: TaskName) -> Iterator[tuple[Split, Path]]:
+    """The label files of a challenge with their splits; the challenge's folder may lie at any depth under `root`.
+
+    Raises `UserError` where two folders are the challenge's or one split's, where a split has no label file, and for a
+    file among them that is none.
+    """
+    found = [(split, path) for path in paths if path.is_relative_to(root) and (split := _split_of(path, task))]
+    what = f"folders of {task}"
+    _only_one(what, {path.parent.parent for _, path in found})
+    for split, name in SPLIT_FOLDERS.items():
+        folders = {path.parent for this, path in found if this == split}
+        if not folders:
+            raise UserError(
+                f"no track was found in the {split} split of {task}: {root} holds no label file such as "
+                f"{CHALLENGE_FOLDERS[task]}/{name}/NAME.txt; set corpus.annotations to the folder of the annotations"
+            )
+        _only_one(f"{what}'s {split} split", folders)
+    for _, path in found:
+        if path.suffix.lower() != ".txt":
+            raise UserError(f"{path} lies among the label files but is none (NAME.txt); move it elsewhere")
+    yield from found
+
+
+def video_files(root: Path, paths: Iterable[Path]) -> Iterator[Path]:
+    """The videos under `root`, in any subfolders."""
+    return (path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES and path.is_relative_to(root))
+
+
+def find_test_list(root: Path, paths: Iterable[Path], task: TaskName) -> Path:
+    """The list of a challenge's test names under `root`; `UserError` where there is none or more than one."""
+    found = [path for path in paths if path.is_relative_to(root) and _TEST_LISTS[task].fullmatch(path.name.lower())]
+    return _exactly_one(
+        root, found, f"corpus.test_lists must hold exactly one list of {task}, such as {TEST_LISTS[task]}"
+    )
+
+
+def find_template(root: Path, paths: Iterable[Path], task: TaskName) -> Path:
+    """The submission template of a challenge under `root`; `UserError` where there is none or more than one."""
+    found = [path for path in paths if path.is_relative_to(root) and _TEMPLATES[task].fullmatch(path.name.lower())]
+    endings = " or ".join(f"{task}_test_set_{kind}.txt" for kind in ("sample", "example"))
+    return _exactly_one(
+        root,
+        found,
+        f"corpus.templates must hold exactly one template of {task}, a file whose name ends in {endings} (in any case)",
+    )
+
+
+def refuse_name(name: str, where: str) -> None:
+    """Raise `UserError` where `name` cannot be an id: neither a template nor a path could carry it."""
+    if not _ID.fullmatch(name):
+        raise UserError(
+            f"{where}: {name!r} cannot be the name of a track or a video, which has no blank, comma, double quote, "
+            "slash or brace and does not begin with a point; rename the files and the entries in the lists"
+        )
+
+
+def _split_of(path: Path, task: TaskName) -> Split | None:
+    inside = _CHALLENGES[task].fullmatch(path.parent.parent.name.lower())
+    return _SPLITS.get(path.parent.name.lower()) if inside else None
+
+
+def _only_one(what: str, folders: Iterable[Path]) -> None:
+    several = sorted(map(str, folders))
+    if len(several) > 1:
+        raise UserError(f"{' and '.join(several)} are two {what}; keep one of them")
+
+
+def _exactly_one(root: Path, found: Sequence[Path], rule: str) -> Path:
+    if len(found) != 1:
+        holds = "none" if not found else " and ".join(str(path.relative_to(root)) for path in found)
+        raise UserError(f"{rule}; {root} holds {holds}")
+    return found[0]
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise UserError(f"the folder {error.filename} cannot be read ({error.strerror}); give yourself the right to it")

@@ -20,7 +20,21 @@ from abaw.demo.plan import TEMPLATES
 from abaw.tasks import EXPRESSIONS, SPLITS, TASKS, Split, TaskName
 
 N_VIDEOS = 578
-LEFT_AND_RIGHT = ["130-25-1280x720", "135-24-1920x1080", "30-30-1920x1080", "46-30-484x360", "49-30-1280x720", "52-30-1280x720", "6-30-1920x1080", "video10_1", "video29", "video49", "video5", "video55", "video74"]
+LEFT_AND_RIGHT = (
+    "130-25-1280x720",
+    "135-24-1920x1080",
+    "30-30-1920x1080",
+    "46-30-484x360",
+    "49-30-1280x720",
+    "52-30-1280x720",
+    "6-30-1920x1080",
+    "video10_1",
+    "video29",
+    "video49",
+    "video5",
+    "video55",
+    "video74",
+)
 ONE_SUFFIX = {"10-60-1280x720": "_right", "video2": "_left", "video59": "_right"}
 TRACKS: dict[TaskName, dict[Split, int]] = {
     "va": {"train": 356, "val": 76, "test": 162},

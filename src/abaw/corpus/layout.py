@@ -167,12 +167,13 @@ def build_layout(
         with mistakes.kept():
             tracks.append(_track(sample, members, videos, corpus.videos))
     layout = Layout(tuple(tracks), templates, lists)
-    for video in sorted(videos.keys() - layout.videos().keys()):
-        with mistakes.kept():
-            _refuse_stranger(videos[video], corpus)
     for video, together in layout.videos().items():
         with mistakes.kept():
             _refuse_leak(video, together)
+    mistakes.tell()  # now, since a list that cannot be read makes strangers of its videos
+    for video in sorted(videos.keys() - layout.videos().keys()):
+        with mistakes.kept():
+            _refuse_stranger(videos[video], corpus)
     mistakes.tell()
     return layout
 

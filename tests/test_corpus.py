@@ -122,6 +122,25 @@ def test_va_labels_keep_every_digit_and_turn_minus_five_into_nulls(tmp_path):
     assert table["frame"].to_pylist() == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("tail", [0, 1, 3])
+@pytest.mark.parametrize(
+    "header", ["valence,arousal", "valence, arousal", "\ufeffValence,Arousal ", "VALENCE ,AROUSAL"]
+)
+def test_every_form_of_a_label_file_gives_the_same_numbers(tmp_path, header, end, tail):
+    rows = ["0.1,-0.123456789012345", " 0.25, 1.0", "-5,-5", "1e-05,-1"]
+    table = read_labels(label_file(tmp_path, end.join([header, *rows]) + end * tail), "va", "a")
+    assert table["valence"].to_pylist() == [0.1, 0.25, None, 0.00001]
+    assert table["arousal"].to_pylist() == [-0.123456789012345, 1.0, None, -1.0]
+
+
+@pytest.mark.parametrize("decimals", range(1, 16))
+def test_one_to_fifteen_decimals_are_kept(tmp_path, decimals):
+    text = f"{-0.987654321987654:.{decimals}f}"
+    table = read_labels(label_file(tmp_path, f"valence,arousal\n{text},{text}\n"), "va", "a")
+    assert table["valence"].to_pylist() == [float(text)]
+
+
 def test_expression_labels_have_one_field_under_a_header_of_eight(tmp_path):
     table = read_labels(label_file(tmp_path, HEADERS["expr"] + "\n0\n7\n-1\n"), "expr", "a")
     assert table["expression"].to_pylist() == [0, 7, None]

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from abaw.config import CorpusConfig, DemoConfig
-from abaw.corpus.labels import HEADERS
+from abaw.corpus.labels import HEADERS, read_labels
 from abaw.corpus.layout import read_folders
 from abaw.demo.corpus import write_corpus
 from abaw.demo.plan import (
@@ -28,7 +28,10 @@ from abaw.demo.plan import (
 )
 from abaw.demo.voice import RATE_HZ, loudness, mixed
 from abaw.faces.mouth import MouthMeter
-from abaw.tasks import EXPRESSIONS, SPLITS, TASKS
+from abaw.frames import frames_table
+from abaw.submission import check_predictions, predictions_text
+from abaw.tables import matrix
+from abaw.tasks import EXPRESSIONS, SPLITS, TASKS, TaskName
 from abaw.video import probe, sample_frames
 
 SEED = 2024
@@ -155,6 +158,26 @@ def test_it_enters_by_the_door_of_the_real_corpus(small: CorpusPlan, made: Path)
         "10-60-1280x720": "left",
         "10-60-1280x720_right": "right",
     }
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_labels_go_round_through_the_form_of_a_submission(small: CorpusPlan, made: Path, task: TaskName) -> None:
+    """What the file says, `frames_table` carries and a submission says again; frames without a label are left out."""
+    tracks = [track for split in ("train", "val") for track in small.annotated(task, split)]
+    assert tracks
+    for track in tracks:
+        path = annotation_file(_config(made), task, track)
+        raw = [[float(field) for field in line.split(",")] for line in path.read_text().splitlines()[1:]]
+        table = read_labels(path, task, track.sample)
+        keys = table.filter(table[TASKS[task].labels[0]].is_valid())
+        values = matrix(keys, TASKS[task].labels)
+        outputs = values if task == "va" else np.eye(len(EXPRESSIONS))[values[:, 0].astype(int)]
+        locations = [f"{track.sample}/{frame:05d}.jpg" for frame in range(1, len(keys) + 1)]
+        rows = keys.set_column(1, "frame", [range(1, len(keys) + 1)])
+        text = predictions_text(task, locations, frames_table(task, rows, outputs))
+        check_predictions(text, locations, task)
+        again = [[float(field) for field in line.split(",")[1:]] for line in text.splitlines()[1:]]
+        assert again == [raw[frame - 1] for frame in keys["frame"].to_pylist()]
 
 
 def test_labels_are_the_latents(small: CorpusPlan, made: Path) -> None:

@@ -1,6 +1,7 @@
 """The integrity report: aliases, counts, problems with remedies, skipped videos, and a corpus of AffWild2's shape."""
 
 import csv
+import json
 import shutil
 import sys
 from collections import Counter
@@ -26,6 +27,7 @@ from small_corpus import (
     write_small,
 )
 from standins import write_standin
+from test_workflow import copy_tree, snakemake
 
 from abaw.corpus.check import PUBLISHED, check_corpus
 from abaw.corpus.index import index_split
@@ -237,3 +239,27 @@ def test_a_corpus_of_affwild2_s_shape_has_its_numbers(whole):
     kinds = Counter(row["problem"].split(" than")[0] for row in check.problems if " than frames" in row["problem"])
     assert set(kinds) == {"one row more", "more rows", "fewer rows"}
     assert kinds["one row more"] > kinds["more rows"]
+
+
+@pytest.mark.workflow
+def test_the_workflow_checks_skips_and_stops(tmp_path):
+    """`snakemake check_corpus` with a video that cannot be read: skipped, then refused, and then nothing is left."""
+    folder = copy_tree(tmp_path / "a run's folder")
+    corpus = write_small(tmp_path / "a corpus")
+    put(tmp_path / "a corpus/videos/batch1/video2.avi", "junk")
+    for on_unreadable in ("skip", "stop"):
+        changed = corpus.model_copy(update={"on_unreadable": on_unreadable})
+        (folder / f"{on_unreadable}.json").write_text(json.dumps({"corpus": changed.model_dump()}))
+    snakemake(folder, "check_corpus", "--cores", "1", "--configfile", "skip.json")
+    assert 'video2_left,"skipped: ' in (folder / "results/report/problems.csv").read_text()
+    planned = snakemake(folder, "-n", "-p", "--configfile", "skip.json")
+    assert "results/faces/video29.parquet" in planned
+    assert "results/faces/video2.parquet" not in planned
+    assert "--skipped video2_left --output results/submission_expr.zip" in planned
+    said = snakemake(folder, "check_corpus", "--cores", "1", "--configfile", "stop.json", check=False)
+    assert "video2.avi (4 bytes) cannot be read as a video" in said
+    assert not list((folder / "results/report").glob("*"))
+    put(tmp_path / "a corpus" / VA_VAL / "102_left.txt", labels("va"))
+    said = snakemake(folder, "-n", "--configfile", "stop.json", check=False)
+    assert "'102' leaks between the splits of va" in said
+    assert "Traceback" not in said

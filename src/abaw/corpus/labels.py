@@ -1,7 +1,7 @@
 """Label files of AffWild2: one line a frame after a header, with -5 (VA) and -1 (EXPR) where nothing was annotated."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,11 +26,7 @@ def read_labels(path: Path, task: TaskName, sample: str) -> pa.Table:
     if not lines or _plain(lines[0]) != _plain(HEADERS[task]):
         found = repr(lines[0][:80]) if lines else "nothing"
         raise UserError(f"{path}, line 1: must begin with the line {HEADERS[task]!r}; found {found}")
-    parse = _PARSERS[task]
-    for number, line in enumerate(lines[1:], start=2):
-        if _FOREIGN.search(line):
-            raise UserError(f"{path}, line {number}: expected {_EXPECTED[task]}, found {line[:80]!r}")
-    values = [parse(line, f"{path}, line {number}") for number, line in enumerate(lines[1:], start=2)]
+    values = list(_parsed(path, lines[1:], task))
     if not values:
         raise UserError(f"{path} has a header but no rows; each frame of the video needs a line")
     return _table(task, sample, list(zip(*values, strict=True)))
@@ -61,32 +57,37 @@ def _plain(header: str) -> list[str]:
     return [name.strip().lower() for name in header.split(",")]
 
 
-def _va(line: str, where: str) -> tuple[float | None, float | None]:
-    fields = line.split(",")
-    try:
-        valence, arousal = (float(field) for field in fields)
-    except ValueError as error:
-        raise UserError(f"{where}: expected {_EXPECTED['va']}, found {line[:80]!r}") from error
+def _parsed(path: Path, lines: Sequence[str], task: TaskName) -> Iterator[tuple[float | int | None, ...]]:
+    for number, line in enumerate(lines, start=2):
+        try:
+            if _FOREIGN.search(line):
+                raise ValueError
+            yield _PARSERS[task](line)
+        except ValueError as error:
+            raise UserError(
+                f"{path}, line {number}: expected {_EXPECTED[task]}, found {line[:80]!r}; get the file anew"
+            ) from error
+        except UserError as error:
+            raise UserError(f"{path}, line {number}: {error}") from error
+
+
+def _va(line: str) -> tuple[float | None, float | None]:
+    valence, arousal = (float(field) for field in line.split(","))
     if valence == arousal == -5:
         return None, None
     if not (-1 <= valence <= 1 and -1 <= arousal <= 1):
-        raise UserError(f"{where}: {line!r} is outside [-1, 1]; only -5,-5 marks a frame without annotation")
+        raise UserError(f"{line[:80]!r} is outside [-1, 1]; only -5,-5 marks a frame without annotation")
     return valence, arousal
 
 
-def _expr(line: str, where: str) -> tuple[int | None]:
-    try:
-        expression = int(line)
-    except ValueError as error:
-        raise UserError(f"{where}: expected {_EXPECTED['expr']}, found {line[:80]!r}") from error
+def _expr(line: str) -> tuple[int | None]:
+    expression = int(line)
     if expression == -1:
         return (None,)
     if not 0 <= expression < len(EXPRESSIONS):
-        raise UserError(
-            f"{where}: the class {expression} is not in 0..{len(EXPRESSIONS) - 1}, nor -1 for no annotation"
-        )
+        raise UserError(f"the class {expression} is not in 0..{len(EXPRESSIONS) - 1}, nor -1 for no annotation")
     return (expression,)
 
 
 _EXPECTED: dict[TaskName, str] = {"va": "two numbers, valence and arousal", "expr": "one class number"}
-_PARSERS: dict[TaskName, Callable[[str, str], tuple[float | int | None, ...]]] = {"va": _va, "expr": _expr}
+_PARSERS: dict[TaskName, Callable[[str], tuple[float | int | None, ...]]] = {"va": _va, "expr": _expr}

@@ -81,6 +81,12 @@ def test_leftovers_are_passed_over_and_links_followed(tmp_path):
     assert read_folders(corpus) == before
 
 
+def test_one_folder_may_hold_everything(tmp_path):
+    corpus = write_small(tmp_path)
+    one = dict.fromkeys(("videos", "annotations", "test_lists", "templates"), str(tmp_path))
+    assert read_folders(corpus.model_copy(update=one)) == read_folders(corpus)
+
+
 def test_the_two_tracks_of_a_video_share_it_and_know_their_side(tmp_path):
     tracks = {track.sample: track for track in read_folders(write_small(tmp_path)).tracks}
     sides = {sample: track.side for sample, track in tracks.items() if track.side}
@@ -143,7 +149,7 @@ class Cells(HTMLParser):
 def test_the_command_writes_a_table_and_a_page_that_escapes_names(tmp_path, monkeypatch, capsys):
     corpus = write_small(tmp_path / "a folder's name")
     strange = "<b>é&'"
-    write_standin(Path(corpus.videos) / f"{strange.replace('/', '')}.mp4", N_FRAMES, Fraction(30))
+    write_standin(Path(corpus.videos) / f"{strange}.mp4", N_FRAMES, Fraction(30))
     put(Path(corpus.annotations).parent / EXPR_TRAIN / f"{strange}.txt", labels("expr", "-1"))
     out = tmp_path / "out"
     outputs = ["--problems", f"{out}/problems.csv", "--page", f"{out}/corpus.html"]

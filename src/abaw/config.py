@@ -51,7 +51,7 @@ class CorpusConfig(Section):
         description="affwild2: check_corpus holds the counts against the published ones, and the twenty videos that no "
         "challenge names may be there (paper §3.1); other: a corpus of another size."
     )
-    max_row_difference: Annotated[int, Field(ge=1)] = Field(
+    max_row_difference: Annotated[int, Field(ge=0)] = Field(
         description="Rows by which a label file or a template may differ from the frames of its video; a larger "
         "difference is an error, since file and video hardly belong together. AffWild2's own reach from -49 to +2."
     )

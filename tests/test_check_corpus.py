@@ -177,6 +177,7 @@ def test_a_corpus_that_claims_to_be_affwild2_is_held_against_it(tmp_path):
     assert "3 tracks, published are 356" in problems
     assert f"{2 * N_FRAMES} rows, published are 927210" in problems
     assert not any(row["sample"] == "" for row in check_corpus(write_small(tmp_path)).problems)
+    assert sum(PUBLISHED["va", split]["rows"] for split in SPLITS) == 2_993_081
 
 
 def test_an_unreadable_video_is_skipped_in_every_split_where_that_is_asked_for(tmp_path):

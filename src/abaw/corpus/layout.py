@@ -147,26 +147,13 @@ def build_layout(
     there twice.
     """
     mistakes, paths = Mistakes(), sorted(set(files))
-    members = _Members()
-    lists, templates = {}, {}
-    for task in TASKS:
-        with mistakes.kept():
-            for split, path in label_files(Path(corpus.annotations), paths, task):
-                with mistakes.kept():
-                    members.enter(path.stem, task, split, path)
-        with mistakes.kept():
-            lists[task] = find_test_list(Path(corpus.test_lists), paths, task)
-            for name in test_names(task, lists[task]):
-                with mistakes.kept():
-                    members.enter(name, task, "test", lists[task])
-        with mistakes.kept():
-            templates[task] = find_template(Path(corpus.templates), paths, task)
+    members = _read_members(corpus, paths, test_names, mistakes)
     videos = _videos_by_name(Path(corpus.videos), paths, mistakes)
     tracks = []
     for sample in sorted(members.splits):
         with mistakes.kept():
             tracks.append(_track(sample, members, videos, corpus.videos))
-    layout = Layout(tuple(tracks), templates, lists)
+    layout = Layout(tuple(tracks), members.templates, members.test_lists)
     for video, together in layout.videos().items():
         with mistakes.kept():
             _refuse_leak(video, together)
@@ -197,10 +184,12 @@ def without_unreadable(layout: Layout) -> Layout:
 
 @dataclass
 class _Members:
-    """The split and the label file of each sample, challenge by challenge."""
+    """What label files and lists say: the split and the label file of each sample, list and template, by challenge."""
 
     splits: dict[str, dict[TaskName, Split]] = field(default_factory=lambda: defaultdict(dict))
     labels: dict[str, dict[TaskName, Path]] = field(default_factory=lambda: defaultdict(dict))
+    test_lists: dict[TaskName, Path] = field(default_factory=dict)
+    templates: dict[TaskName, Path] = field(default_factory=dict)
 
     def enter(self, sample: str, task: TaskName, split: Split, where: Path) -> None:
         """Put a sample, named by a label file or a test list, into a split."""
@@ -215,6 +204,28 @@ class _Members:
             other = self.labels[sample].setdefault(task, where)
             if other != where:
                 raise UserError(f"{other} and {where} are two label files of one track; keep one of them")
+
+
+def _read_members(
+    corpus: CorpusConfig,
+    paths: Sequence[Path],
+    test_names: Callable[[TaskName, Path], Sequence[str]],
+    mistakes: Mistakes,
+) -> _Members:
+    members = _Members()
+    for task in TASKS:
+        with mistakes.kept():
+            for split, path in label_files(Path(corpus.annotations), paths, task):
+                with mistakes.kept():
+                    members.enter(path.stem, task, split, path)
+        with mistakes.kept():
+            members.test_lists[task] = find_test_list(Path(corpus.test_lists), paths, task)
+            for name in test_names(task, members.test_lists[task]):
+                with mistakes.kept():
+                    members.enter(name, task, "test", members.test_lists[task])
+        with mistakes.kept():
+            members.templates[task] = find_template(Path(corpus.templates), paths, task)
+    return members
 
 
 def _videos_by_name(root: Path, paths: Iterable[Path], mistakes: Mistakes) -> dict[str, Path]:

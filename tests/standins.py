@@ -1,13 +1,14 @@
 """Stand-ins for videos: tiny files whose metadata carry any number of frames and any rate.
 
 Each holds one picture. In an MP4 every sample of the table points at it, so that the stand-in even decodes to its full
-length; in an AVI the header alone says the number.
+length; in an AVI the frames that follow it are two bytes each, listed in the index but no pictures.
 """
 
 import io
 import struct
 from fractions import Fraction
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 
 import av
@@ -31,10 +32,23 @@ def _one_frame(container: str, fps: Fraction) -> bytes:
 
 
 def _avi(n_frames: int, fps: Fraction) -> bytes:
-    raw = bytearray(_one_frame("avi", fps))
-    struct.pack_into("<I", raw, raw.index(b"avih") + 8 + 16, n_frames)
-    struct.pack_into("<I", raw, raw.index(b"strh") + 8 + 32, n_frames)
-    return bytes(raw)
+    raw = _one_frame("avi", fps)
+    at = raw.index(b"movi")
+    head = bytearray(raw[: at - 8])
+    struct.pack_into("<I", head, head.index(b"avih") + 8 + 16, n_frames)
+    struct.pack_into("<I", head, head.index(b"strh") + 8 + 32, n_frames)
+    (size,) = struct.unpack_from("<I", raw, at + 8)
+    sizes = [size + size % 2, *[2] * (n_frames - 1)][:n_frames]
+    picture = raw[at + 12 : at + 12 + sizes[0]] if sizes else b""
+    movi = b"movi" + _chunk(b"00dc", picture) + _chunk(b"00dc", b"..") * (n_frames - 1)
+    offsets = accumulate((8 + length for length in sizes), initial=4)
+    index = b"".join(b"00dc" + struct.pack("<III", 16, *entry) for entry in zip(offsets, sizes, strict=False))
+    body = bytes(head[8:]) + _chunk(b"LIST", movi) + _chunk(b"idx1", index)
+    return _chunk(b"RIFF", body)
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack("<I", len(body)) + body
 
 
 def _mp4(n_frames: int, fps: Fraction) -> bytes:

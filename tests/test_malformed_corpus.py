@@ -185,7 +185,7 @@ def _folder_for_file(root: Path) -> None:
 
 CHANGES = [
     ("a truncated video", _truncated, "102.mp4 has no video stream"),
-    ("a video cut off behind its index", _truncated_after_its_index, "102.mp4 ends after"),
+    ("a video cut off behind its index", _truncated_after_its_index, "is cut off"),
     ("a video without frames", lambda root: write_standin(root / VIDEO, 0, Fraction(30)), "102.mp4"),
     ("sound only", _sound_only, "102.mp4 has no video stream"),
     ("a folder named like a video", _folder_for_file, "'102' has no video"),

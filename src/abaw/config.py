@@ -152,6 +152,13 @@ class DynamicConfig(Section):
     window_s: Annotated[float, Field(gt=0, le=60)] = Field(
         description="Length of a window (paper §3.2.2: 1, 2, 3, 4, 6 and 8 were tried); windows step by half of it."
     )
+    normaliser: Literal["none", "per_video_minmax"] = Field(
+        description="per_video_minmax scales each embedding to [0, 1] over its own video's frames with a face, which "
+        "takes out what is particular to a person (paper §3.2.2; the authors' choice for valence and arousal)."
+    )
+    input_batch_norm: bool = Field(
+        description="Batch normalisation of the embeddings before the first layer (authors' code: true)."
+    )
     layers: Annotated[int, Field(ge=1, le=24)] = Field(description="Encoder layers (paper §2.2.2: 3).")
     heads: Annotated[int, Field(ge=1, le=64)] = Field(description="Attention heads (paper §2.2.2: 8).")
     feedforward: Annotated[int, Field(ge=1, le=8192)] = Field(

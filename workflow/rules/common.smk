@@ -42,7 +42,7 @@ try:
     DEMO = plan_corpus(CONFIG.demo, CONFIG.seed)
     LAYOUT = read_layout()
 except UserError as error:
-    raise WorkflowError(str(error)) from None
+    sys.exit(f"error: {error}")  # without the file and line of this one, which are no business of the user's
 
 BACKBONE = CONFIG.static.backbone
 MODELS = ["visual", "acoustic"]

@@ -1,7 +1,8 @@
 """The Parquet tables that pass between the stages: one schema each, checked on every read and every write.
 
 `sample` is the annotation's name, with any `_left` or `_right`; `video` is it without exactly that suffix. `frame`
-counts from 1. Times are seconds from the first video frame: frame k begins at (k - 1) / fps.
+counts from 1. Times are seconds from the first video frame: frame k begins at (k - 1) / fps,
+or at the k-th of the track's `frame_times_s` where the frame rate is variable and these are not null.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -47,7 +48,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             "has_audio": pa.bool_(),
             "problems": pa.string(),
         },
-        {"side": pa.string()},
+        {"side": pa.string(), "frame_times_s": pa.list_(pa.float64())},
     ),
     "labels_va": _schema(_ROW, {"valence": pa.float64(), "arousal": pa.float64()}),
     "labels_expr": _schema(_ROW, {"expression": pa.int8()}),

@@ -62,6 +62,8 @@ def _problems(info: VideoInfo, n_rows: int) -> Iterator[str]:
         yield f"{kind} than frames ({n_rows} rows, {info.n_frames} frames)"
     if not info.has_audio:
         yield "no audio stream"
+    if info.is_variable:
+        yield "variable frame rate: every frame counts at its own time, not at (k - 1) / fps"
 
 
 def _track_row(track: Track, info: VideoInfo, n_rows: int) -> dict[str, object]:
@@ -77,4 +79,5 @@ def _track_row(track: Track, info: VideoInfo, n_rows: int) -> dict[str, object]:
         "has_audio": info.has_audio,
         "problems": "; ".join(_problems(info, n_rows)),
         "side": track.side,
+        "frame_times_s": [float(time) for time in info.frame_times] if info.frame_times else None,
     }

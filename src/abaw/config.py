@@ -44,6 +44,10 @@ class CorpusConfig(Section):
     )
     test_lists: str = Field(min_length=1, description="Folder of the lists of test names, *_test_set_release.txt.")
     templates: str = Field(min_length=1, description="Folder of the submission templates, *_test_set_sample.txt.")
+    crops: str | None = Field(
+        description="Folder of the organisers' crops where faces.source is organisers: it holds cropped or "
+        "cropped_aligned, their _new_50_vids forms, batch1, batch2, or the folders of the tracks themselves; else null."
+    )
 
 
 class DemoConfig(Section):
@@ -58,6 +62,11 @@ class DemoConfig(Section):
 class FacesConfig(Section):
     """One decoding pass over each video (paper §3.2.1, §3.2.2)."""
 
+    source: Literal["detect", "organisers"] = Field(
+        description="detect: find and follow the faces in the videos (paper §3.2.2); organisers: take the crops in "
+        "corpus.crops as they are (the authors' code measures mouths on them, paper §3.2.1); of the other keys of this "
+        "section analysis_rate_hz alone counts then."
+    )
     analysis_rate_hz: Annotated[float, Field(gt=0, le=60)] = Field(
         description="Frames analysed per second; the nearest frames in exact time are taken (paper §3.2.2: 5)."
     )
@@ -222,6 +231,14 @@ class Config(Section):
     timeline: TimelineConfig
     fusion: FusionConfig
 
+    @model_validator(mode="after")
+    def _organisers_have_crops(self) -> "Config":
+        if self.faces.source == "organisers" and self.corpus.crops is None:
+            raise ValueError(
+                "corpus.crops must be the folder of the organisers' crops where faces.source is organisers, and is null"
+            )
+        return self
+
 
 def check_config(raw: Mapping[str, Any]) -> Config:
     """Validate the merged configuration; raise `UserError` with one sentence for each wrong key, type or range."""
@@ -243,4 +260,6 @@ def _sentence(detail: Any) -> str:
         return f"the key {key} is missing; config/config.yaml shows it, and config/README.md explains it"
     message = detail["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
+    if not key:  # what two sections say together
+        return message
     return f"{key} is {detail['input']!r}: {message}"

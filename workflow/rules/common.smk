@@ -18,6 +18,7 @@ SOURCE = Path(workflow.basedir) / "src"
 sys.path.insert(0, str(SOURCE))
 
 from abaw.config import check_config
+from abaw.corpus.crops import CropFolders, find_crops
 from abaw.corpus.layout import Layout, build_layout, read_folders, test_list
 from abaw.demo.plan import plan_corpus
 from abaw.errors import UserError
@@ -37,10 +38,18 @@ def read_layout() -> Layout:
     return build_layout(CONFIG.corpus, DEMO.files(CONFIG.corpus), test_names)
 
 
+def read_crop_folders() -> CropFolders:
+    """Where the organisers' crops of each track lie; nowhere where the faces come from elsewhere."""
+    if CONFIG.faces.source == "detect":
+        return CropFolders({}, ())
+    return find_crops(Path(CONFIG.corpus.crops), {track.sample for track in LAYOUT.tracks})
+
+
 try:
     CONFIG = check_config(config)
     DEMO = plan_corpus(CONFIG.demo, CONFIG.seed)
     LAYOUT = read_layout()
+    CROPS = read_crop_folders()
 except UserError as error:
     sys.exit(f"error: {error}")  # without the file and line of this one, which are no business of the user's
 
@@ -103,6 +112,11 @@ def subjects_of(wildcards) -> str:
     return json.dumps([{"sample": track.sample, "side": track.side} for track in VIDEOS[wildcards.video]])
 
 
+def crops_of(wildcards) -> list[str]:
+    """An input: the folder of the organisers' crops of each subject of a video; what is added or removed there counts."""
+    return [str(CROPS.by_sample[track.sample]) for track in VIDEOS[wildcards.video]]
+
+
 def of_split(pattern: str, *splits: str) -> Callable:
     """An input: `pattern` with the name or the path of every video that has a track in the splits, or in the job's split."""
 
@@ -130,6 +144,15 @@ def take_folder() -> None:
         FOLDER = lock_folder(".snakemake")
     except UserError as error:
         raise WorkflowError(str(error)) from None
+
+
+def say_what_is_left_out() -> None:
+    """The first words of a run: what lies among the organisers' crops and is none."""
+    if CROPS.strays:
+        print(
+            f"{len(CROPS.strays)} entries among the crops belong to no track and are left out, such as {CROPS.strays[0]}",
+            file=sys.stderr,
+        )
 
 
 def say_what_was_written() -> None:

@@ -55,8 +55,9 @@ def find_crops(root: Path, samples: Collection[str]) -> CropFolders:
     missing = sorted(set(samples) - set(folders))
     if missing:
         raise UserError(
-            f"{len(missing)} of {len(samples)} tracks have no folder of crops in {root} or its {', '.join(CROP_FOLDERS)} "
-            f"folders; the first is {missing[0]!r}: unpack all of the organisers' archives, or set faces.source to detect"
+            f"{len(missing)} of {len(samples)} tracks have no folder of crops in {root} or its "
+            f"{', '.join(CROP_FOLDERS)}; the first is {missing[0]!r}: unpack all of the organisers' archives, or set "
+            "faces.source to detect"
         )
     return CropFolders(folders, tuple(sorted(strays)))
 

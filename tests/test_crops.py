@@ -14,11 +14,13 @@ import torch
 import yaml
 from clips import numbered, write_clip, write_numbered
 from skimage import data
+from test_workflow import SHRUNKEN, copy_tree, snakemake
 
 from abaw.config import StaticConfig, check_config
 from abaw.corpus.crops import find_crops
 from abaw.corpus.index import index_split
 from abaw.corpus.layout import Layout, Track
+from abaw.demo.plan import plan_corpus
 from abaw.errors import UserError
 from abaw.faces.crop import decode_crop, encode_crop
 from abaw.frames import embedding_matrix
@@ -214,3 +216,19 @@ def test_a_track_of_a_variable_rate_keeps_its_frame_times_and_has_a_problem(tmp_
     uneven, even = rows_of(table)
     assert uneven.times_s().tolist() == pytest.approx([tick / 30 for tick in ticks])
     assert even.frame_times_s is None
+
+
+@pytest.mark.workflow
+def test_the_workflow_imports_the_crops_where_the_configuration_says_so(tmp_path):
+    folder = copy_tree(tmp_path / "flow")
+    settings = {"corpus": {"crops": "crops"}, "faces": {"source": "organisers"}}
+    (folder / "organisers.yaml").write_text(yaml.safe_dump(settings))
+    plan = ["-n", *SHRUNKEN, "organisers.yaml"]
+    assert "corpus.crops is 'crops', which is not a folder" in snakemake(folder, *plan, check=False)
+    demo = check_config(DEFAULT).demo.model_copy(update={"tracks": 10, "max_duration_s": 5.0})
+    for track in plan_corpus(demo, DEFAULT["seed"]).tracks:
+        fill(folder / "crops" / "cropped" / track.sample, [1])
+    said = snakemake(folder, *plan)
+    assert "rule import_crops:" in said
+    assert "rule track_faces:" not in said
+    assert "crops/cropped/video29_left, crops/cropped/video29_right" in said

@@ -185,8 +185,11 @@ def _indexed(path: str | PathLike[str], container: InputContainer, stream: Video
 
 def _demuxed(path: str | PathLike[str], container: InputContainer, stream: VideoStream, fps: Fraction) -> list[int]:
     """The times of all frames in ticks, in order, by their packets; 0, 1, ... frame intervals where one has no time."""
-    packets = [packet for packet in container.demux(stream) if packet.size and not packet.is_discard]
-    stamps = [packet.dts if container.format.name == "avi" else packet.pts for packet in packets]
+    stamps = [
+        packet.dts if container.format.name == "avi" else packet.pts
+        for packet in container.demux(stream)
+        if packet.size and not packet.is_discard
+    ]
     known = sorted(stamp for stamp in stamps if stamp is not None)
     reach = _reach(container, known)
     if stream.frames - reach > fps:  # a header may miscount by a few, not by a second

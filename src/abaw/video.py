@@ -16,6 +16,7 @@ from typing import TypeVar
 import av
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -184,19 +185,13 @@ def _indexed(path: str | PathLike[str], container: InputContainer, stream: Video
 
 
 def _demuxed(path: str | PathLike[str], container: InputContainer, stream: VideoStream, fps: Fraction) -> list[int]:
-    """The times of all frames in ticks, in order, by their packets; 0, 1, ... frame intervals where one has no time."""
-    stamps = [
-        packet.dts if container.format.name == "avi" else packet.pts
-        for packet in container.demux(stream)
-        if packet.size and not packet.is_discard
-    ]
-    known = sorted(stamp for stamp in stamps if stamp is not None)
-    reach = _reach(container, known)
+    """The presentation times of all frames, in ticks, in order, by their packets."""
+    kept = (packet for packet in container.demux(stream) if packet.size and not packet.is_discard)
+    stamps = sorted(ticks for packet in kept if (ticks := _ticks(packet, container)) is not None)
+    reach = _reach(container, stamps)
     if stream.frames - reach > fps:  # a header may miscount by a few, not by a second
         raise _cut_off(path, reach, stream.frames)
-    if len(known) < len(stamps) and stream.time_base:
-        return [round(index / fps / stream.time_base) for index in range(len(stamps))]
-    return known
+    return stamps
 
 
 def _reach(container: InputContainer, stamps: Sequence[int]) -> int:
@@ -220,7 +215,7 @@ def _timed(path: str | PathLike[str], container: InputContainer, stream: VideoSt
     number, start, time = 0, Fraction(0), Fraction(0)
     try:
         for number, frame in enumerate(container.decode(stream), start=1):
-            stamp = _stamp(frame, container.format.name)
+            stamp = _stamp(frame, container)
             if number == 1:
                 start = stamp or start
             else:
@@ -233,10 +228,15 @@ def _timed(path: str | PathLike[str], container: InputContainer, stream: VideoSt
         ) from error
 
 
-def _stamp(frame: VideoFrame, container_format: str) -> Fraction | None:
-    """The presentation time; AVI has none, but its decoding times rise as steadily."""
-    ticks = frame.dts if container_format == "avi" else frame.pts
+def _stamp(frame: VideoFrame, container: InputContainer) -> Fraction | None:
+    """The presentation time in seconds, by the container's clock."""
+    ticks = _ticks(frame, container)
     return None if ticks is None or frame.time_base is None else Fraction(ticks * frame.time_base)
+
+
+def _ticks(item: VideoFrame | Packet, container: InputContainer) -> int | None:
+    """The presentation time; AVI has none, but its decoding times rise as steadily."""
+    return item.dts if container.format.name == "avi" else item.pts
 
 
 def _nearest(frames: Iterable[_Frame], rate: Fraction) -> Iterator[_Frame]:

@@ -41,7 +41,7 @@ def corpus(tmp_path) -> CorpusConfig:
     (tmp_path / "lists" / VA_LIST).write_text("video86_2\n\n6-30-1920x1080\n")
     (tmp_path / "lists" / EXPR_LIST).write_text("video2_left\r\n")
     folders = {"videos": "videos", "annotations": "annotations", "test_lists": "lists", "templates": "templates"}
-    return CorpusConfig(source="folders", **{key: str(tmp_path / name) for key, name in folders.items()})
+    return CorpusConfig(source="folders", crops=None, **{key: str(tmp_path / name) for key, name in folders.items()})
 
 
 def test_layout_of_every_kind_of_name(corpus):

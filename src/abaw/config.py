@@ -216,6 +216,59 @@ class FusionConfig(Section):
     )
 
 
+class PretrainingRoots(Section):
+    """Where the pre-training corpora lie (paper §3.1.1, Table 1); null: not present. See docs/corpora.md."""
+
+    recola: str | None = Field(description="Folder of RECOLA: valence and arousal.")
+    sewa: str | None = Field(description="Folder of SEWA: valence and arousal.")
+    semaine: str | None = Field(description="Folder of SEMAINE: valence and arousal.")
+    afew_va: str | None = Field(description="Folder of AFEW-VA: valence and arousal.")
+    affectnet: str | None = Field(description="Folder of AffectNet: expressions, valence and arousal.")
+    savee: str | None = Field(description="Folder of SAVEE: expressions.")
+    emotic: str | None = Field(description="Folder of EMOTIC: categories, valence and arousal.")
+    expw: str | None = Field(description="Folder of ExpW: expressions.")
+    fer: str | None = Field(description="Folder of FER2013 and FER+: expressions.")
+    raf_db: str | None = Field(description="Folder of RAF-DB, the basic set: expressions.")
+
+
+class PretrainingStrides(Section):
+    """Which frames of the video corpora are taken: every n-th (authors' code)."""
+
+    recola: Annotated[int, Field(ge=1, le=1000)] = Field(description="Frames from one taken to the next (authors: 8).")
+    sewa: Annotated[int, Field(ge=1, le=1000)] = Field(description="The same (authors: 17).")
+    semaine: Annotated[int, Field(ge=1, le=1000)] = Field(description="The same (authors: 17).")
+    savee: Annotated[int, Field(ge=1, le=1000)] = Field(description="The same (authors: 20).")
+
+
+class PretrainingConfig(Section):
+    """The corpora that the static models are pre-trained on, and what is taken of them (paper §3.1.1)."""
+
+    roots: PretrainingRoots
+    strides: PretrainingStrides
+    contempt: Literal["other", "drop"] = Field(
+        description="Contempt, which ABAW does not have (AffectNet, EMOTIC's Disapproval, FER+): other makes it Other, "
+        "drop leaves it out (paper §3.1.1: the basic six and neutral)."
+    )
+    splits: Literal["official", "authors"] = Field(
+        description="FER and RAF-DB: official keeps their own sets; authors trains on all of FER and draws RAF-DB anew."
+    )
+    split_seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        description="Seed of the drawn splits, 80/10/10 by video or image, SAVEE 50/25/25 by speaker (authors: 101095)."
+    )
+    fer_labels: Literal["votes", "labels"] = Field(
+        description="votes: FER+, the class with most votes (paper §3.1.1); labels: FER2013's own (authors' code)."
+    )
+    expw_faces: Literal["first", "all"] = Field(
+        description="first: the face 0 of each image of ExpW (authors' code); all: every face (paper Table 1: 91,793)."
+    )
+    raf_db_images: Literal["original", "aligned"] = Field(
+        description="Images of RAF-DB: original (authors' code) or aligned."
+    )
+    emotic_annotations: Literal["first", "combined"] = Field(
+        description="EMOTIC's val and test people: the first annotator (authors' code) or all of them combined."
+    )
+
+
 class Config(Section):
     """abaw-flow's configuration: one section per stage."""
 
@@ -230,6 +283,7 @@ class Config(Section):
     acoustic: AcousticConfig
     timeline: TimelineConfig
     fusion: FusionConfig
+    pretraining: PretrainingConfig
 
     @model_validator(mode="after")
     def _organisers_have_crops(self) -> "Config":

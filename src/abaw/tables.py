@@ -69,6 +69,12 @@ for _task in TASKS.values():
     _outputs = dict.fromkeys(_task.outputs, pa.float32())
     SCHEMAS[f"predictions_{_task.name}"] = _schema(_SPAN | _outputs)
     SCHEMAS[f"frames_{_task.name}"] = _schema(_ROW | _outputs)
+SCHEMAS["pretraining"] = _schema(
+    {"corpus": pa.string(), "path": pa.string(), "split": pa.string()},
+    {"time_s": pa.float64(), "row": pa.int64()}
+    | {name: pa.float32() for name in ("x0_px", "y0_px", "x1_px", "y1_px")}
+    | {"valence": pa.float64(), "arousal": pa.float64(), "expression": pa.int8(), "subject": pa.string()},
+)
 
 
 def write_table(

@@ -66,3 +66,36 @@ rule index_corpus:
         " --tracks {output.tracks:q}"
         " --labels {output.labels:q}"
         " > {log:q} 2>&1"
+
+
+def pretraining_files(wildcards) -> list[str]:
+    """An input: the label files and videos of the pre-training corpora that are present."""
+    from abaw.corpus.pretraining.registry import label_files  # its libraries load only where the rule is asked for
+
+    try:
+        return [str(path) for path in label_files(CONFIG.pretraining)]
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+
+
+rule index_pretraining:
+    """Read the labels of the pre-training corpora that are present into one table (paper §3.1.1, Table 1)."""
+    input:
+        code=code("index_pretraining"),
+        files=pretraining_files,
+    output:
+        "results/corpus/pretraining.parquet",
+    log:
+        "logs/index_pretraining.log",
+    benchmark:
+        "results/benchmarks/index_pretraining.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=section("pretraining"),
+    shell:
+        "python {input.code[0]:q}" " --settings {params.settings:q}" " --output {output:q}" " > {log:q} 2>&1"

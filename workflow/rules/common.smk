@@ -137,6 +137,16 @@ def weight_files(key: str) -> list[str]:
     return [given] if path.suffix else []
 
 
+def pretraining_files(wildcards) -> list[str]:
+    """An input: the label files and videos of the pre-training corpora that are present."""
+    from abaw.corpus.pretraining.registry import label_files  # its libraries load only where the rule is asked for
+
+    try:
+        return [str(path) for path in label_files(CONFIG.pretraining)]
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+
+
 def take_folder() -> None:
     """Let no second run write in this folder; the system lets go of it when this process ends, even by a kill."""
     global FOLDER

@@ -68,16 +68,6 @@ rule index_corpus:
         " > {log:q} 2>&1"
 
 
-def pretraining_files(wildcards) -> list[str]:
-    """An input: the label files and videos of the pre-training corpora that are present."""
-    from abaw.corpus.pretraining.registry import label_files  # its libraries load only where the rule is asked for
-
-    try:
-        return [str(path) for path in label_files(CONFIG.pretraining)]
-    except UserError as error:
-        raise WorkflowError(str(error)) from None
-
-
 rule index_pretraining:
     """Read the labels of the pre-training corpora that are present into one table (paper §3.1.1, Table 1)."""
     input:

@@ -249,7 +249,7 @@ FER_ROWS = [
     ("Training", "fer0000000.png", 4, 0, 0, 1, 3, 2, 0, 0, 0, 0),
     ("Training", "fer0000001.png", 0, 6, 0, 1, 1, 0, 0, 0, 2, 0),
     ("Training", "fer0000002.png", 5, 0, 0, 5, 0, 0, 0, 0, 0, 0),  # a tie
-    ("Training", "", 0, 0, 0, 0, 0, 0, 0, 0, 0, 10),  # no face, no image name
+    ("Training", "", 0, 6, 0, 0, 0, 0, 0, 0, 0, 4),  # most votes have a class, but there is no image name
     ("Training", "fer0000004.png", 0, 0, 0, 0, 0, 0, 0, 2, 7, 1),  # unknown
     ("Training", "fer0000005.png", 1, 0, 0, 0, 2, 0, 0, 6, 0, 0),  # contempt, nine votes
     ("Training", "fer0000006.png", 0, 0, 0, 0, 0, 0, 0, 0, 0, 10),  # no face

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from PIL import Image
+from test_workflow import copy_tree, snakemake
 
 from abaw.config import PretrainingConfig
 from abaw.corpus.pretraining.items import Item
@@ -135,8 +136,8 @@ def test_savee_reads_the_longest_code_and_splits_by_speaker(tmp_path):
         "su15.avi": SURPRISE,
     }
     assert [item.time_s for item in items[:3]] == pytest.approx([0, 1 / 3, 2 / 3])
-    by_speaker = {item.subject: item.split for item in items}
-    assert Counter(by_speaker.values()) == {"train": 2, "val": 1, "test": 1}
+    # the authors' seed gives the order JK, JE, DC, KL
+    assert {item.subject: item.split for item in items} == {"JE": "train", "JK": "train", "DC": "val", "KL": "test"}
 
 
 @pytest.mark.parametrize("name", ["Annotations.mat", "CVPR17_Annotations.mat"])
@@ -171,7 +172,7 @@ def test_expw_takes_face_0_or_all(tmp_path):
     corpora.expw(tmp_path)
     first, every = read("expw", tmp_path), read("expw", tmp_path, expw_faces="all")
     assert [item.expression for item in first[:7]] == [ANGER, DISGUST, FEAR, HAPPINESS, SADNESS, SURPRISE, NEUTRAL]
-    assert [item.box_px for item in every[7:]] == [(2, 1, 11, 12), (30, 5, 20 + 25, 20)]
+    assert [item.box_px for item in every[7:]] == [(2, 1, 11, 12), (30, 5, 45, 20)]
     assert (len(first), len(every)) == (8, 9)
     assert every[7].split == every[8].split  # one image is in one split
 
@@ -298,6 +299,22 @@ def test_the_command_writes_the_table_or_nothing(tmp_path):
     assert done.returncode == 1
     assert done.stderr == f"error: {label_file}, line 1: the label is '9', expected one of 0, 1, 2, 3, 4, 5, 6\n"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.parquet"]
+
+
+@pytest.mark.workflow
+def test_the_workflow_makes_the_table_and_says_where_no_corpus_is_configured(tmp_path):
+    folder, target = copy_tree(tmp_path / "flow"), "results/corpus/pretraining.parquet"
+    mine = ["--configfile", "mine.yaml"]
+    assert "no pre-training corpus is configured; set one or more of" in snakemake(folder, "-n", target, check=False)
+    corpora.expw(folder / "expw")
+    (folder / "mine.yaml").write_text("pretraining: {roots: {expw: expw}}\n")
+    snakemake(folder, target, "--cores", "1", *mine)
+    assert len(read_table("pretraining", folder / target)) == 8
+    again = snakemake(folder, target, "-n", *mine)
+    assert "Nothing to be done" in again
+    with (folder / "expw" / "label" / "label.lst").open("a") as handle:
+        handle.write("party.jpg 2 1 2 11 12 99.0 3\n")
+    assert "rule index_pretraining" in snakemake(folder, target, "-n", *mine)
 
 
 def test_the_real_fer_2013_has_its_counts_and_its_images_decode(shared):

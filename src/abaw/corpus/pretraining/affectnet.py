@@ -46,8 +46,14 @@ def files(root: Path) -> list[Path]:
 
 def read(root: Path, settings: PretrainingConfig) -> list[Item]:
     """The official training set as train, the validation set as val; AffectNet's test set has no labels."""
-    read_split = _read_csv if _is_csv(root) else _read_npy
-    return [item for split in CSV_FILES for item in read_split(root, split, settings.contempt)]
+    read_split, sources = (_read_csv, CSV_FILES) if _is_csv(root) else (_read_npy, NPY_FOLDERS)
+    items: list[Item] = []
+    for split, source in sources.items():
+        found = list(read_split(root, split, settings.contempt))
+        if not found:
+            raise UserError(f"affectnet: {root / source} leads to no item; copy it again, whole")
+        items += found
+    return items
 
 
 def _is_csv(root: Path) -> bool:

@@ -38,7 +38,7 @@ def _label_files(corpus: str, root: Path, prefix: str) -> dict[str, Path]:
 
 
 def _files(corpus: str, root: Path, prefix: str) -> list[Path]:
-    return [*_label_files(corpus, root, prefix).values(), *sorted(videos(root).values())]
+    return [*_label_files(corpus, root, prefix).values(), *videos(root)]
 
 
 def _read(corpus: str, root: Path, prefix: str, stride: int, seed: int) -> list[Item]:

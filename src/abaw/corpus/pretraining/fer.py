@@ -8,7 +8,7 @@ order, or `FER2013{Train,Valid,Test}/label.csv` with the images beside it, as FE
 The pixels stand in the csv or Parquet: the item is its row, counted from 1 without the header.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,12 +51,20 @@ def read(root: Path, settings: PretrainingConfig) -> list[Item]:
     """The official Training, PublicTest and PrivateTest as train, val and test; all train as the authors (`splits`)."""
     files(root)
     if settings.fer_labels == "votes":
-        one_of("fer (votes)", root, ["fer2013new.csv", "data/FER2013Train/label.csv"])
-        read_form = _read_votes if (root / "fer2013new.csv").is_file() else _read_folders
-        items = list(read_form(root, settings.contempt))
+        items = list(_votes_form(root)(root, settings.contempt))
     else:
         items = list(_read_labels(root))
     return items if settings.splits == "official" else [replace(item, split="train") for item in items]
+
+
+def _votes_form(root: Path) -> Callable[[Path, Contempt], Iterator[Item]]:
+    for name, read_form in (("fer2013new.csv", _read_votes), ("data/FER2013Train/label.csv", _read_folders)):
+        if (root / name).is_file():
+            return read_form
+    raise UserError(
+        f"pretraining.fer_labels is votes, but {root} has neither fer2013new.csv nor data/FER2013Train/label.csv; "
+        "take FER+, or set fer_labels to labels"
+    )
 
 
 def _winner(votes: Sequence[str], where: str, contempt: Contempt) -> int | None:
@@ -71,7 +79,7 @@ def _winner(votes: Sequence[str], where: str, contempt: Contempt) -> int | None:
 
 
 def _read_votes(root: Path, contempt: Contempt) -> Iterator[Item]:
-    pixels = one_of("fer (votes)", root, ["fer2013.csv"])
+    pixels = one_of("fer", root, ["fer2013.csv"])
     votes = list(headed(root / "fer2013new.csv", VOTES_HEADER))
     usages = [(where, usage) for where, (_, _, usage) in headed(pixels, PIXELS_HEADER)]
     if len(votes) != len(usages):
@@ -91,7 +99,7 @@ def _read_votes(root: Path, contempt: Contempt) -> Iterator[Item]:
 def _read_folders(root: Path, contempt: Contempt) -> Iterator[Item]:
     images = Images()
     for name, split in FOLDERS.items():
-        path = one_of("fer (votes)", root, [f"data/{name}/label.csv"])
+        path = one_of("fer", root, [f"data/{name}/label.csv"])
         for where, (image, _, *counts) in records(path, 2 + N_VOTES):
             expression = _winner(counts, where, contempt)
             if expression is not None:
@@ -99,7 +107,7 @@ def _read_folders(root: Path, contempt: Contempt) -> Iterator[Item]:
 
 
 def _read_labels(root: Path) -> Iterator[Item]:
-    form = one_of("fer (labels)", root, ["fer2013.csv", "train.csv", *(path.name for path in root.glob("*.parquet"))])
+    form = one_of("fer", root, ["fer2013.csv", "train.csv", *(path.name for path in root.glob("*.parquet"))])
     if form.suffix == ".parquet":
         yield from _read_parquet(form)
         return

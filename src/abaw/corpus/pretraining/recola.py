@@ -21,7 +21,7 @@ NATIVE = "RECOLA-Annotation/emotional_behaviour"
 
 def files(root: Path) -> list[Path]:
     """The label files, the authors' where they are there, and the videos."""
-    return [path for paths in _label_files(root).values() for path in paths] + sorted(videos(root).values())
+    return [path for paths in _label_files(root).values() for path in paths] + videos(root)
 
 
 def read(root: Path, settings: PretrainingConfig) -> list[Item]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from abaw.corpus.pretraining.items import BY_VIDEO_OR_IMAGE, Item, draw_splits
-from abaw.corpus.pretraining.sources import number, records, videos
+from abaw.corpus.pretraining.sources import number, records, video_named, videos
 from abaw.errors import UserError
 from abaw.tasks import DIMENSIONS
 from abaw.video import probe
@@ -63,13 +63,12 @@ def labelled_frames(
     files = videos(root)
     items, groups = [], []
     for name in valence:
-        if name not in files:
-            raise UserError(f"{corpus}: {name} has labels, but {root} holds no video {name}.avi or {name}.mp4")
-        for time, seconds in sampled_times(files[name], stride):
+        video = video_named(name, files, f"{corpus} in {root}")
+        for time, seconds in sampled_times(video, stride):
             if time in valence[name] and time in arousal[name]:
                 items.append(
                     Item(
-                        files[name],
+                        video,
                         time_s=seconds,
                         valence=valence[name][time],
                         arousal=arousal[name][time],

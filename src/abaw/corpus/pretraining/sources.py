@@ -106,12 +106,16 @@ class Images:
         return path
 
 
-def videos(root: Path) -> dict[str, Path]:
-    """The video files under `root` by their names without suffix; two of one name are an error."""
-    found: dict[str, Path] = {}
-    for path in sorted(root.rglob("*")):
-        if path.suffix.lower() in VIDEO_SUFFIXES:
-            if path.stem in found:
-                raise UserError(f"{found[path.stem]} and {path} are two videos of one name; keep one of them")
-            found[path.stem] = path
-    return found
+def videos(root: Path) -> list[Path]:
+    """The video files anywhere below `root`, sorted."""
+    return sorted(path for path in root.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
+
+
+def video_named(name: str, found: Sequence[Path], where: str) -> Path:
+    """The one video of that name."""
+    named = [path for path in found if path.stem == name]
+    if len(named) != 1:
+        count = "has no video" if not named else f"has several videos, {' and '.join(map(str, named))}"
+        endings = " or ".join(name + suffix for suffix in VIDEO_SUFFIXES)
+        raise UserError(f"{where}: {name} has labels, but {count}; exactly one {endings} must lie below the root")
+    return named[0]

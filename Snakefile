@@ -30,6 +30,7 @@ include: "workflow/rules/report.smk"
 
 onstart:
     take_folder()
+    say_what_is_left_out()
 
 
 onsuccess:

@@ -68,6 +68,7 @@ def write_affwild2(root: Path, stats: Path, seed: int = 0) -> CorpusConfig:
     }
     corpus = CorpusConfig(
         source="folders",
+        crops=None,
         videos=str(root / "videos"),
         annotations=str(root / "6th ABAW Annotations"),
         test_lists=str(root / "names_of_videos_in_each_test_set"),

@@ -60,7 +60,13 @@ def write_small(root: Path, **changes: object) -> CorpusConfig:
         tests = MEMBERS[task]["test"]
         put(root / parts["list"], "".join(f"{sample}\n" for sample in tests))
         put(root / parts["template"], template(task, *tests))
-    settings = {"source": "folders", "edition": "other", "max_row_difference": 60, "on_unreadable": "stop"}
+    settings = {
+        "source": "folders",
+        "crops": None,
+        "edition": "other",
+        "max_row_difference": 60,
+        "on_unreadable": "stop",
+    }
     return CorpusConfig(**settings | {key: str(root / name) for key, name in FOLDERS.items()} | changes)
 
 

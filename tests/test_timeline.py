@@ -14,9 +14,10 @@ from hypothesis.extra import numpy as hnp
 from abaw.config import TimelineConfig
 from abaw.errors import UserError
 from abaw.frames import truth_at
+from abaw.rows import Rows, row_times, rows_of
 from abaw.tables import SCHEMAS, matrix, read_metadata, read_table, write_table
 from abaw.tasks import TASKS
-from abaw.timeline import Rows, frames_of, interpolate, overlap_mean, row_times, rows_of, smooth, taps
+from abaw.timeline import frames_of, interpolate, overlap_mean, smooth, taps
 
 rates = st.sampled_from([Fraction(30000, 1001), Fraction(24000, 1001), Fraction(1019, 50)]) | st.fractions(
     1, 60, max_denominator=1001
@@ -214,7 +215,8 @@ def test_a_prediction_that_is_no_number_is_named(column, value):
 
 def tracks():
     rows = [("b", 31, 30000, 1001), ("a_left", 12, 25, 1)]
-    defaults = {"path": "v.mp4", "n_frames": 1, "duration_s": 1.0, "has_audio": True, "problems": "", "side": None}
+    defaults = {"path": "v.mp4", "n_frames": 1, "duration_s": 1.0, "has_audio": True, "problems": ""}
+    defaults |= {"side": None, "frame_times_s": None}
     made = [
         defaults | {"sample": sample, "video": sample, "fps_num": num, "fps_den": den, "n_rows": n_rows}
         for sample, n_rows, num, den in rows
@@ -225,7 +227,35 @@ def tracks():
 def test_rows_come_in_the_order_of_the_tracks():
     assert rows_of(tracks()) == [Rows("b", 31, NTSC), Rows("a_left", 12, Fraction(25))]
     with pytest.raises(UserError, match="no track to align"):
-        rows_of(tracks().slice(0, 0))
+        frames_of("va", predictions("va", {"b": 4}), rows_of(tracks().slice(0, 0)), SMOOTH)
+
+
+UNEVEN_S = (0.0, 0.1, 0.5, 0.52, 0.54, 2.0, 2.04, 3.0)
+"""The frames of a variable rate, 25 a second at times."""
+
+
+def test_rows_of_a_variable_rate_begin_at_their_frames_times_and_go_on_at_the_rate(tmp_path):
+    table = tracks().to_pylist()
+    table[1]["frame_times_s"] = list(UNEVEN_S)
+    write_table("tracks", pa.Table.from_pylist(table, schema=SCHEMAS["tracks"]), tmp_path / "tracks.parquet")
+    steady, uneven = rows_of(read_table("tracks", tmp_path / "tracks.parquet"))
+    assert steady == Rows("b", 31, NTSC)
+    assert uneven.times_s().tolist() == pytest.approx([*UNEVEN_S, 3.04, 3.08, 3.12, 3.16])
+    assert uneven.edges_s()[-1] == pytest.approx(3.2)
+    assert uneven._replace(n_rows=3).edges_s().tolist() == [0.0, 0.1, 0.5, 0.52]
+    assert len(steady.edges_s()) == 32
+
+
+@pytest.mark.parametrize("smoothing_s", [0.0, 0.5])
+def test_a_ramp_is_read_at_the_time_of_each_frame_of_a_variable_rate(smoothing_s):
+    at_s = np.arange(0, 6, 0.2)
+    made = {"sample": ["x"] * len(at_s), "start_s": at_s, "end_s": at_s, "valence": at_s / 6, "arousal": -at_s / 6}
+    rows = Rows("x", 8, Fraction(25), UNEVEN_S)
+    aligned = frames_of("va", pa.table(made), [rows], TimelineConfig(smoothing_s=smoothing_s))
+    found = matrix(aligned, ["valence", "arousal"])
+    inner = [k for k, time_s in enumerate(UNEVEN_S) if smoothing_s == 0 or 0.25 <= time_s <= 2.75]
+    expected = np.array(UNEVEN_S)[inner] / 6
+    assert found[inner] == pytest.approx(np.column_stack([expected, -expected]), abs=1e-6)
 
 
 def label_table(rows):

@@ -7,7 +7,7 @@ import pytest
 from clips import number_of, numbered, write_clip, write_numbered
 
 from abaw.errors import UserError
-from abaw.video import probe, sample_frames
+from abaw.video import analysed_frames, probe, sample_frames
 
 RATES = [Fraction(24000, 1001), Fraction(30000, 1001), Fraction(30), Fraction(25), Fraction(2038, 100), Fraction(15, 2)]
 
@@ -186,3 +186,96 @@ def test_a_cut_that_the_container_does_not_notice_is_a_shorter_video(tmp_path):
     n_frames = probe(clip).n_frames
     assert 50 < n_frames < 200
     assert [number_of(frame.bgr) for frame in sample_frames(clip, 60.0)] == list(range(1, n_frames + 1))
+
+
+TICKS = [0, 3, 4, 5, 20, 21, 50, 51, 52, 90]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "encoder"),
+    [
+        ("a.mp4", "libx264", {"bf": "2"}),  # stored in another order than shown
+        ("a.mkv", "libx264", {"bf": "2"}),
+        ("a.avi", "mpeg4", {}),  # the frames left out are promised in the header
+    ],
+)
+def test_probe_tells_a_variable_rate_and_the_time_of_each_frame(tmp_path, name, codec, encoder):
+    pictures = (numbered(k + 1) for k in range(10))
+    clip = write_clip(tmp_path / name, pictures, Fraction(30), pts=TICKS, codec=codec, encoder=encoder)
+    info = probe(clip)
+    assert info.is_variable
+    assert info.n_frames == 10
+    assert [float(time) for time in info.times()] == pytest.approx([tick / 30 for tick in TICKS], abs=1e-3)
+    assert info.duration_s >= 3
+    decoded = [(frame.number, frame.time_s) for frame in sample_frames(clip, 5.0)]
+    assert list(analysed_frames(info, 5.0)) == decoded
+
+
+@pytest.mark.parametrize("fps", RATES, ids=str)
+@pytest.mark.parametrize("name", ["a.mp4", "a.avi", "a.mkv"])
+def test_a_constant_rate_has_no_frame_times_and_the_frames_that_decoding_takes(tmp_path, name, fps):
+    clip = write_numbered(tmp_path / name, 73, fps, encoder={"bf": "2"})
+    info = probe(clip)
+    assert not info.is_variable
+    assert list(info.times()) == [k / fps for k in range(73)]
+    numbers, times_s = zip(*analysed_frames(info, 5.0), strict=True)
+    assert list(numbers) == nearest_by_brute_force([k / fps for k in range(73)], 5.0)
+    assert times_s == tuple(float((number - 1) / fps) for number in numbers)
+    if name == "a.mp4":
+        assert list(numbers) == [frame.number for frame in sample_frames(clip, 5.0)]
+
+
+def test_a_frame_left_out_shifts_all_that_follow_and_a_late_start_shifts_none(tmp_path):
+    ticks = [k + (k > 20) for k in range(60)]
+    clip = write_clip(tmp_path / "a.avi", (numbered(k + 1) for k in range(60)), Fraction(30), pts=ticks, codec="mpeg4")
+    assert probe(clip).frame_times == tuple(Fraction(tick, 30) for tick in ticks)
+    late = write_clip(tmp_path / "b.mp4", (numbered(k + 1) for k in range(60)), Fraction(30), pts=range(7, 67))
+    assert not probe(late).is_variable  # a late start is none either: times count from the first frame
+
+
+def test_the_size_is_the_stored_one_under_a_rotation_flag(tmp_path):
+    info = probe(write_numbered(tmp_path / "a.mp4", 3, Fraction(25), rotation=90))
+    assert (info.width_px, info.height_px) == (64, 48)
+    assert next(sample_frames(tmp_path / "a.mp4", 5.0)).bgr.shape == (64, 48, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "container"), [("a.mp4", "libx264", {"movflags": "faststart"}), ("a.avi", "mpeg4", {})]
+)
+def test_probe_sees_that_a_file_is_cut_off(tmp_path, name, codec, container):
+    clip = write_numbered(tmp_path / name, 200, Fraction(25), codec=codec, container=container)
+    raw = clip.read_bytes()
+    clip.write_bytes(raw[: len(raw) * 7 // 10])
+    with pytest.raises(UserError, match=rf"{name} is cut off: it holds \d+ of the 200 frames .* copy it again"):
+        probe(clip)
+
+
+def test_a_cut_before_the_table_of_frames(tmp_path):
+    clip = write_numbered(tmp_path / "a.mp4", 100, Fraction(25))
+    raw = clip.read_bytes()
+    clip.write_bytes(raw[: raw.index(b"moov")])
+    with pytest.raises(UserError, match=r"a\.mp4 .* cannot be read as a video"):
+        probe(clip)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("a.avi", "has a video stream without a frame; copy"), ("a.mkv", r".*cannot be read as a video \(End of file\)")],
+)
+def test_a_stream_without_a_frame(tmp_path, name, said):
+    with av.open(str(tmp_path / name), "w") as output:
+        stream = output.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        output.start_encoding()
+    with pytest.raises(UserError, match=f"{name} {said}"):
+        probe(tmp_path / name)
+
+
+def test_junk_inside_the_container_is_one_sentence(tmp_path):
+    clip = write_numbered(tmp_path / "a.mp4", 100, Fraction(25))
+    raw = bytearray(clip.read_bytes())
+    table = raw.index(b"stbl")
+    raw[table:] = np.random.default_rng(0).integers(0, 256, len(raw) - table, dtype=np.uint8).tobytes()
+    clip.write_bytes(raw)
+    with pytest.raises(UserError, match=r"a\.mp4 .*(cannot be read|no video stream|frame)"):
+        probe(clip)

@@ -97,7 +97,7 @@ def _type(info: FieldInfo) -> str:
         for name, sign in signs.items()
         if getattr(constraint, name, None) is not None
     ]
-    names = {"str": "text", "int": "whole number", "float": "number"}
+    names = {"str": "text", "int": "whole number", "float": "number", "bool": "`true` or `false`"}
     return ", ".join([names[annotation.__name__], *bounds])
 
 

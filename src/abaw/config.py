@@ -59,6 +59,10 @@ class CorpusConfig(Section):
         description="stop: a video that cannot be read is an error; skip: its tracks are left out of every split and "
         "reported, and their rows of the submission get the training labels' mean, or their most frequent class."
     )
+    crops: str | None = Field(
+        description="Folder of the organisers' crops where faces.source is organisers: it holds cropped or "
+        "cropped_aligned, their _new_50_vids forms, batch1, batch2, or the folders of the tracks themselves; else null."
+    )
 
 
 class DemoConfig(Section):
@@ -73,6 +77,11 @@ class DemoConfig(Section):
 class FacesConfig(Section):
     """One decoding pass over each video (paper §3.2.1, §3.2.2)."""
 
+    source: Literal["detect", "organisers"] = Field(
+        description="detect: find and follow the faces in the videos (paper §3.2.2); organisers: take the crops in "
+        "corpus.crops as they are (the authors' code measures mouths on them, paper §3.2.1); of the other keys of this "
+        "section analysis_rate_hz alone counts then."
+    )
     analysis_rate_hz: Annotated[float, Field(gt=0, le=60)] = Field(
         description="Frames analysed per second; the nearest frames in exact time are taken (paper §3.2.2: 5)."
     )
@@ -167,6 +176,13 @@ class DynamicConfig(Section):
     window_s: Annotated[float, Field(gt=0, le=60)] = Field(
         description="Length of a window (paper §3.2.2: 1, 2, 3, 4, 6 and 8 were tried); windows step by half of it."
     )
+    normaliser: Literal["none", "per_video_minmax"] = Field(
+        description="per_video_minmax scales each embedding to [0, 1] over its own video's frames with a face, which "
+        "takes out what is particular to a person (paper §3.2.2; the authors' choice for valence and arousal)."
+    )
+    input_batch_norm: bool = Field(
+        description="Batch normalisation of the embeddings before the first layer (authors' code: true)."
+    )
     layers: Annotated[int, Field(ge=1, le=24)] = Field(description="Encoder layers (paper §2.2.2: 3).")
     heads: Annotated[int, Field(ge=1, le=64)] = Field(description="Attention heads (paper §2.2.2: 8).")
     feedforward: Annotated[int, Field(ge=1, le=8192)] = Field(
@@ -215,6 +231,59 @@ class FusionConfig(Section):
     )
 
 
+class PretrainingRoots(Section):
+    """Where the pre-training corpora lie (paper §3.1.1, Table 1); null: not present. See docs/corpora.md."""
+
+    recola: str | None = Field(description="Folder of RECOLA: valence and arousal.")
+    sewa: str | None = Field(description="Folder of SEWA: valence and arousal.")
+    semaine: str | None = Field(description="Folder of SEMAINE: valence and arousal.")
+    afew_va: str | None = Field(description="Folder of AFEW-VA: valence and arousal.")
+    affectnet: str | None = Field(description="Folder of AffectNet: expressions, valence and arousal.")
+    savee: str | None = Field(description="Folder of SAVEE: expressions.")
+    emotic: str | None = Field(description="Folder of EMOTIC: categories, valence and arousal.")
+    expw: str | None = Field(description="Folder of ExpW: expressions.")
+    fer: str | None = Field(description="Folder of FER2013 and FER+: expressions.")
+    raf_db: str | None = Field(description="Folder of RAF-DB, the basic set: expressions.")
+
+
+class PretrainingStrides(Section):
+    """Which frames of the video corpora are taken: every n-th (authors' code)."""
+
+    recola: Annotated[int, Field(ge=1, le=1000)] = Field(description="Frames from one taken to the next (authors: 8).")
+    sewa: Annotated[int, Field(ge=1, le=1000)] = Field(description="The same (authors: 17).")
+    semaine: Annotated[int, Field(ge=1, le=1000)] = Field(description="The same (authors: 17).")
+    savee: Annotated[int, Field(ge=1, le=1000)] = Field(description="The same (authors: 20).")
+
+
+class PretrainingConfig(Section):
+    """The corpora that the static models are pre-trained on, and what is taken of them (paper §3.1.1)."""
+
+    roots: PretrainingRoots
+    strides: PretrainingStrides
+    contempt: Literal["other", "drop"] = Field(
+        description="Contempt, which ABAW does not have (AffectNet, EMOTIC's Disapproval, FER+): other makes it Other, "
+        "drop leaves it out (paper §3.1.1: the basic six and neutral)."
+    )
+    splits: Literal["official", "authors"] = Field(
+        description="FER and RAF-DB: official keeps their own sets; authors trains on all of FER and draws RAF-DB anew."
+    )
+    split_seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        description="Seed of the drawn splits, 80/10/10 by video or image, SAVEE 50/25/25 by speaker (authors: 101095)."
+    )
+    fer_labels: Literal["votes", "labels"] = Field(
+        description="votes: FER+, the class with most votes (paper §3.1.1); labels: FER2013's own (authors' code)."
+    )
+    expw_faces: Literal["first", "all"] = Field(
+        description="first: the face 0 of each image of ExpW (authors' code); all: every face (paper Table 1: 91,793)."
+    )
+    raf_db_images: Literal["original", "aligned"] = Field(
+        description="Images of RAF-DB: original (authors' code) or aligned."
+    )
+    emotic_annotations: Literal["first", "combined"] = Field(
+        description="EMOTIC's val and test people: the first annotator (authors' code) or all of them combined."
+    )
+
+
 class Config(Section):
     """abaw-flow's configuration: one section per stage."""
 
@@ -229,6 +298,15 @@ class Config(Section):
     acoustic: AcousticConfig
     timeline: TimelineConfig
     fusion: FusionConfig
+    pretraining: PretrainingConfig
+
+    @model_validator(mode="after")
+    def _organisers_have_crops(self) -> "Config":
+        if self.faces.source == "organisers" and self.corpus.crops is None:
+            raise ValueError(
+                "corpus.crops must be the folder of the organisers' crops where faces.source is organisers, and is null"
+            )
+        return self
 
 
 def check_config(raw: Mapping[str, Any]) -> Config:
@@ -251,4 +329,6 @@ def _sentence(detail: Any) -> str:
         return f"the key {key} is missing; config/config.yaml shows it, and config/README.md explains it"
     message = detail["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
+    if not key:  # what two sections say together
+        return message
     return f"{key} is {detail['input']!r}: {message}"

@@ -1,7 +1,8 @@
 """The Parquet tables that pass between the stages: one schema each, checked on every read and every write.
 
 `sample` is the annotation's name, with any `_left` or `_right`; `video` is it without exactly that suffix. `frame`
-counts from 1. Times are seconds from the first video frame: frame k begins at (k - 1) / fps.
+counts from 1. Times are seconds from the first video frame: frame k begins at (k - 1) / fps,
+or at the k-th of the track's `frame_times_s` where the frame rate is variable and these are not null.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -47,7 +48,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             "has_audio": pa.bool_(),
             "problems": pa.string(),
         },
-        {"side": pa.string()},
+        {"side": pa.string(), "frame_times_s": pa.list_(pa.float64())},
     ),
     "labels_va": _schema(_ROW, {"valence": pa.float64(), "arousal": pa.float64()}),
     "labels_expr": _schema(_ROW, {"expression": pa.int8()}),
@@ -68,6 +69,12 @@ for _task in TASKS.values():
     _outputs = dict.fromkeys(_task.outputs, pa.float32())
     SCHEMAS[f"predictions_{_task.name}"] = _schema(_SPAN | _outputs)
     SCHEMAS[f"frames_{_task.name}"] = _schema(_ROW | _outputs)
+SCHEMAS["pretraining"] = _schema(
+    {"corpus": pa.string(), "path": pa.string(), "split": pa.string()},
+    {"time_s": pa.float64(), "row": pa.int64()}
+    | {name: pa.float32() for name in ("x0_px", "y0_px", "x1_px", "y1_px")}
+    | {"valence": pa.float64(), "arousal": pa.float64(), "expression": pa.int8(), "subject": pa.string()},
+)
 
 
 def write_table(

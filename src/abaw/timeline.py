@@ -5,7 +5,7 @@ Where the authors' code and this module differ:
 - predictions are averaged where their centres are the same to the microsecond, not to two decimals of a second;
 - they are interpolated straight to the frames' exact times, not over a 10 ms grid that is then matched by rounded
   times, which merges or drops rows at odd frame rates;
-- frame k begins at (k - 1) / fps, not at k / fps;
+- frame k begins at (k - 1) / fps, not at k / fps, and at its own time where the frame rate is variable;
 - an interval stands at its centre, and the seconds of a 4-s window at their centres, not spread from end to end;
 - the Hamming window has the odd number of taps nearest to its length, not fps // 2, and its weights are renormalised
   at the edges, where the authors' zero padding pulls the first and last quarter second towards 0;
@@ -16,7 +16,8 @@ Logits are smoothed and then made probabilities, as the authors do.
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from math import ceil
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +28,7 @@ from scipy.special import softmax
 from abaw.config import TimelineConfig
 from abaw.errors import UserError
 from abaw.frames import frames_table
+from abaw.rows import Rows, row_times
 from abaw.tables import matrix
 from abaw.tasks import TASKS, TaskName
 
@@ -35,14 +37,6 @@ UNITS: dict[TaskName, Literal["value", "logit"]] = {"va": "value", "expr": "logi
 
 SAME_TIME_S = 1e-6
 """Centres this close are one point in time."""
-
-
-class Rows(NamedTuple):
-    """The rows that labels or template ask for: 1 .. n_rows of `sample`, at `fps` rows a second."""
-
-    sample: str
-    n_rows: int
-    fps: Fraction
 
 
 def overlap_mean(start_s: np.ndarray, end_s: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -57,11 +51,6 @@ def overlap_mean(start_s: np.ndarray, end_s: np.ndarray, values: np.ndarray) -> 
     first = np.flatnonzero(np.diff(centre_s, prepend=-np.inf) > SAME_TIME_S)
     sums = np.add.reduceat(np.asarray(values, np.float64)[order], first, axis=0)
     return centre_s[first], sums / np.diff(first, append=len(centre_s))[:, None]
-
-
-def row_times(n_rows: int, fps: Fraction) -> np.ndarray:
-    """When each of the first `n_rows` frames begins, in seconds, shape (n_rows,): (k - 1) / fps, rounded once."""
-    return np.arange(n_rows, dtype=np.float64) * fps.denominator / fps.numerator
 
 
 def interpolate(times_s: np.ndarray, values: np.ndarray, at_s: np.ndarray) -> np.ndarray:
@@ -95,26 +84,21 @@ def smooth(values: np.ndarray, fps: Fraction, window_s: float) -> np.ndarray:
     return total / convolve1d(np.ones((len(values), 1)), weights, axis=0, mode="constant")
 
 
-def rows_of(tracks: pa.Table) -> list[Rows]:
-    """The rows asked for of each sample, in the order of the tracks; `UserError` where there are none."""
-    if not tracks.num_rows:
-        raise UserError("there is no track to align predictions with; expected at least one")
-    columns = [tracks[name].to_pylist() for name in ("sample", "n_rows", "fps_num", "fps_den")]
-    return [Rows(sample, n_rows, Fraction(num, den)) for sample, n_rows, num, den in zip(*columns, strict=True)]
-
-
 def frames_of(task: TaskName, predictions: pa.Table, rows: Sequence[Rows], settings: TimelineConfig) -> pa.Table:
     """The frames table of `task`: exactly the `rows` asked for, sample by sample, out of any model's predictions.
 
     `predictions` are in the units of `UNITS`; samples that `rows` does not name are left out. Valence and arousal are
     clipped to [-1, 1]; the logits of the expressions become probabilities. Raises `UserError`, naming the sample,
-    where a sample has no prediction or one that is not a finite number.
+    where a sample has no prediction or one that is not a finite number, and where no row is asked for.
     """
+    if not rows:
+        raise UserError("there is no track to align predictions with; expected at least one")
     places = _places(predictions["sample"])
     start_s, end_s = matrix(predictions, ["start_s", "end_s"]).T
     values = matrix(predictions, TASKS[task].outputs)
     aligned = []
-    for sample, n_rows, fps in rows:
+    for row in rows:
+        sample = row.sample
         if sample not in places:
             raise UserError(
                 f"there is no prediction for the sample {sample}; expected one at least, run its model again"
@@ -123,11 +107,20 @@ def frames_of(task: TaskName, predictions: pa.Table, rows: Sequence[Rows], setti
         if not np.isfinite(np.column_stack([start_s[own], end_s[own], values[own]])).all():
             raise UserError(f"a prediction for the sample {sample} is not a finite number; run its model again")
         times_s, means = overlap_mean(start_s[own], end_s[own], values[own])
-        smoothed = smooth(interpolate(times_s, means, row_times(n_rows, fps)), fps, settings.smoothing_s)
+        smoothed = _smoothed_at(row, times_s, means, settings.smoothing_s)
         aligned.append(softmax(smoothed, axis=1) if UNITS[task] == "logit" else smoothed.clip(-1, 1))
     samples = np.repeat([row.sample for row in rows], [row.n_rows for row in rows])
     numbers = np.concatenate([np.arange(1, row.n_rows + 1) for row in rows])
     return frames_table(task, pa.table({"sample": samples, "frame": numbers}), np.concatenate(aligned))
+
+
+def _smoothed_at(row: Rows, times_s: np.ndarray, values: np.ndarray, window_s: float) -> np.ndarray:
+    """Interpolate to the rows and smooth; rows of a variable rate are read off a steady grid that is smoothed."""
+    if row.frame_times_s is None or taps(row.fps, window_s) == 1:
+        return smooth(interpolate(times_s, values, row.times_s()), row.fps, window_s)
+    at_s = row.times_s()
+    grid_s = row_times(ceil(at_s[-1] * row.fps) + 1, row.fps)
+    return interpolate(grid_s, smooth(interpolate(times_s, values, grid_s), row.fps, window_s), at_s)
 
 
 def _places(samples: pa.ChunkedArray) -> dict[str, np.ndarray]:

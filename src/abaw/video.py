@@ -4,17 +4,19 @@ Videos are untrusted: only local files in the container formats of `FORMATS` are
 playlist inside a file leads to another file or to the network.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
 from os import PathLike
 from pathlib import Path
+from typing import TypeVar
 
 import av
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -31,8 +33,10 @@ class VideoInfo:
     """What the container says: nothing here is decoded.
 
     `fps` is exact; `n_frames` counts the stored frames, of which a decoder may give a few less; `duration_s` is that of
-    the video stream, or n_frames / fps where the container only estimates it; width and height are as stored, before
-    any rotation.
+    the video stream, or n_frames / fps where the container only estimates it, or up to a frame interval after the last
+    frame where the rate is variable; width and height are as stored, before any rotation. `frame_times` are the exact
+    times of the frames since the first, in seconds, where the frame rate is variable: some frame lies more than half a
+    frame interval from (k - 1) / fps. They are None where it is constant.
     """
 
     fps: Fraction
@@ -41,6 +45,18 @@ class VideoInfo:
     has_audio: bool
     width_px: int
     height_px: int
+    frame_times: tuple[Fraction, ...] | None = None
+
+    @property
+    def is_variable(self) -> bool:
+        """Whether the frames do not follow each other at one rate."""
+        return self.frame_times is not None
+
+    def times(self) -> Iterator[Fraction]:
+        """When each frame begins, since the first, in seconds: (k - 1) / fps where the rate is constant."""
+        if self.frame_times is not None:
+            return iter(self.frame_times)
+        return (index / self.fps for index in range(self.n_frames))
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,33 +69,53 @@ class SampledFrame:
 
 
 @dataclass(frozen=True, eq=False)
-class _Timed:
+class _Placed:
     number: int
     time: Fraction
+
+
+_Frame = TypeVar("_Frame", bound=_Placed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Timed(_Placed):
     frame: VideoFrame
 
 
 def probe(path: str | PathLike[str]) -> VideoInfo:
-    """Read what the container says; where it does not count its frames, their packets are counted without decoding.
+    """Read what the container says. Nothing is decoded, and packets are read only where its index does not do.
 
-    Raises `UserError` where the file is missing, no video, or has neither a frame nor a frame rate, and where its index
-    points beyond its end.
+    The index does where it lists every frame (MP4, AVI) and they follow each other at one rate. Raises `UserError`
+    where the file is missing, no video, cut off so that frames are missing which the container promises, or has neither
+    a frame nor a frame rate.
     """
     with _opened(path) as (container, stream):
-        _refuse_truncated(path, stream)
         fps = _frame_rate(path, stream)
-        n_frames = stream.frames or sum(packet.size > 0 for packet in container.demux(stream))
-        if not n_frames:
+        tick = stream.time_base or 1 / fps
+        stamps = _indexed(path, container, stream)
+        if stamps is None or _is_variable(stamps, tick * fps):
+            stamps = _demuxed(path, container, stream, fps)
+        if not stamps:
             raise UserError(f"{path} has a video stream without a frame; copy the file again")
-        ticks, tick = stream.duration if stream.frames else None, stream.time_base
+        times = None
+        if _is_variable(stamps, tick * fps):
+            times = tuple(Fraction((stamp - stamps[0]) * tick) for stamp in stamps)
         return VideoInfo(
             fps=fps,
-            n_frames=n_frames,
-            duration_s=float(ticks * tick if ticks and tick else n_frames / fps),
+            n_frames=len(stamps),
+            duration_s=float(times[-1] + 1 / fps if times else _duration(stream) or len(stamps) / fps),
             has_audio=bool(container.streams.audio),
             width_px=stream.codec_context.width,
             height_px=stream.codec_context.height,
+            frame_times=times,
         )
+
+
+def analysed_frames(info: VideoInfo, rate_hz: float) -> Iterator[tuple[int, float]]:
+    """Number (from 1) and time (s) of the frames that `sample_frames` takes, by the container alone."""
+    placed = (_Placed(number, time) for number, time in enumerate(info.times(), start=1))
+    for taken in _nearest(placed, Fraction(str(rate_hz))):
+        yield taken.number, float(taken.time)
 
 
 def sample_frames(path: str | PathLike[str], rate_hz: float, threads: int = 1) -> Iterator[SampledFrame]:
@@ -118,13 +154,6 @@ def _opened(path: str | PathLike[str]) -> Iterator[tuple[InputContainer, VideoSt
         ) from error
 
 
-def _refuse_truncated(path: str | PathLike[str], stream: VideoStream) -> None:
-    """A container whose index comes first, as in videos from the web, opens well when its end is missing."""
-    entries, size = stream.index_entries, Path(path).stat().st_size
-    if len(entries) and entries[-1].pos + entries[-1].size > size:
-        raise UserError(f"{path} ends after {size} bytes, before its last frame; the file is cut off, copy it again")
-
-
 def _frame_rate(path: str | PathLike[str], stream: VideoStream) -> Fraction:
     """The mean rate, which holds over the whole video, or the nominal one where they differ by rounding only."""
     mean, nominal = stream.average_rate, stream.guessed_rate
@@ -136,13 +165,57 @@ def _frame_rate(path: str | PathLike[str], stream: VideoStream) -> Fraction:
     return Fraction(rate)
 
 
+def _duration(stream: VideoStream) -> Fraction | None:
+    """The stream's own duration in seconds; containers that do not count their frames only estimate it."""
+    if not stream.frames or not stream.duration or not stream.time_base:
+        return None
+    return stream.duration * stream.time_base
+
+
+def _indexed(path: str | PathLike[str], container: InputContainer, stream: VideoStream) -> list[int] | None:
+    """The decoding times of all frames, in ticks, by the container's index; None where that is not complete."""
+    entries = list(stream.index_entries)
+    if not entries or _reach(container, [entry.timestamp for entry in entries]) != stream.frames:
+        return None
+    listed = [entry for entry in entries if entry.size and not entry.is_discard]
+    beyond = sum(entry.pos + entry.size > container.size for entry in listed)
+    if beyond:
+        raise _cut_off(path, len(listed) - beyond, len(listed))
+    return [entry.timestamp for entry in listed]
+
+
+def _demuxed(path: str | PathLike[str], container: InputContainer, stream: VideoStream, fps: Fraction) -> list[int]:
+    """The presentation times of all frames, in ticks, in order, by their packets."""
+    kept = (packet for packet in container.demux(stream) if packet.size and not packet.is_discard)
+    stamps = sorted(ticks for packet in kept if (ticks := _ticks(packet, container)) is not None)
+    reach = _reach(container, stamps)
+    if stream.frames - reach > fps:  # a header may miscount by a few, not by a second
+        raise _cut_off(path, reach, stream.frames)
+    return stamps
+
+
+def _reach(container: InputContainer, stamps: Sequence[int]) -> int:
+    """How many frames the container must promise for these: AVI counts those it leaves out, as a tick each."""
+    return stamps[-1] + 1 if stamps and container.format.name == "avi" else len(stamps)
+
+
+def _cut_off(path: str | PathLike[str], found: int, promised: int) -> UserError:
+    return UserError(f"{path} is cut off: it holds {found} of the {promised} frames that it promises; copy it again")
+
+
+def _is_variable(stamps: Sequence[int], frames_per_tick: Fraction) -> bool:
+    """Whether a frame lies more than half a frame interval from where a constant rate would put it."""
+    places = np.asarray(stamps, np.float64) * float(frames_per_tick)
+    return bool((np.abs(places - places[:1] - np.arange(len(places))) > 0.5 + 1e-6).any())
+
+
 def _timed(path: str | PathLike[str], container: InputContainer, stream: VideoStream) -> Iterator[_Timed]:
     """Number the decoded frames and give each an exact time after the one before; the first is at 0."""
     interval = 1 / _frame_rate(path, stream)
     number, start, time = 0, Fraction(0), Fraction(0)
     try:
         for number, frame in enumerate(container.decode(stream), start=1):
-            stamp = _stamp(frame, container.format.name)
+            stamp = _stamp(frame, container)
             if number == 1:
                 start = stamp or start
             else:
@@ -155,16 +228,21 @@ def _timed(path: str | PathLike[str], container: InputContainer, stream: VideoSt
         ) from error
 
 
-def _stamp(frame: VideoFrame, container_format: str) -> Fraction | None:
-    """The presentation time; AVI has none, but its decoding times rise as steadily."""
-    ticks = frame.dts if container_format == "avi" else frame.pts
+def _stamp(frame: VideoFrame, container: InputContainer) -> Fraction | None:
+    """The presentation time in seconds, by the container's clock."""
+    ticks = _ticks(frame, container)
     return None if ticks is None or frame.time_base is None else Fraction(ticks * frame.time_base)
 
 
-def _nearest(frames: Iterable[_Timed], rate: Fraction) -> Iterator[_Timed]:
+def _ticks(item: VideoFrame | Packet, container: InputContainer) -> int | None:
+    """The presentation time; AVI has none, but its decoding times rise as steadily."""
+    return item.dts if container.format.name == "avi" else item.pts
+
+
+def _nearest(frames: Iterable[_Frame], rate: Fraction) -> Iterator[_Frame]:
     """Take the frames that are nearest to the times j / `rate`; only the frame before is kept."""
     index, gap = 0, Fraction(0)
-    before: _Timed | None = None
+    before: _Frame | None = None
     for frame in frames:
         if before is not None:
             gap = frame.time - before.time

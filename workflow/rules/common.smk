@@ -18,6 +18,7 @@ SOURCE = Path(workflow.basedir) / "src"
 sys.path.insert(0, str(SOURCE))
 
 from abaw.config import check_config
+from abaw.corpus.crops import CropFolders, find_crops
 from abaw.corpus.layout import Layout, build_layout, read_folders
 from abaw.demo.plan import plan_corpus
 from abaw.errors import UserError
@@ -40,12 +41,20 @@ def read_layout() -> Layout:
     )
 
 
+def read_crop_folders() -> CropFolders:
+    """Where the organisers' crops of each track lie; nowhere where the faces come from elsewhere."""
+    if CONFIG.faces.source == "detect":
+        return CropFolders({}, ())
+    return find_crops(Path(CONFIG.corpus.crops), {track.sample for track in LAYOUT.tracks})
+
+
 try:
     CONFIG = check_config(config)
     DEMO = plan_corpus(CONFIG.demo, CONFIG.seed)
     LAYOUT = read_layout()
+    CROPS = read_crop_folders()
 except UserError as error:
-    raise WorkflowError(str(error)) from None
+    sys.exit(f"error: {error}")  # without the file and line of this one, which are no business of the user's
 
 BACKBONE = CONFIG.static.backbone
 MODELS = ["visual", "acoustic"]
@@ -106,6 +115,11 @@ def subjects_of(wildcards) -> str:
     return json.dumps([{"sample": track.sample, "side": track.side} for track in VIDEOS[wildcards.video]])
 
 
+def crops_of(wildcards) -> list[str]:
+    """An input: the folder of the organisers' crops of each subject of a video; what is added or removed there counts."""
+    return [str(CROPS.by_sample[track.sample]) for track in VIDEOS[wildcards.video]]
+
+
 def of_split(pattern: str, *splits: str) -> Callable:
     """An input: `pattern` with the name or the path of every video that has a track in the splits, or in the job's split."""
 
@@ -126,6 +140,16 @@ def weight_files(key: str) -> list[str]:
     return [given] if path.suffix else []
 
 
+def pretraining_files(wildcards) -> list[str]:
+    """An input: the label files and videos of the pre-training corpora that are present."""
+    from abaw.corpus.pretraining.registry import label_files  # its libraries load only where the rule is asked for
+
+    try:
+        return [str(path) for path in label_files(CONFIG.pretraining)]
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+
+
 def take_folder() -> None:
     """Let no second run write in this folder; the system lets go of it when this process ends, even by a kill."""
     global FOLDER
@@ -133,6 +157,15 @@ def take_folder() -> None:
         FOLDER = lock_folder(".snakemake")
     except UserError as error:
         raise WorkflowError(str(error)) from None
+
+
+def say_what_is_left_out() -> None:
+    """The first words of a run: what lies among the organisers' crops and is none."""
+    if CROPS.strays:
+        print(
+            f"{len(CROPS.strays)} entries among the crops belong to no track and are left out, such as {CROPS.strays[0]}",
+            file=sys.stderr,
+        )
 
 
 def say_what_was_written() -> None:

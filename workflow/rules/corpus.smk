@@ -106,3 +106,26 @@ rule check_corpus:
         " --problems {output.problems:q}"
         " --page {output.page:q}"
         " > {log:q} 2>&1"
+
+
+rule index_pretraining:
+    """Read the labels of the pre-training corpora that are present into one table (paper §3.1.1, Table 1)."""
+    input:
+        code=code("index_pretraining"),
+        files=pretraining_files,
+    output:
+        "results/corpus/pretraining.parquet",
+    log:
+        "logs/index_pretraining.log",
+    benchmark:
+        "results/benchmarks/index_pretraining.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=section("pretraining"),
+    shell:
+        "python {input.code[0]:q}" " --settings {params.settings:q}" " --output {output:q}" " > {log:q} 2>&1"

@@ -1,35 +1,67 @@
-"""Stage 2, faces: one decoding pass over each video, at the analysis rate.
+"""Stage 2, faces: one decoding pass over each video, at the analysis rate; or the organisers' crops, imported.
 
-In: the videos. Out: results/faces/{video}.parquet, a row for every analysed frame of every subject, face or not: box,
-points, crop, mouth opening. Read by: speech (the mouth) and static (the crops).
+In: the videos; with `faces.source: organisers` the folders of crops. Out: results/faces/{video}.parquet, a row for every
+analysed frame of every subject, face or not: box, points, crop, mouth opening. Read by: speech (the mouth) and static
+(the crops).
 """
 
+if CONFIG.faces.source == "detect":
 
-rule track_faces:
-    """Detect, follow and crop the subjects of one video, and measure their mouths (paper §3.2.1, §3.2.2)."""
-    input:
-        code=code("track_faces"),
-        video=video_file,
-    output:
-        "results/faces/{video}.parquet",
-    log:
-        "logs/track_faces/{video}.log",
-    benchmark:
-        "results/benchmarks/track_faces/{video}.tsv"
-    conda:
-        "../../envs/main.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=60,
-    params:
-        settings=section("faces"),
-        subjects=subjects_of,
-    shell:
-        "python {input.code[0]:q}"
-        " --video {input.video:q}"
-        " --subjects {params.subjects:q}"
-        " --settings {params.settings:q}"
-        " --threads {threads}"
-        " --output {output:q}"
-        " > {log:q} 2>&1"
+    rule track_faces:
+        """Detect, follow and crop the subjects of one video, and measure their mouths (paper §3.2.1, §3.2.2)."""
+        input:
+            code=code("track_faces"),
+            video=video_file,
+        output:
+            "results/faces/{video}.parquet",
+        log:
+            "logs/track_faces/{video}.log",
+        benchmark:
+            "results/benchmarks/track_faces/{video}.tsv"
+        conda:
+            "../../envs/main.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=60,
+        params:
+            settings=section("faces"),
+            subjects=subjects_of,
+        shell:
+            "python {input.code[0]:q}"
+            " --video {input.video:q}"
+            " --subjects {params.subjects:q}"
+            " --settings {params.settings:q}"
+            " --threads {threads}"
+            " --output {output:q}"
+            " > {log:q} 2>&1"
+
+else:
+
+    rule import_crops:
+        """Take the organisers' crops of one video's subjects as they are, and measure their mouths (paper §3.2.1)."""
+        input:
+            code=code("import_crops"),
+            video=video_file,
+            crops=crops_of,
+        output:
+            "results/faces/{video}.parquet",
+        log:
+            "logs/import_crops/{video}.log",
+        benchmark:
+            "results/benchmarks/import_crops/{video}.tsv"
+        conda:
+            "../../envs/main.yaml"
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=60,
+        params:
+            rate_hz=lambda wildcards: config["faces"]["analysis_rate_hz"],
+        shell:
+            "python {input.code[0]:q}"
+            " --video {input.video:q}"
+            " --crops {input.crops:q}"
+            " --rate-hz {params.rate_hz}"
+            " --output {output:q}"
+            " > {log:q} 2>&1"

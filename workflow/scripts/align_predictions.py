@@ -9,9 +9,10 @@ from _command import parser, run, settings_from
 
 from abaw.config import TimelineConfig
 from abaw.errors import UserError
+from abaw.rows import rows_of
 from abaw.tables import frames, predictions, read_metadata, read_table, write_table
 from abaw.tasks import TASKS
-from abaw.timeline import UNITS, frames_of, rows_of
+from abaw.timeline import UNITS, frames_of
 
 
 def main() -> None:

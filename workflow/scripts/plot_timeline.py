@@ -3,7 +3,6 @@
 In: frames tables of the systems, labels and tracks of the split. Out: a PNG of the sample with the most labelled rows.
 """
 
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,9 @@ from _command import parser, run
 
 from abaw.frames import labels_by_sample, truth_at
 from abaw.report import save_figure, timeline_figure
+from abaw.rows import rows_of
 from abaw.tables import frames, labels, matrix, read_table
 from abaw.tasks import TASKS
-from abaw.timeline import row_times
 
 
 def main() -> None:
@@ -33,11 +32,11 @@ def main() -> None:
     sample = max(known, key=lambda name: known[name])
     chosen = pc.field("sample") == sample
     tables = [read_table(frames(args.task), path).filter(chosen) for path in args.frames]
-    track = read_table("tracks", args.tracks).filter(chosen).to_pylist()[0]
+    (rows,) = rows_of(read_table("tracks", args.tracks).filter(chosen))
     figure = timeline_figure(
         args.task,
         sample,
-        row_times(track["n_rows"], Fraction(track["fps_num"], track["fps_den"])),
+        rows.times_s(),
         truth_at(args.task, tables[0], annotations),
         {name: matrix(table, TASKS[args.task].outputs) for name, table in zip(args.systems, tables, strict=True)},
     )

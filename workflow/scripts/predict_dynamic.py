@@ -26,7 +26,7 @@ def main() -> None:
     device = runtime.start(args.compute, seed=0)
     card = checkpoint.read_card(args.card)
     model = checkpoint.load(DynamicModel(args.task, args.settings), args.weights, card).to(device)
-    sequences = Sequences.of(args.task, read_table("embeddings", args.embeddings), None, card["window"])
+    sequences = Sequences.of(args.task, read_table("embeddings", args.embeddings), None, card["window"], args.settings)
     batch_size = args.settings.training.batch_size
     table = predict_dynamic(args.task, model, sequences, card["prior"], device, batch_size)
     write_predictions(args, table, card)

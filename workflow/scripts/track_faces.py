@@ -8,13 +8,12 @@ from math import ceil
 from pathlib import Path
 
 from _command import parser, run, settings_from
+from _faces import write_faces
 from pydantic import TypeAdapter
-from tqdm import tqdm
 
 from abaw.config import FacesConfig
 from abaw.faces.pipeline import analyse_video
 from abaw.faces.tracking import Subject
-from abaw.tables import table_writer
 from abaw.video import probe
 
 
@@ -36,16 +35,7 @@ def main() -> None:
 
     expected = ceil(probe(options.video).duration_s * options.settings.analysis_rate_hz)
     frames = analyse_video(options.video, options.subjects, options.settings, options.threads)
-    n_frames, n_faces = 0, dict.fromkeys((subject.sample for subject in options.subjects), 0)
-    with table_writer("faces", options.output) as write:
-        for rows in tqdm(frames, total=expected, unit="frame", desc=options.video.name, disable=None):
-            write(rows)
-            n_frames += 1
-            for row in rows:
-                n_faces[row["sample"]] += row["has_face"]
-    for sample, with_face in n_faces.items():
-        print(f"{sample}: {with_face} of {n_frames} analysed frames have a face")
-    print(f"written to {options.output}")
+    write_faces(frames, [subject.sample for subject in options.subjects], expected, options.output)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ In: tracks and voiced tables, FLAC tracks, labels. Out: weights (safetensors), t
 
 import argparse
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from abaw.config import AcousticConfig
 from abaw.frames import labels_by_sample
 from abaw.nn import runtime
 from abaw.nn.acoustic_training import Voice, VoicedWindows, train_acoustic
+from abaw.rows import rows_of
 from abaw.speech.audio import read_flac
 from abaw.tables import labels, read_table, read_tables
 
@@ -26,12 +26,13 @@ def voices(args: argparse.Namespace, tracks: Path) -> Iterator[Voice]:
     voiced = read_tables("voiced", args.voiced)
     truth = labels_by_sample(args.task, read_tables(labels(args.task), args.labels))
     audio = {path.stem: path for path in args.audio}
-    for row in read_table("tracks", tracks).to_pylist():
+    table = read_table("tracks", tracks)
+    for row, asked in zip(table.to_pylist(), rows_of(table), strict=True):
         runs = voiced.filter(pc.field("sample") == row["sample"])
         spans = list(zip(runs["start_s"].to_pylist(), runs["end_s"].to_pylist(), strict=True))
         track = read_flac(audio[row["video"]]) if row["has_audio"] and spans else np.empty(0, np.int16)
         if len(track):
-            yield Voice(track, spans, truth[row["sample"]], Fraction(row["fps_num"], row["fps_den"]))
+            yield Voice(track, spans, truth[row["sample"]], asked.edges_s())
 
 
 def main() -> None:

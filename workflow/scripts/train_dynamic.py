@@ -28,7 +28,8 @@ def main() -> None:
     truth = read_tables(labels(args.task), args.labels)
     window = max(2, round(args.settings.window_s * args.rate_hz))
     train, val = (
-        Sequences.of(args.task, read_table("embeddings", path), truth, window) for path in (args.train, args.val)
+        Sequences.of(args.task, read_table("embeddings", path), truth, window, args.settings)
+        for path in (args.train, args.val)
     )
     model, history = train_dynamic(args.task, train, val, args.settings, args.seed, device)
     card = {"window": window, "prior": label_prior(args.task, train.labels)}

@@ -87,6 +87,8 @@ def track_problems(sample: str, info: VideoInfo, n_rows: int, max_row_difference
         )
     if not info.has_audio:
         found["no audio stream"] = "none is needed: silence is taken; copy the video again if it should have sound"
+    if info.is_variable:
+        found["variable frame rate"] = "none is needed: every frame counts at its own time, not at (k - 1) / fps"
     return found
 
 
@@ -103,4 +105,5 @@ def _track_row(track: Track, info: VideoInfo, n_rows: int, max_row_difference: i
         "has_audio": info.has_audio,
         "problems": "; ".join(track_problems(track.sample, info, n_rows, max_row_difference)),
         "side": track.side,
+        "frame_times_s": [float(time) for time in info.frame_times] if info.frame_times else None,
     }

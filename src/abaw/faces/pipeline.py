@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from os import PathLike
-from typing import Any
 
 import numpy as np
 
@@ -10,11 +9,11 @@ from abaw.config import FacesConfig
 from abaw.faces.crop import crop_region, encode_crop
 from abaw.faces.detection import Detection, make_detector
 from abaw.faces.mouth import MouthMeter
+from abaw.faces.row import Row, bare_row
 from abaw.faces.tracking import Subject, Tracker, places
-from abaw.tables import FIVE_POINTS, SCHEMAS
+from abaw.tables import FIVE_POINTS
 from abaw.video import SampledFrame, sample_frames
 
-Row = dict[str, Any]
 _BOX_COLUMNS = ("x0_px", "y0_px", "x1_px", "y1_px")
 _POINT_COLUMNS = tuple(f"{point}_{axis}_px" for point in FIVE_POINTS for axis in "xy")
 _MOUTH_CORNERS = [FIVE_POINTS.index("mouth_right"), FIVE_POINTS.index("mouth_left")]
@@ -41,8 +40,7 @@ def analyse_video(
 
 
 def _row(sample: str, frame: SampledFrame, face: Detection | None, settings: FacesConfig, meter: MouthMeter) -> Row:
-    row: Row = dict.fromkeys(SCHEMAS["faces"].names)
-    row |= {"sample": sample, "frame": frame.number, "time_s": frame.time_s, "has_face": face is not None}
+    row = bare_row(sample, frame.number, frame.time_s, has_face=face is not None)
     if face is None:
         return row
     height, width = frame.bgr.shape[:2]

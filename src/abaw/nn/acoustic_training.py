@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
@@ -24,12 +23,12 @@ Runs = list[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Voice:
-    """One sample to learn from: its 16 kHz track, voiced runs (s), labels by row, and the frame rate of the rows."""
+    """One sample to learn from: its 16 kHz track, voiced runs (s), labels by row, and where the rows meet (s)."""
 
     track: NDArray[np.int16]
     runs: Runs
     labels: NDArray[np.float64]
-    fps: Fraction
+    edges_s: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class VoicedWindows:
         for voice in voices:
             for start_s, end_s in voice.runs:
                 for window_start in windows_in_run(start_s, end_s, settings.window_s, settings.step_s):
-                    found = window_labels(task, voice.labels, voice.fps, window_start, end_s, settings.window_s)
+                    found = window_labels(task, voice.labels, voice.edges_s, window_start, end_s, settings.window_s)
                     if not np.isnan(found).all():
                         labels.append(found)
                         cuts.append(cut(voice.track, window_start, end_s, settings.window_s))

@@ -26,6 +26,7 @@ class DynamicModel(nn.Module):
 
     def __init__(self, task: TaskName, settings: DynamicConfig) -> None:
         super().__init__()
+        self.normalise = nn.BatchNorm1d(EMBEDDING_SIZE) if settings.input_batch_norm else nn.Identity()
         layer = nn.TransformerEncoderLayer(
             EMBEDDING_SIZE, settings.heads, settings.feedforward, settings.dropout, batch_first=True
         )
@@ -35,8 +36,10 @@ class DynamicModel(nn.Module):
 
     def forward(self, embeddings: Tensor, has_face: Tensor) -> Tensor:
         """Outputs for every frame; those of frames without a face mean nothing. Each window needs one face at least."""
+        inputs = torch.zeros_like(embeddings)
+        inputs[has_face] = self.normalise(embeddings[has_face])  # frames without a face have no part in the statistics
         positions = sinusoidal_positions(embeddings.shape[1], EMBEDDING_SIZE).to(embeddings)
-        encoded = self.encoder(embeddings + positions, src_key_padding_mask=~has_face)
+        encoded = self.encoder(inputs + positions, src_key_padding_mask=~has_face)
         return self.activation(self.head(encoded))
 
 
@@ -45,6 +48,24 @@ def sinusoidal_positions(length: int, width: int) -> Tensor:
     rates = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
     angles = torch.arange(length).unsqueeze(1) * rates
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+
+
+def minmax_per_video(
+    embeddings: NDArray[np.float32], has_face: NDArray[np.bool_], lengths: Sequence[int]
+) -> NDArray[np.float32]:
+    """Scale every embedding (n_frames, 256) to [0, 1] over its sequence's frames with a face (paper §3.2.2).
+
+    Sequences of `lengths` lie one after the other. A value that is constant over its sequence, and a frame without a
+    face, become 0.
+    """
+    scaled = np.zeros_like(embeddings)
+    for start, length in zip(np.cumsum([0, *lengths]), lengths, strict=False):
+        rows = np.arange(start, start + length)[has_face[start : start + length]]
+        if len(rows):
+            low, high = embeddings[rows].min(axis=0), embeddings[rows].max(axis=0)
+            span = np.where(high > low, high - low, 1)
+            scaled[rows] = (embeddings[rows] - low) / span
+    return scaled
 
 
 def window_starts(n_frames: int, window: int, step: int) -> list[int]:

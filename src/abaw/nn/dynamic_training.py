@@ -13,7 +13,7 @@ from abaw import metrics
 from abaw.config import DynamicConfig
 from abaw.errors import UserError
 from abaw.frames import blocks, embedding_matrix, labels_at, labels_by_sample
-from abaw.nn.dynamic import DynamicModel, Windows, mean_per_row, predict_windows
+from abaw.nn.dynamic import DynamicModel, Windows, mean_per_row, minmax_per_video, predict_windows
 from abaw.nn.losses import task_loss
 from abaw.nn.training import History, Scores, fit
 from abaw.tasks import TASKS, TaskName
@@ -29,15 +29,23 @@ class Sequences:
     labels: NDArray[np.float64]
 
     @classmethod
-    def of(cls, task: TaskName, embeddings: pa.Table, labels: pa.Table | None, window: int) -> "Sequences":
-        """Put an `embeddings` table and, where there are some, labels together; windows are of `window` frames."""
+    def of(
+        cls, task: TaskName, embeddings: pa.Table, labels: pa.Table | None, window: int, settings: DynamicConfig
+    ) -> "Sequences":
+        """Put an `embeddings` table and, where there are some, labels together; windows are of `window` frames.
+
+        The embeddings are normalised as `settings` say, each video by itself: nothing is fitted on other data.
+        """
         by_sample = labels_by_sample(task, labels) if labels is not None else {}
         unlabelled = np.empty((0, len(TASKS[task].labels)))
         rows = list(blocks(embeddings))
         truth = [labels_at(by_sample.get(sample, unlabelled), block["frame"].to_numpy()) for sample, block in rows]
         stacked = np.concatenate(truth) if truth else unlabelled
         has_face = embeddings["has_face"].to_numpy(zero_copy_only=False).astype(bool)
-        windows = Windows.over(embedding_matrix(embeddings), has_face, [len(block) for _, block in rows], window)
+        values, lengths = embedding_matrix(embeddings), [len(block) for _, block in rows]
+        if settings.normaliser == "per_video_minmax":
+            values = minmax_per_video(values, has_face, lengths)
+        windows = Windows.over(values, has_face, lengths, window)
         return cls(
             windows,
             np.array(embeddings["sample"].to_pylist(), dtype=object),

@@ -131,8 +131,12 @@ def letterbox(rgb: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
     return square
 
 
-def to_batch(squares: list[NDArray[np.uint8]], spec: StaticSpec, device: torch.device) -> Tensor:
-    """Letterboxed RGB images to a normalised batch (n, 3, side, side) on the device."""
-    batch = torch.from_numpy(np.stack(squares)).to(device).permute(0, 3, 1, 2).float().div(255)
-    mean, std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (spec.mean, spec.std))
+def to_batch(squares: list[NDArray[np.uint8]], device: torch.device) -> Tensor:
+    """Letterboxed RGB images to a batch (n, 3, side, side) in [0, 1] on the device."""
+    return torch.from_numpy(np.stack(squares)).to(device).permute(0, 3, 1, 2).float().div(255)
+
+
+def normalise(batch: Tensor, spec: StaticSpec) -> Tensor:
+    """A batch of images in [0, 1] as the backbone wants it: less the mean, over the standard deviation."""
+    mean, std = (torch.tensor(values, device=batch.device).view(1, 3, 1, 1) for values in (spec.mean, spec.std))
     return (batch - mean) / std

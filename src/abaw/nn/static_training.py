@@ -14,7 +14,7 @@ from abaw.config import StaticConfig
 from abaw.faces.crop import decode_crop
 from abaw.nn.crops import LabelledCrops, augmentation
 from abaw.nn.losses import task_loss
-from abaw.nn.static import StaticModel, StaticSpec, letterbox, load_backbone_weights, to_batch
+from abaw.nn.static import StaticModel, StaticSpec, letterbox, load_backbone_weights, normalise, to_batch
 from abaw.nn.training import History, Scores, fit
 from abaw.tables import EMBEDDING_SIZE, SCHEMAS, read_table
 from abaw.tasks import TASKS, TaskName
@@ -41,7 +41,7 @@ def train_static(
 
     def batch_loss(items: Tensor) -> Tensor:
         images = torch.stack([augment(image) for image in train.images(items.tolist(), spec, device)])
-        return loss(model(images)[1], truth[items].to(device))
+        return loss(model(normalise(images, spec))[1], truth[items].to(device))
 
     def evaluate() -> Scores:
         outputs = np.concatenate([model(images)[1].cpu().numpy() for images in _all_images(val, spec, device)])
@@ -61,7 +61,7 @@ def embed(model: StaticModel, spec: StaticSpec, faces: Path, samples: Sequence[s
     with torch.inference_mode():
         for start in range(0, len(crops), INFERENCE_BATCH):
             squares = [letterbox(decode_crop(crop), spec.input_px) for crop in crops[start : start + INFERENCE_BATCH]]
-            found.append(model(to_batch(squares, spec, device))[0].float().cpu().numpy())
+            found.append(model(normalise(to_batch(squares, device), spec))[0].float().cpu().numpy())
     known = table["has_face"].combine_chunks()
     values = np.zeros((len(table), EMBEDDING_SIZE), dtype=np.float16)
     values[known.to_numpy(zero_copy_only=False)] = np.concatenate(found)
@@ -71,4 +71,4 @@ def embed(model: StaticModel, spec: StaticSpec, faces: Path, samples: Sequence[s
 
 def _all_images(crops: LabelledCrops, spec: StaticSpec, device: torch.device) -> Iterator[Tensor]:
     for start in tqdm(range(0, len(crops), INFERENCE_BATCH), "validation", leave=False, disable=None):
-        yield crops.images(range(start, min(start + INFERENCE_BATCH, len(crops))), spec, device)
+        yield normalise(crops.images(range(start, min(start + INFERENCE_BATCH, len(crops))), spec, device), spec)

@@ -1,7 +1,6 @@
 """Windows of speech and the labels on them (paper §3.2.1)."""
 
 import math
-from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,15 +37,21 @@ def label_times(start_s: float, window_s: int) -> NDArray[np.float64]:
 
 
 def window_labels(
-    task: TaskName, labels: NDArray[np.float64], fps: Fraction, start_s: float, end_s: float, window_s: int
+    task: TaskName,
+    labels: NDArray[np.float64],
+    edges_s: NDArray[np.float64],
+    start_s: float,
+    end_s: float,
+    window_s: int,
 ) -> NDArray[np.float64]:
     """The labels of one window: (20, 2) values, or (4,) classes, one a second; NaN where nothing is known.
 
-    `labels` holds the sample's rows (n_rows, 2 or 1). What lies at or after `end_s`, the end of the voiced run, counts
-    as unknown. A second's class is its most frequent label; of equally frequent ones, the lowest class number.
+    `labels` holds the sample's rows (n_rows, 2 or 1), `edges_s` when each begins and the last ends (n_rows + 1,). What
+    lies at or after `end_s`, the end of the voiced run, counts as unknown. A second's class is its most frequent label;
+    of equally frequent ones, the lowest class number.
     """
     times = label_times(start_s, window_s)
-    frames = np.floor(times * float(fps)).astype(np.int64) + 1
+    frames = np.searchsorted(edges_s, times, side="right")
     found = labels_at(labels, frames)
     found[times >= end_s] = np.nan
     if task == "va":

@@ -1,6 +1,7 @@
 """Stage 9, submission: predictions.txt by the organisers' template, checked, then zipped.
 
-In: results/frames/{task}/fused/test.parquet and the template; the training labels, for videos that cannot be read. Out: results/submission_{task}.zip.
+In: results/frames/{task}/fused/test.parquet and the template; the training labels, for videos that were skipped.
+Out: results/submission_{task}.zip.
 """
 
 

@@ -204,7 +204,7 @@ def test_a_changed_value_reruns_the_rules_that_read_it(finished, tmp_path):
 
 def test_a_wrong_value_stops_before_any_job_in_a_sentence(finished):
     said = snakemake(finished, "--cores", "2", "--config", "faces={margin: 3}", check=False)
-    assert "there is no key faces.margin; allowed here are analysis_rate_hz" in said
+    assert "error: the configuration is wrong: there is no key faces.margin; allowed here are" in said
     assert "Traceback" not in said
     said = snakemake(finished, "--cores", "2", "--config", "seed=-1", check=False)
     assert "seed is -1: input should be greater than or equal to 0" in said

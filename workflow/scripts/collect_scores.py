@@ -8,7 +8,7 @@ from pathlib import Path
 
 from _command import parser, run
 
-from abaw.report import write_scores
+from abaw.scores import write_scores
 
 
 def main() -> None:

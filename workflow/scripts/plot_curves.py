@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from _command import parser, run
 
-from abaw.report import curves_figure, save_figure
+from abaw.figures import curves_figure, save_figure
 from abaw.tasks import TASKS
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow.compute as pc
 from _command import parser, run
 
+from abaw.figures import save_figure, timeline_figure
 from abaw.frames import labels_by_sample, truth_at
-from abaw.report import save_figure, timeline_figure
 from abaw.rows import rows_of
 from abaw.tables import frames, labels, matrix, read_table
 from abaw.tasks import TASKS

@@ -1,6 +1,6 @@
 """Score every system of a challenge on one split, and a constant one beside them.
 
-In: the frames tables of the systems, and labels. Out: a CSV with the columns of abaw.report.SCORE_COLUMNS.
+In: the frames tables of the systems, and labels. Out: a CSV with the columns of abaw.scores.SCORE_COLUMNS.
 """
 
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 from _command import parser, run
 
 from abaw.frames import truth_at
-from abaw.report import constant_outputs, score_rows, write_scores
+from abaw.scores import constant_outputs, score_rows, write_scores
 from abaw.tables import frames, labels, matrix, read_metadata, read_table
 from abaw.tasks import SPLITS, TASKS
 

@@ -3,7 +3,7 @@
     python tools/generate.py            write them
     python tools/generate.py --check    write nothing; fail, naming the files, where they differ
 
-The first two follow from the typed configuration in src/abaw/config.py and the values in config/config.yaml, the third
+The first two follow from the typed configuration in src/abaw/config/ and the values in config/config.yaml, the third
 from requirements.lock.
 """
 
@@ -29,7 +29,7 @@ README_HEAD = """# Configuration
 `config.yaml` is complete and is the embedded default. Give a file of your own with `--configfile my.yaml`: it needs
 only the keys that differ. Unknown keys, wrong types and values out of range stop the run before any job, in a sentence.
 
-This page is generated from `src/abaw/config.py` by `make generate`.
+This page is generated from `src/abaw/config/` by `make generate`.
 """
 
 ENVIRONMENT_HEAD = """# Generated from requirements.lock by `make generate`, conda and make install the same pins.

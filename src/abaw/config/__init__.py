@@ -1,0 +1,91 @@
+"""The typed configuration: every key, its type, its range, its unit and where the paper speaks of it.
+
+There are no defaults here: `config/config.yaml` is complete and is the embedded default, so that a value stands in one
+place. `config/README.md` and `config/schema.json` are generated from these classes (`make generate`); a test fails when
+they drift. A section belongs to one rule, or to the few that read all of it: a changed value reruns just those.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from abaw.config.base import Section
+from abaw.config.corpus import CorpusConfig, DemoConfig, PretrainingConfig, PretrainingRoots, PretrainingStrides
+from abaw.config.faces import FacesConfig
+from abaw.config.fusion import FusionConfig, TimelineConfig
+from abaw.config.models import AcousticConfig, ComputeConfig, DynamicConfig, StaticConfig, TrainingConfig
+from abaw.config.speech import AudioConfig, GateConfig, SpeechConfig
+from abaw.errors import UserError
+
+__all__ = [
+    "AcousticConfig",
+    "AudioConfig",
+    "ComputeConfig",
+    "Config",
+    "CorpusConfig",
+    "DemoConfig",
+    "DynamicConfig",
+    "FacesConfig",
+    "FusionConfig",
+    "GateConfig",
+    "PretrainingConfig",
+    "PretrainingRoots",
+    "PretrainingStrides",
+    "Section",
+    "SpeechConfig",
+    "StaticConfig",
+    "TimelineConfig",
+    "TrainingConfig",
+    "check_config",
+]
+
+
+class Config(Section):
+    """abaw-flow's configuration: one section per stage."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(description="Seed of everything that is drawn at random.")
+    compute: ComputeConfig
+    corpus: CorpusConfig
+    demo: DemoConfig
+    faces: FacesConfig
+    speech: SpeechConfig
+    static: StaticConfig
+    dynamic: DynamicConfig
+    acoustic: AcousticConfig
+    timeline: TimelineConfig
+    fusion: FusionConfig
+    pretraining: PretrainingConfig
+
+    @model_validator(mode="after")
+    def _organisers_have_crops(self) -> "Config":
+        if self.faces.source == "organisers" and self.corpus.crops is None:
+            raise ValueError(
+                "corpus.crops must be the folder of the organisers' crops where faces.source is organisers, and is null"
+            )
+        return self
+
+
+def check_config(raw: Mapping[str, Any]) -> Config:
+    """Validate the merged configuration; raise `UserError` with one sentence for each wrong key, type or range."""
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        sentences = [_sentence(detail) for detail in error.errors()]
+        raise UserError("the configuration is wrong: " + "; ".join(sentences)) from error
+
+
+def _sentence(detail: Any) -> str:
+    key = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        section: Any = Config
+        for part in detail["loc"][:-1]:
+            section = section.model_fields[part].annotation
+        return f"there is no key {key}; allowed here are {', '.join(section.model_fields)}"
+    if detail["type"] == "missing":
+        return f"the key {key} is missing; config/config.yaml shows it, and config/README.md explains it"
+    message = detail["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    if not key:  # what two sections say together
+        return message
+    return f"{key} is {detail['input']!r}: {message}"

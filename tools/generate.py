@@ -12,9 +12,9 @@ import json
 import sys
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic.fields import FieldInfo
@@ -85,15 +85,26 @@ def _is_section(info: FieldInfo) -> bool:
 
 def _type(info: FieldInfo) -> str:
     """The type in words, with its range."""
-    annotation: Any = info.annotation
-    if typing.get_origin(annotation) is Literal:
-        return " or ".join(f"`{value}`" for value in typing.get_args(annotation))
-    if isinstance(annotation, types.UnionType):
-        return " or ".join("null" if part is type(None) else part.__name__ for part in typing.get_args(annotation))
+    return _words(info.annotation, info.metadata)
+
+
+def _words(annotation: Any, constraints: Sequence[Any] = ()) -> str:
+    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is type(None):
+        return "null"
+    if origin is Literal:
+        return " or ".join(f"`{value}`" for value in parts)
+    if origin is Annotated:
+        inner = parts[1].metadata if isinstance(parts[1], FieldInfo) else parts[1:]
+        return _words(parts[0], inner)
+    if origin in (types.UnionType, typing.Union):
+        return " or ".join(_words(part) for part in parts)
+    if origin is list:
+        return f"list of: {_words(parts[0])}"
     signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
     bounds = [
         f"{sign} {getattr(constraint, name)}"
-        for constraint in info.metadata
+        for constraint in constraints
         for name, sign in signs.items()
         if getattr(constraint, name, None) is not None
     ]

@@ -78,6 +78,30 @@ def curves_figure(task: TaskName, histories: Mapping[str, Curves]) -> Figure:
     return figure
 
 
+def sweep_figure(task: TaskName, cells: Sequence[Mapping[str, str]], curves: Sequence[Sequence[float]]) -> Figure:
+    """The measure of each cell of a sweep, epoch by epoch, and its best by window length, a line for each normaliser.
+
+    `cells` are the rows of the sweep's CSV; `curves` the measure on validation of each cell, in the same order.
+    """
+    figure = Figure(figsize=(10, 3.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    reached: dict[str, dict[float, float]] = {}
+    for cell, curve in zip(cells, curves, strict=True):
+        left.plot(range(1, len(curve) + 1), curve, label=f"{cell['window_s']} s, {cell['normaliser']}")
+        reached.setdefault(cell["normaliser"], {})[float(cell["window_s"])] = float(cell["value"])
+    for normaliser, values in reached.items():
+        windows_s = sorted(values)
+        right.plot(windows_s, [values[window_s] for window_s in windows_s], "o-", label=normaliser)
+    measure = f"{TASKS[task].challenge_measure} on validation"
+    left.set(xlabel="epoch", ylabel=measure, title=f"{TASKS[task].title}: the cells of the sweep")
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
+    right.set(xlabel="window in seconds", ylabel=measure, title="best epoch of each cell")
+    for axes in (left, right):
+        axes.legend(fontsize="small")
+        axes.grid(alpha=0.3)
+    return figure
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as PNG without a date, whole or not at all."""
     with whole_file(path) as beside:

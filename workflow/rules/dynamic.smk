@@ -1,25 +1,38 @@
-"""Stage 5, dynamic: a transformer over windows of embeddings, one per challenge.
+"""Stage 5, dynamic: transformers over windows of embeddings, a sweep for each challenge, and the best of it.
 
-In: results/embeddings and the labels in results/corpus. Out: results/dynamic/{task}/ with weights, card and history, and
-results/predictions/{task}/visual/{split}.parquet. Read by: timeline.
+In: results/embeddings and the labels in results/corpus. Out: results/dynamic/{task}/{window_s}s_{normaliser}/ and
+results/dynamic/{task}/best/ with weights, card and history, results/report/sweep_{task}.csv, and
+results/predictions/{task}/visual/{split}.parquet. Read by: timeline and report.
 """
 
 
+def of_cells(file: str) -> list[str]:
+    """An input: a file of every cell of the sweep, windows within normalisers."""
+    sweep = CONFIG.dynamic.sweep
+    return [
+        f"results/dynamic/{{task}}/{window_s}s_{normaliser}/{file}"
+        for normaliser in sweep.normalisers
+        for window_s in sweep.windows_s
+    ]
+
+
 rule train_dynamic:
-    """Train the three-layer transformer over time (paper §2.2.2, Figure 3)."""
+    """Train the three-layer transformer over time with one window and one normaliser (paper §2.2.2, Figure 3)."""
     input:
         code=code("train_dynamic"),
         train=f"results/embeddings/{{task}}/{BACKBONE}/train.parquet",
         val=f"results/embeddings/{{task}}/{BACKBONE}/val.parquet",
         labels=expand("results/corpus/{{task}}/{split}/labels.parquet", split=["train", "val"]),
     output:
-        weights="results/dynamic/{task}/model.safetensors",
-        card="results/dynamic/{task}/card.json",
-        history="results/dynamic/{task}/history.csv",
+        weights="results/dynamic/{task}/{window_s}s_{normaliser}/model.safetensors",
+        card="results/dynamic/{task}/{window_s}s_{normaliser}/card.json",
+        history="results/dynamic/{task}/{window_s}s_{normaliser}/history.csv",
     log:
-        "logs/train_dynamic/{task}.log",
+        "logs/train_dynamic/{task}_{window_s}s_{normaliser}.log",
     benchmark:
-        "results/benchmarks/train_dynamic/{task}.tsv"
+        "results/benchmarks/train_dynamic/{task}_{window_s}s_{normaliser}.tsv"
+    wildcard_constraints:
+        window_s=r"[0-9.]+",
     conda:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
@@ -27,13 +40,15 @@ rule train_dynamic:
         mem_mb=4000,
         runtime=240,
     params:
-        settings=section("dynamic"),
+        settings=section("dynamic.network"),
         rate_hz=lambda wildcards: config["faces"]["analysis_rate_hz"],
         compute=section("compute"),
         seed=lambda wildcards: config["seed"],
     shell:
         "python {input.code[0]:q}"
         " --task {wildcards.task}"
+        " --window-s {wildcards.window_s}"
+        " --normaliser {wildcards.normaliser}"
         " --train {input.train:q}"
         " --val {input.val:q}"
         " --labels {input.labels:q}"
@@ -47,13 +62,53 @@ rule train_dynamic:
         " > {log:q} 2>&1"
 
 
+rule choose_dynamic:
+    """Keep the cell with the best challenge measure on validation (paper §3.2.2)."""
+    input:
+        code=code("choose_dynamic"),
+        weights=of_cells("model.safetensors"),
+        cards=of_cells("card.json"),
+        histories=of_cells("history.csv"),
+    output:
+        weights="results/dynamic/{task}/best/model.safetensors",
+        card="results/dynamic/{task}/best/card.json",
+        history="results/dynamic/{task}/best/history.csv",
+        sweep=report(
+            "results/report/sweep_{task}.csv",
+            caption="../report/sweep.rst",
+            category="Windows and normalisers",
+            labels={"challenge": "{task}", "kind": "table"},
+        ),
+    log:
+        "logs/choose_dynamic/{task}.log",
+    benchmark:
+        "results/benchmarks/choose_dynamic/{task}.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python {input.code[0]:q}"
+        " --task {wildcards.task}"
+        " --weights {input.weights:q}"
+        " --cards {input.cards:q}"
+        " --histories {input.histories:q}"
+        " --output-weights {output.weights:q}"
+        " --output-card {output.card:q}"
+        " --output-history {output.history:q}"
+        " --sweep {output.sweep:q}"
+        " > {log:q} 2>&1"
+
+
 rule predict_dynamic:
-    """Predict every analysed frame of a split that shows a face."""
+    """Predict every analysed frame of a split that shows a face, with the best transformer."""
     input:
         code=code("predict_dynamic"),
         embeddings=f"results/embeddings/{{task}}/{BACKBONE}/{{split}}.parquet",
-        weights="results/dynamic/{task}/model.safetensors",
-        card="results/dynamic/{task}/card.json",
+        weights="results/dynamic/{task}/best/model.safetensors",
+        card="results/dynamic/{task}/best/card.json",
     output:
         "results/predictions/{task}/visual/{split}.parquet",
     log:
@@ -67,7 +122,7 @@ rule predict_dynamic:
         mem_mb=4000,
         runtime=60,
     params:
-        settings=section("dynamic"),
+        settings=section("dynamic.network"),
         compute=section("compute"),
     shell:
         "python {input.code[0]:q}"

@@ -109,7 +109,7 @@ rule plot_curves:
         code=code("plot_curves"),
         histories=[
             f"results/static/{{task}}/{BACKBONE}/history.csv",
-            "results/dynamic/{task}/history.csv",
+            "results/dynamic/{task}/best/history.csv",
             "results/acoustic/{task}/history.csv",
         ],
     output:
@@ -133,6 +133,38 @@ rule plot_curves:
         "python {input.code[0]:q}"
         " --task {wildcards.task}"
         " --networks static dynamic acoustic"
+        " --histories {input.histories:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
+
+
+rule plot_sweep:
+    """Draw how each window and normaliser of the transformer did."""
+    input:
+        code=code("plot_sweep"),
+        sweep="results/report/sweep_{task}.csv",
+        histories=of_cells("history.csv"),
+    output:
+        report(
+            "results/report/sweep_{task}.png",
+            caption="../report/sweep.rst",
+            category="Windows and normalisers",
+            labels={"challenge": "{task}", "kind": "figure"},
+        ),
+    log:
+        "logs/plot_sweep/{task}.log",
+    benchmark:
+        "results/benchmarks/plot_sweep/{task}.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python {input.code[0]:q}"
+        " --task {wildcards.task}"
+        " --sweep {input.sweep:q}"
         " --histories {input.histories:q}"
         " --output {output:q}"
         " > {log:q} 2>&1"

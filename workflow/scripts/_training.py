@@ -1,15 +1,21 @@
 """What the training commands share: their arguments, and the three files that they write."""
 
 import argparse
+import hashlib
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from _command import settings_from
 from torch import nn
 
+import abaw
 from abaw.config import ComputeConfig
+from abaw.imports import files_behind
 from abaw.nn import checkpoint
+from abaw.nn.resume import Resume
 from abaw.nn.training import History
 from abaw.tasks import TASKS
 
@@ -25,10 +31,30 @@ def add_training_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument("--history", type=Path, required=True, help="output, CSV")
 
 
+def resume_of(args: argparse.Namespace) -> Resume:
+    """The state of this very training, kept beside its weights: same arguments, same files, same code, same torch."""
+    digest = hashlib.sha256(torch.__version__.encode())
+    made = {args.weights, args.card, args.history}
+    for name, value in sorted(vars(args).items()):
+        values = value if isinstance(value, list) else [value]
+        digest.update(f"{name}={[str(item) for item in values]}\n".encode())
+        for path in values:
+            if isinstance(path, Path) and path not in made:
+                digest.update(checkpoint.sha256_of(path).encode())
+    for path in files_behind(Path(sys.argv[0]), Path(abaw.__file__).parents[1]):
+        digest.update(path.read_bytes())
+    return Resume(args.weights.with_name("resume.pt"), digest.hexdigest())
+
+
 def write_training(
-    args: argparse.Namespace, model: nn.Module, history: History, card: Mapping[str, Any], items: int
+    args: argparse.Namespace,
+    model: nn.Module,
+    history: History,
+    card: Mapping[str, Any],
+    items: int,
+    resume: Resume,
 ) -> None:
-    """Write weights, card and history, and say what was reached."""
+    """Write weights, card and history, forget where the training stood, and say what was reached."""
     kept = history.epochs[history.best_epoch - 1]
     about = {
         "task": args.task,
@@ -40,6 +66,7 @@ def write_training(
     }
     history.write(args.history)
     checkpoint.save(model, {**card, **about}, args.weights, args.card)
+    resume.clear()
     measure = TASKS[args.task].challenge_measure
     print(f"{items} items, epoch {history.best_epoch} of {len(history.epochs)}: {measure} {kept[measure]:.3f} on val")
     print(f"weights: {args.weights}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from _command import parser, run, settings_from
 from _predictions import add_prediction_arguments, write_predictions
 
-from abaw.config import DynamicConfig
+from abaw.config import DynamicNetworkConfig
 from abaw.nn import checkpoint, runtime
 from abaw.nn.dynamic import DynamicModel
 from abaw.nn.dynamic_training import Sequences, predict_dynamic
@@ -19,16 +19,16 @@ def main() -> None:
     """Parse the arguments, predict, write."""
     arguments = parser(__doc__)
     add_prediction_arguments(arguments)
-    arguments.add_argument("--settings", type=settings_from(DynamicConfig), required=True)
+    arguments.add_argument("--settings", type=settings_from(DynamicNetworkConfig), required=True)
     arguments.add_argument("--embeddings", type=Path, required=True)
     args = arguments.parse_args()
 
     device = runtime.start(args.compute, seed=0)
     card = checkpoint.read_card(args.card)
     model = checkpoint.load(DynamicModel(args.task, args.settings), args.weights, card).to(device)
-    sequences = Sequences.of(args.task, read_table("embeddings", args.embeddings), None, card["window"], args.settings)
-    batch_size = args.settings.training.batch_size
-    table = predict_dynamic(args.task, model, sequences, card["prior"], device, batch_size)
+    embeddings = read_table("embeddings", args.embeddings)
+    sequences = Sequences.of(args.task, embeddings, None, card["window"], card["normaliser"], device)
+    table = predict_dynamic(args.task, model, sequences, card["prior"], args.settings.training.batch_size)
     write_predictions(args, table, card)
 
 

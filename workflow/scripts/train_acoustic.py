@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 from _command import parser, run, settings_from
-from _training import add_training_arguments, write_training
+from _training import add_training_arguments, resume_of, write_training
 
 from abaw.config import AcousticConfig
 from abaw.frames import labels_by_sample
@@ -47,8 +47,9 @@ def main() -> None:
 
     device = runtime.start(args.compute, args.seed)
     train, val = (VoicedWindows.of(args.task, voices(args, tracks), args.settings) for tracks in args.tracks)
-    model, history = train_acoustic(args.task, train, val, args.settings, args.seed, device)
-    write_training(args, model, history, {}, items=len(train))
+    resume = resume_of(args)
+    model, history = train_acoustic(args.task, train, val, args.settings, args.seed, device, resume)
+    write_training(args, model, history, {}, len(train), resume)
 
 
 if __name__ == "__main__":

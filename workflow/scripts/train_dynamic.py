@@ -1,16 +1,17 @@
-"""Train the transformer over time on the embeddings of the training split.
+"""Train the transformer over time on the embeddings of the training split, with one window and one normaliser.
 
 In: embeddings of training and validation, labels. Out: weights (safetensors), their card (JSON) and the history (CSV).
 """
 
 from pathlib import Path
+from typing import get_args
 
 from _command import parser, run, settings_from
-from _training import add_training_arguments, write_training
+from _training import add_training_arguments, resume_of, write_training
 
-from abaw.config import DynamicConfig
+from abaw.config import DynamicNetworkConfig
 from abaw.nn import runtime
-from abaw.nn.dynamic_training import Sequences, label_prior, train_dynamic
+from abaw.nn.dynamic_training import Normaliser, Sequences, label_prior, train_dynamic
 from abaw.tables import labels, read_table, read_tables
 
 
@@ -18,7 +19,9 @@ def main() -> None:
     """Parse the arguments, train, write."""
     arguments = parser(__doc__)
     add_training_arguments(arguments)
-    arguments.add_argument("--settings", type=settings_from(DynamicConfig), required=True)
+    arguments.add_argument("--settings", type=settings_from(DynamicNetworkConfig), required=True)
+    arguments.add_argument("--window-s", type=float, required=True)
+    arguments.add_argument("--normaliser", choices=get_args(Normaliser), required=True)
     arguments.add_argument("--rate-hz", type=float, required=True, help="frames analysed per second")
     arguments.add_argument("--train", type=Path, required=True)
     arguments.add_argument("--val", type=Path, required=True)
@@ -26,14 +29,20 @@ def main() -> None:
 
     device = runtime.start(args.compute, args.seed)
     truth = read_tables(labels(args.task), args.labels)
-    window = max(2, round(args.settings.window_s * args.rate_hz))
+    window = max(2, round(args.window_s * args.rate_hz))
     train, val = (
-        Sequences.of(args.task, read_table("embeddings", path), truth, window, args.settings)
+        Sequences.of(args.task, read_table("embeddings", path), truth, window, args.normaliser, device)
         for path in (args.train, args.val)
     )
-    model, history = train_dynamic(args.task, train, val, args.settings, args.seed, device)
-    card = {"window": window, "prior": label_prior(args.task, train.labels)}
-    write_training(args, model, history, card, items=len(train.windows))
+    resume = resume_of(args)
+    model, history = train_dynamic(args.task, train, val, args.normaliser, args.settings, args.seed, device, resume)
+    card = {
+        "window": window,
+        "window_s": args.window_s,
+        "normaliser": args.normaliser,
+        "prior": label_prior(args.task, train.labels),
+    }
+    write_training(args, model, history, card, len(train.windows), resume)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 from _command import parser, run, settings_from
-from _training import add_training_arguments, write_training
+from _training import add_training_arguments, resume_of, write_training
 
 from abaw.config import StaticConfig
 from abaw.errors import UserError
@@ -38,8 +38,9 @@ def main() -> None:
     device = runtime.start(args.compute, args.seed)
     truth = read_tables(labels(args.task), args.labels)
     train, val = (labelled_crops(args, tracks, truth) for tracks in args.tracks)
-    model, spec, history = train_static(args.task, train, val, args.settings, args.seed, device)
-    write_training(args, model, history, spec.as_card(), items=len(train))
+    resume = resume_of(args)
+    model, spec, history = train_static(args.task, train, val, args.settings, args.seed, device, resume)
+    write_training(args, model, history, spec.as_card(), len(train), resume)
 
 
 if __name__ == "__main__":

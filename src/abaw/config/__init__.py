@@ -14,7 +14,14 @@ from abaw.config.base import Section
 from abaw.config.corpus import CorpusConfig, DemoConfig, PretrainingConfig, PretrainingRoots, PretrainingStrides
 from abaw.config.faces import FacesConfig
 from abaw.config.fusion import FusionConfig, TimelineConfig
-from abaw.config.models import AcousticConfig, ComputeConfig, DynamicConfig, StaticConfig, TrainingConfig
+from abaw.config.models import (
+    AcousticConfig,
+    ComputeConfig,
+    DynamicConfig,
+    DynamicNetworkConfig,
+    StaticConfig,
+    TrainingConfig,
+)
 from abaw.config.speech import AudioConfig, GateConfig, SpeechConfig
 from abaw.errors import UserError
 
@@ -26,6 +33,7 @@ __all__ = [
     "CorpusConfig",
     "DemoConfig",
     "DynamicConfig",
+    "DynamicNetworkConfig",
     "FacesConfig",
     "FusionConfig",
     "GateConfig",

@@ -1,8 +1,8 @@
 """The networks and how they are trained."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from abaw.config.base import Section
 
@@ -29,6 +29,9 @@ class TrainingConfig(Section):
     warmup: Annotated[float, Field(ge=0, lt=1)] = Field(
         description="Share of the steps in which the learning rate rises; it falls along a cosine afterwards."
     )
+    patience: Annotated[int, Field(ge=1)] | None = Field(
+        description="Epochs without a better measure after which training ends; null trains all epochs."
+    )
 
 
 class StaticConfig(Section):
@@ -49,15 +52,34 @@ class StaticConfig(Section):
     training: TrainingConfig
 
 
-class DynamicConfig(Section):
-    """The transformer over time (paper §2.2.2, Figure 3)."""
+class DynamicSweepConfig(Section):
+    """What is tried for the transformer over time: every window with every normaliser (paper §3.2.2)."""
 
-    window_s: Annotated[float, Field(gt=0, le=60)] = Field(
-        description="Length of a window (paper §3.2.2: 1, 2, 3, 4, 6 and 8 were tried); windows step by half of it."
+    windows_s: list[Annotated[float, Field(gt=0, le=60)]] = Field(
+        min_length=1,
+        description="Lengths of a window (paper §3.2.2: 1, 2, 3, 4, 6 and 8); windows step by half of their length.",
     )
-    normaliser: Literal["none", "per_video_minmax"] = Field(
-        description="per_video_minmax scales each embedding to [0, 1] over its own video's frames with a face, which "
-        "takes out what is particular to a person (paper §3.2.2; the authors' choice for valence and arousal)."
+    normalisers: list[Literal["none", "train_minmax", "per_video_minmax"]] = Field(
+        min_length=1,
+        description="train_minmax scales each embedding to [0, 1] over the training split; per_video_minmax over its "
+        "own video's frames with a face, which takes out what is particular to a person (paper §3.2.2; the authors' "
+        "choice for valence and arousal).",
+    )
+
+    @field_validator("windows_s", "normalisers")
+    @classmethod
+    def _no_doubles(cls, values: list[Any]) -> list[Any]:
+        if len(set(values)) < len(values):
+            raise ValueError("each value may stand there once")
+        return values
+
+
+class DynamicNetworkConfig(Section):
+    """The transformer over time, whatever its window (paper §2.2.2, Figure 3)."""
+
+    output: Literal["sequence", "one"] = Field(
+        description="sequence: a prediction for every frame of a window (authors' code); one: a single prediction for "
+        "all frames of a window (paper Figure 3)."
     )
     input_batch_norm: bool = Field(
         description="Batch normalisation of the embeddings before the first layer (authors' code: true)."
@@ -68,7 +90,17 @@ class DynamicConfig(Section):
         description="Width of the feed-forward part (authors: 256)."
     )
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(description="Dropout (paper §2.2.2: 0.1).")
+    expression_loss: Literal["cross_entropy", "focal"] = Field(
+        description="Loss of the expressions, class-weighted either way; valence and arousal have 1 - CCC each."
+    )
     training: TrainingConfig
+
+
+class DynamicConfig(Section):
+    """The transformer over time: the grid that is tried, and the network."""
+
+    sweep: DynamicSweepConfig
+    network: DynamicNetworkConfig
 
 
 class AcousticConfig(Section):

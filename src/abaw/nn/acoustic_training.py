@@ -14,6 +14,7 @@ from abaw.config import AcousticConfig
 from abaw.errors import UserError
 from abaw.nn.acoustic import SAMPLE_RATE_HZ, AudioModelV1, cut, load_encoder, normalise, steps_per_window
 from abaw.nn.losses import task_loss
+from abaw.nn.resume import Resume
 from abaw.nn.training import History, Scores, fit
 from abaw.speech.windows import window_labels, windows_in_run, windows_over
 from abaw.tasks import TASKS, TaskName
@@ -74,6 +75,7 @@ def train_acoustic(
     settings: AcousticConfig,
     seed: int,
     device: torch.device,
+    resume: Resume | None = None,
 ) -> tuple[AudioModelV1, History]:
     """Train on windows; the epoch is chosen by the challenge measure on the windows of `val`."""
     model = build(task, settings).to(device)
@@ -92,7 +94,7 @@ def train_acoustic(
         )
 
     measure = TASKS[task].challenge_measure
-    return model, fit(model, batch_loss, len(train), evaluate, measure, settings.training, seed)
+    return model, fit(model, batch_loss, len(train), evaluate, measure, settings.training, seed, resume)
 
 
 def predict_track(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -10,13 +11,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from abaw import metrics
-from abaw.config import DynamicConfig
+from abaw.config import DynamicNetworkConfig
 from abaw.errors import UserError
 from abaw.frames import blocks, embedding_matrix, labels_at, labels_by_sample
-from abaw.nn.dynamic import DynamicModel, Windows, mean_per_row, minmax_per_video, predict_windows
+from abaw.nn.dynamic import DynamicModel, Windows, mean_per_row, minmax_per_video, minmax_range, predict_windows
 from abaw.nn.losses import task_loss
+from abaw.nn.resume import Resume
 from abaw.nn.training import History, Scores, fit
 from abaw.tasks import TASKS, TaskName
+
+Normaliser = Literal["none", "train_minmax", "per_video_minmax"]
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,17 @@ class Sequences:
 
     @classmethod
     def of(
-        cls, task: TaskName, embeddings: pa.Table, labels: pa.Table | None, window: int, settings: DynamicConfig
+        cls,
+        task: TaskName,
+        embeddings: pa.Table,
+        labels: pa.Table | None,
+        window: int,
+        normaliser: Normaliser,
+        device: torch.device,
     ) -> "Sequences":
         """Put an `embeddings` table and, where there are some, labels together; windows are of `window` frames.
 
-        The embeddings are normalised as `settings` say, each video by itself: nothing is fitted on other data.
+        `per_video_minmax` scales each video by itself here; `train_minmax` is the model's, fitted by `train_dynamic`.
         """
         by_sample = labels_by_sample(task, labels) if labels is not None else {}
         unlabelled = np.empty((0, len(TASKS[task].labels)))
@@ -43,41 +53,54 @@ class Sequences:
         stacked = np.concatenate(truth) if truth else unlabelled
         has_face = embeddings["has_face"].to_numpy(zero_copy_only=False).astype(bool)
         values, lengths = embedding_matrix(embeddings), [len(block) for _, block in rows]
-        if settings.normaliser == "per_video_minmax":
+        if normaliser == "per_video_minmax":
             values = minmax_per_video(values, has_face, lengths)
-        windows = Windows.over(values, has_face, lengths, window)
         return cls(
-            windows,
+            Windows.over(values, has_face, lengths, window, device),
             np.array(embeddings["sample"].to_pylist(), dtype=object),
             embeddings["time_s"].to_numpy(),
             stacked if task == "va" else stacked[:, 0],
         )
 
+    def label_lines(self) -> Tensor:
+        """The label of each line of the windows' block, on their device; NaN for padding and without a face."""
+        padded = np.concatenate([self.labels, np.full_like(self.labels[:1], np.nan)])  # a row of -1 reads the last
+        lines = torch.from_numpy(padded).float().to(self.windows.rows.device)[self.windows.rows]
+        lines[~self.windows.has_face] = torch.nan
+        return lines
+
 
 def train_dynamic(
-    task: TaskName, train: Sequences, val: Sequences, settings: DynamicConfig, seed: int, device: torch.device
+    task: TaskName,
+    train: Sequences,
+    val: Sequences,
+    normaliser: Normaliser,
+    settings: DynamicNetworkConfig,
+    seed: int,
+    device: torch.device,
+    resume: Resume | None = None,
 ) -> tuple[DynamicModel, History]:
     """Train on windows; the epoch is chosen by the challenge measure on the analysed frames of `val`."""
-    model = DynamicModel(task, settings).to(device)
-    loss = task_loss(task, train.labels, device)
-    # A row number of -1 (padding) reads the last, unlabelled line.
-    truth = torch.from_numpy(np.concatenate([train.labels, np.full_like(train.labels[:1], np.nan)])).float()
+    model = DynamicModel(task, settings)
+    if normaliser == "train_minmax":
+        block = train.windows
+        model.scale_by(*minmax_range(block.embeddings.cpu().numpy(), block.has_face.cpu().numpy()))
+    model.to(device)
+    loss = task_loss(task, train.labels, device, expressions=settings.expression_loss)
+    truth = train.label_lines()
 
     def batch_loss(items: Tensor) -> Tensor:
-        embeddings, mask = train.windows.batch(items, device)
-        target = truth[train.windows.rows[items]].to(device)
-        target[~mask] = torch.nan
-        return loss(model(embeddings, mask), target)
+        return loss(model(*train.windows.batch(items)), train.windows.take(truth, items))
 
     def evaluate() -> Scores:
-        rows, outputs = predict_windows(model, val.windows, device, settings.training.batch_size)
+        rows, outputs = predict_windows(model, val.windows, settings.training.batch_size)
         known, means = mean_per_row(rows, outputs, len(val.labels))
         if not len(known) or np.isnan(val.labels[known]).all():
             raise UserError(f"no analysed frame of the validation split of {task} has both a face and a label")
         return metrics.score(task, val.labels[known], means)
 
     measure = TASKS[task].challenge_measure
-    return model, fit(model, batch_loss, len(train.windows), evaluate, measure, settings.training, seed)
+    return model, fit(model, batch_loss, len(train.windows), evaluate, measure, settings.training, seed, resume)
 
 
 def predict_dynamic(
@@ -85,14 +108,13 @@ def predict_dynamic(
     model: DynamicModel,
     sequences: Sequences,
     prior: Mapping[str, float],
-    device: torch.device,
     batch_size: int,
 ) -> pa.Table:
     """What every window says of every frame with a face, as a `predictions` table of instants.
 
     A sample without any face gets one prediction at time 0, the `prior`: all that is known of a face never seen.
     """
-    rows, outputs = predict_windows(model, sequences.windows, device, batch_size)
+    rows, outputs = predict_windows(model, sequences.windows, batch_size)
     samples, times = sequences.samples[rows], sequences.times_s[rows]
     faceless = sorted(set(sequences.samples) - set(samples))
     names = TASKS[task].outputs

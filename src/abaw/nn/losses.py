@@ -1,6 +1,7 @@
 """Losses of the two challenges, over the values that have a label."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,6 +12,8 @@ from torch.nn import functional
 from abaw.tasks import EXPRESSIONS, TaskName
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+FOCUS = 2.0
+"""Gamma of the focal loss (Lin et al. 2017, and the authors' code)."""
 
 
 def ccc_loss(outputs: Tensor, truth: Tensor) -> Tensor:
@@ -30,18 +33,25 @@ def ccc_loss(outputs: Tensor, truth: Tensor) -> Tensor:
     return (1 - 2 * covariance / spread.clamp_min(1e-8)).sum()
 
 
-def expression_loss(class_weights: Tensor, label_smoothing: float = 0.0) -> Loss:
-    """Cross-entropy weighted by class: logits (..., 8) against class numbers (...) as floats, NaN where unknown."""
+def expression_loss(class_weights: Tensor, label_smoothing: float = 0.0, focus: float = 0.0) -> Loss:
+    """Cross-entropy weighted by class: logits (..., 8) against class numbers (...) as floats, NaN where unknown.
+
+    `focus` is gamma of the focal loss (Lin et al. 2017), which weights an item by (1 - p)^gamma, p being the
+    probability that its true class has; 0 is the cross-entropy. The sum is divided by the sum of the class weights.
+    """
 
     def loss(outputs: Tensor, truth: Tensor) -> Tensor:
         target = truth.flatten()
         known = ~target.isnan()
         if not known.any():
             return outputs.sum() * 0.0
-        logits = outputs.flatten(0, -2)[known]
-        return functional.cross_entropy(
-            logits, target[known].long(), weight=class_weights, label_smoothing=label_smoothing
+        logits, classes = outputs.flatten(0, -2)[known], target[known].long()
+        each = functional.cross_entropy(
+            logits, classes, weight=class_weights, label_smoothing=label_smoothing, reduction="none"
         )
+        if focus:
+            each = each * (1 - logits.softmax(-1).gather(1, classes[:, None])[:, 0]) ** focus
+        return each.sum() / class_weights[classes].sum().clamp_min(1e-12)
 
     return loss
 
@@ -53,8 +63,15 @@ def class_weights(expressions: NDArray[np.float64]) -> Tensor:
     return torch.tensor(weights * (counts > 0).sum() / max(weights.sum(), 1e-12), dtype=torch.float32)
 
 
-def task_loss(task: TaskName, truth: NDArray[np.float64], device: torch.device, label_smoothing: float = 0.0) -> Loss:
+def task_loss(
+    task: TaskName,
+    truth: NDArray[np.float64],
+    device: torch.device,
+    label_smoothing: float = 0.0,
+    expressions: Literal["cross_entropy", "focal"] = "cross_entropy",
+) -> Loss:
     """The loss of a challenge, its class weights counted on the training labels `truth`."""
     if task == "va":
         return ccc_loss
-    return expression_loss(class_weights(truth.ravel()).to(device), label_smoothing)
+    focus = FOCUS if expressions == "focal" else 0.0
+    return expression_loss(class_weights(truth.ravel()).to(device), label_smoothing, focus)

@@ -14,6 +14,7 @@ from abaw.config import StaticConfig
 from abaw.faces.crop import decode_crop
 from abaw.nn.crops import LabelledCrops, augmentation
 from abaw.nn.losses import task_loss
+from abaw.nn.resume import Resume
 from abaw.nn.static import StaticModel, StaticSpec, letterbox, load_backbone_weights, normalise, to_batch
 from abaw.nn.training import History, Scores, fit
 from abaw.tables import EMBEDDING_SIZE, SCHEMAS, read_table
@@ -29,6 +30,7 @@ def train_static(
     settings: StaticConfig,
     seed: int,
     device: torch.device,
+    resume: Resume | None = None,
 ) -> tuple[StaticModel, StaticSpec, History]:
     """Fine-tune the whole network on crops; the epoch is chosen by the challenge measure on the crops of `val`."""
     spec = StaticSpec.of(task, settings)
@@ -48,7 +50,7 @@ def train_static(
         return metrics.score(task, val.labels, outputs)
 
     measure = TASKS[task].challenge_measure
-    return model, spec, fit(model, batch_loss, len(train), evaluate, measure, settings.training, seed)
+    return model, spec, fit(model, batch_loss, len(train), evaluate, measure, settings.training, seed, resume)
 
 
 def embed(model: StaticModel, spec: StaticSpec, faces: Path, samples: Sequence[str], device: torch.device) -> pa.Table:

@@ -2,10 +2,11 @@
 
 import csv
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from tqdm import tqdm
 from abaw.config import TrainingConfig
 from abaw.errors import UserError
 from abaw.files import whole_file
+from abaw.nn.resume import Resume
 
 Scores = dict[str, float]
 
@@ -36,6 +38,43 @@ class History:
                 writer.writerow({"epoch": number, **values, "kept": int(number == self.best_epoch)})
 
 
+class _Progress:
+    """Everything of a training that changes from epoch to epoch."""
+
+    def __init__(self, model: nn.Module, settings: TrainingConfig, steps: int, seed: int) -> None:
+        self.model = model
+        self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.optimiser = torch.optim.AdamW(self.trained, settings.learning_rate, weight_decay=settings.weight_decay)
+        factor = _warm_up_and_cosine(settings.epochs * steps, settings.warmup)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, factor)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.epochs: list[Scores] = []
+        self.best, self.best_state = 0, deepcopy(model.state_dict())
+
+    def state(self) -> dict[str, Any]:
+        parts = {name: getattr(self, name).state_dict() for name in ("model", "optimiser", "schedule")}
+        values = {name: getattr(self, name) for name in ("epochs", "best", "best_state")}
+        return parts | values | {"generator": self.generator.get_state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        for name in ("model", "optimiser", "schedule"):
+            getattr(self, name).load_state_dict(state[name])
+        self.epochs, self.best, self.best_state = state["epochs"], state["best"], state["best_state"]
+        self.generator.set_state(state["generator"])
+
+    def step(self, loss: Tensor) -> None:
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.trained, 1.0)
+        self.optimiser.step()
+        self.schedule.step()
+
+    def end_epoch(self, scores: Scores, measure: str) -> None:
+        self.epochs.append({name: float(value) for name, value in scores.items()})
+        if self.best == 0 or scores[measure] > self.epochs[self.best - 1][measure]:
+            self.best, self.best_state = len(self.epochs), deepcopy(self.model.state_dict())
+
+
 def fit(
     model: nn.Module,
     batch_loss: Callable[[Tensor], Tensor],
@@ -44,47 +83,46 @@ def fit(
     measure: str,
     settings: TrainingConfig,
     seed: int,
+    resume: Resume | None = None,
 ) -> History:
     """Train `model` in place and leave it with the weights of its best epoch.
 
     `batch_loss` maps the numbers of a batch's items (int64, on the CPU) to their loss; `evaluate` scores the model, in
     evaluation mode, on the validation split; `measure` names the score that chooses the epoch (the earliest of equals).
+    With `resume` the state is kept after each epoch, and a training that was cut off goes on from there.
     Raises `UserError` where there are fewer than two items, or where the loss is not finite.
     """
     if n_items < 2:
         raise UserError(f"there are {n_items} labelled training items; training needs at least two")
-    generator = torch.Generator().manual_seed(seed)
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimiser = torch.optim.AdamW(trained, settings.learning_rate, weight_decay=settings.weight_decay)
-    total = settings.epochs * sum(1 for _ in _batches(torch.arange(n_items), settings.batch_size))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _warm_up_and_cosine(total, settings.warmup))
-    epochs: list[Scores] = []
-    best, best_state = 0, deepcopy(model.state_dict())
-    for epoch in tqdm(range(1, settings.epochs + 1), desc="epochs", disable=None):
+    steps = sum(1 for _ in _batches(torch.arange(n_items), settings.batch_size))
+    progress = _Progress(model, settings, steps, seed)
+    saved = resume.load() if resume else None
+    if saved:
+        progress.restore(saved)
+    done = len(progress.epochs)
+    for epoch in tqdm(range(done + 1, settings.epochs + 1), "epochs", settings.epochs, initial=done, disable=None):
+        if settings.patience is not None and epoch - 1 - progress.best >= settings.patience:
+            break
         model.train()
         losses = []
-        for items in _batches(torch.randperm(n_items, generator=generator), settings.batch_size):
+        for items in _batches(torch.randperm(n_items, generator=progress.generator), settings.batch_size):
             loss = batch_loss(items)
             if not torch.isfinite(loss):
                 raise UserError(
                     f"the loss became {loss.item()} in epoch {epoch}; a lower training.learning_rate than "
                     f"{settings.learning_rate} may help"
                 )
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(trained, 1.0)
-            optimiser.step()
-            schedule.step()
+            progress.step(loss)
             losses.append(loss.item())
         model.eval()
         with torch.inference_mode():
             scores = evaluate()
-        epochs.append({"train_loss": sum(losses) / len(losses), **scores})
-        if best == 0 or scores[measure] > epochs[best - 1][measure]:
-            best, best_state = epoch, deepcopy(model.state_dict())
-    model.load_state_dict(best_state)
+        progress.end_epoch({"train_loss": sum(losses) / len(losses), **scores}, measure)
+        if resume:
+            resume.save(progress.state())
+    model.load_state_dict(progress.best_state)
     model.eval()
-    return History(epochs, best)
+    return History(progress.epochs, progress.best)
 
 
 def _batches(order: Tensor, size: int) -> Iterator[Tensor]:

@@ -25,8 +25,8 @@ from abaw.errors import UserError
 from abaw.faces.crop import decode_crop, encode_crop
 from abaw.frames import embedding_matrix
 from abaw.nn.crops import LabelledCrops
+from abaw.nn.embedding import embed, make_embedder
 from abaw.nn.static import StaticModel, StaticSpec
-from abaw.nn.static_training import embed
 from abaw.rows import rows_of
 from abaw.tables import SCHEMAS, read_table
 
@@ -197,7 +197,8 @@ def test_the_frame_level_model_reads_imported_faces(tmp_path):
     assert crops.labels.tolist() == [3, 3]
     torch.manual_seed(0)
     spec = StaticSpec.of("expr", StaticConfig.model_validate(DEFAULT["static"] | {"input_px": 32}))
-    table = embed(StaticModel(spec).eval(), spec, tmp_path / "faces.parquet", ["a"], torch.device("cpu"))
+    embedder = make_embedder(StaticModel(spec).eval(), spec, torch.device("cpu"), threads=1)
+    table = embed(embedder, spec, tmp_path / "faces.parquet", ["a"], torch.device("cpu"))
     assert table["frame"].to_pylist() == [1, 6, 11, 16, 21]
     assert np.abs(embedding_matrix(table)).sum(axis=1).astype(bool).tolist() == [True, False, True, False, True]
 

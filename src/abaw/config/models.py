@@ -49,6 +49,10 @@ class StaticConfig(Section):
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
         description="Dropout before the embedding layer (authors: 0.1)."
     )
+    augmentation: Literal["none", "paper", "strong"] = Field(
+        description="paper: its twelve changes, each with a probability of 0.05 (paper §3.2.2), for corpora of many "
+        "identities; strong: fewer kinds on nearly every image, for few; none."
+    )
     training: TrainingConfig
 
 

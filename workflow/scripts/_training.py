@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,6 +47,15 @@ def resume_of(args: argparse.Namespace) -> Resume:
     return Resume(args.weights.with_name("resume.pt"), digest.hexdigest())
 
 
+def git_commit() -> str | None:
+    """The commit of this checkout, with `-dirty` where files were changed; None outside of git."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
 def write_training(
     args: argparse.Namespace,
     model: nn.Module,
@@ -61,6 +71,7 @@ def write_training(
         "seed": args.seed,
         "training_items": items,
         "best_epoch": history.best_epoch,
+        "git_commit": git_commit(),
         "validation": kept,
         "settings": args.settings.model_dump(),
     }

@@ -18,9 +18,10 @@ from abaw.nn.static_training import train_static
 from abaw.tables import labels, read_table, read_tables
 
 
-def labelled_crops(args: argparse.Namespace, tracks: Path, truth: pa.Table) -> LabelledCrops:
+def labelled_crops(args: argparse.Namespace, tracks: Path, truth: pa.Table, every_nth: int) -> LabelledCrops:
     """The crops of one split; `UserError` where there is nothing to learn from or to choose by."""
-    crops = LabelledCrops(args.task, args.faces, read_table("tracks", tracks)["sample"].to_pylist(), truth)
+    samples = read_table("tracks", tracks)["sample"].to_pylist()
+    crops = LabelledCrops(args.task, args.faces, samples, truth, every_nth)
     if not len(crops):
         raise UserError(f"no analysed frame of the tracks in {tracks} has both a face and a label of {args.task}")
     return crops
@@ -37,7 +38,10 @@ def main() -> None:
 
     device = runtime.start(args.compute, args.seed)
     truth = read_tables(labels(args.task), args.labels)
-    train, val = (labelled_crops(args, tracks, truth) for tracks in args.tracks)
+    train, val = (
+        labelled_crops(args, tracks, truth, every_nth)
+        for tracks, every_nth in zip(args.tracks, (args.settings.every_nth, 1), strict=True)
+    )
     resume = resume_of(args)
     model, spec, history = train_static(args.task, train, val, args.settings, args.seed, device, resume)
     write_training(args, model, history, spec.as_card(), len(train), resume)

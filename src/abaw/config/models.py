@@ -24,10 +24,17 @@ class TrainingConfig(Section):
 
     epochs: Annotated[int, Field(ge=1, le=1000)] = Field(description="Passes over the training data.")
     batch_size: Annotated[int, Field(ge=2, le=4096)] = Field(description="Items of a step.")
-    learning_rate: Annotated[float, Field(gt=0, lt=1)] = Field(description="Peak learning rate of AdamW.")
-    weight_decay: Annotated[float, Field(ge=0, lt=1)] = Field(description="Weight decay of AdamW.")
-    warmup: Annotated[float, Field(ge=0, lt=1)] = Field(
-        description="Share of the steps in which the learning rate rises; it falls along a cosine afterwards."
+    optimiser: Literal["adamw", "adam", "sgd"] = Field(
+        description="adamw (authors' visual models), adam (their acoustic ones), or sgd with a momentum of 0.9."
+    )
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = Field(description="Peak learning rate.")
+    weight_decay: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="Weight decay (authors: 0.0001 with AdamW, 0 with Adam)."
+    )
+    warmup: Annotated[float, Field(ge=0, lt=1)] = Field(description="Share of the steps in which the rate rises.")
+    schedule: Literal["cosine", "constant"] = Field(
+        description="What the learning rate does after the warm-up: it falls along one cosine to 0, or stays (the "
+        "authors' acoustic models: constant in effect)."
     )
     patience: Annotated[int, Field(ge=1)] | None = Field(
         description="Epochs without a better measure after which training ends; null trains all epochs."
@@ -52,6 +59,17 @@ class StaticConfig(Section):
     augmentation: Literal["none", "paper", "strong"] = Field(
         description="paper: its twelve changes, each with a probability of 0.05 (paper §3.2.2), for corpora of many "
         "identities; strong: fewer kinds on nearly every image, for few; none."
+    )
+    expression_loss: Literal["cross_entropy", "focal"] = Field(
+        description="Loss of the expressions; focal with gamma 2 (authors)."
+    )
+    class_weights: bool = Field(description="Weight the expressions inversely to their counts (authors: true).")
+    va_loss: Literal["ccc", "rmse"] = Field(
+        description="Loss of valence and arousal: 1 - CCC for each, or the mean of their root mean squared errors "
+        "(authors)."
+    )
+    every_nth: Annotated[int, Field(ge=1, le=1000)] = Field(
+        description="Of the labelled crops of a training track every n-th is taken; neighbours hardly differ."
     )
     training: TrainingConfig
 
@@ -95,8 +113,9 @@ class DynamicNetworkConfig(Section):
     )
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(description="Dropout (paper §2.2.2: 0.1).")
     expression_loss: Literal["cross_entropy", "focal"] = Field(
-        description="Loss of the expressions, class-weighted either way; valence and arousal have 1 - CCC each."
+        description="Loss of the expressions; focal with gamma 2 (authors). Valence and arousal have 1 - CCC each."
     )
+    class_weights: bool = Field(description="Weight the expressions inversely to their counts (authors: true).")
     training: TrainingConfig
 
 

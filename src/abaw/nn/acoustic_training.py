@@ -79,7 +79,7 @@ def train_acoustic(
 ) -> tuple[AudioModelV1, History]:
     """Train on windows; the epoch is chosen by the challenge measure on the windows of `val`."""
     model = build(task, settings).to(device)
-    loss = task_loss(task, train.labels, device, settings.label_smoothing)
+    loss = task_loss(task, train.labels, device, label_smoothing=settings.label_smoothing)
     truth = torch.from_numpy(train.labels).float()
     width = len(TASKS[task].outputs)
 

@@ -18,12 +18,14 @@ from abaw.tasks import TaskName
 
 
 class LabelledCrops:
-    """The frames of some samples that have a face and a label.
+    """The frames of some samples that have a face and a label, every n-th of each sample.
 
     `labels` is (n,) classes or (n, 2) values as float64. The crops stay JPEG, a hundredth of the pixels they stand for.
     """
 
-    def __init__(self, task: TaskName, faces: Sequence[Path], samples: Sequence[str], labels: pa.Table) -> None:
+    def __init__(
+        self, task: TaskName, faces: Sequence[Path], samples: Sequence[str], labels: pa.Table, every_nth: int = 1
+    ) -> None:
         by_sample = labels_by_sample(task, labels)
         wanted = set(samples)
         self.crops: list[bytes] = []
@@ -36,8 +38,8 @@ class LabelledCrops:
                 if sample not in wanted:
                     continue
                 values = labels_at(by_sample[sample], rows["frame"].to_numpy())
-                known = ~np.isnan(values).any(axis=1)
-                self.crops.extend(rows["crop"].filter(pa.array(known)).to_pylist())
+                known = np.flatnonzero(~np.isnan(values).any(axis=1))[::every_nth]
+                self.crops.extend(rows["crop"].take(pa.array(known)).to_pylist())
                 found.append(values[known])
         stacked = np.concatenate(found)
         self.labels = stacked if task == "va" else stacked[:, 0]

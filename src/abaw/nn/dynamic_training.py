@@ -86,7 +86,7 @@ def train_dynamic(
         block = train.windows
         model.scale_by(*minmax_range(block.embeddings.cpu().numpy(), block.has_face.cpu().numpy()))
     model.to(device)
-    loss = task_loss(task, train.labels, device, expressions=settings.expression_loss)
+    loss = task_loss(task, train.labels, device, expression=settings.expression_loss, weighted=settings.class_weights)
     truth = train.label_lines()
 
     def batch_loss(items: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch.nn import functional
 from abaw.tasks import EXPRESSIONS, TaskName
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+ExpressionLoss = Literal["cross_entropy", "focal"]
 FOCUS = 2.0
 """Gamma of the focal loss (Lin et al. 2017, and the authors' code)."""
 
@@ -31,6 +32,16 @@ def ccc_loss(outputs: Tensor, truth: Tensor) -> Tensor:
     covariance = ((flat - mean_x) * (target - mean_y)).mean(0)
     spread = flat.var(0, unbiased=False) + target.var(0, unbiased=False) + (mean_x - mean_y) ** 2
     return (1 - 2 * covariance / spread.clamp_min(1e-8)).sum()
+
+
+def rmse_loss(outputs: Tensor, truth: Tensor) -> Tensor:
+    """Mean over the dimensions of the root mean squared error; shapes and unknown items as in `ccc_loss`."""
+    flat, target = outputs.flatten(0, -2), truth.flatten(0, -2)
+    known = ~target.isnan().any(dim=-1)
+    if not known.any():
+        return outputs.sum() * 0.0
+    squared = ((flat[known] - target[known]) ** 2).mean(0)
+    return (squared + 1e-12).sqrt().mean()  # the root has no gradient at 0
 
 
 def expression_loss(class_weights: Tensor, label_smoothing: float = 0.0, focus: float = 0.0) -> Loss:
@@ -67,11 +78,14 @@ def task_loss(
     task: TaskName,
     truth: NDArray[np.float64],
     device: torch.device,
+    *,
+    expression: ExpressionLoss = "cross_entropy",
+    weighted: bool = True,
     label_smoothing: float = 0.0,
-    expressions: Literal["cross_entropy", "focal"] = "cross_entropy",
+    va: Literal["ccc", "rmse"] = "ccc",
 ) -> Loss:
-    """The loss of a challenge, its class weights counted on the training labels `truth`."""
+    """The loss of a challenge; class weights, where `weighted`, are counted on the training labels `truth`."""
     if task == "va":
-        return ccc_loss
-    focus = FOCUS if expressions == "focal" else 0.0
-    return expression_loss(class_weights(truth.ravel()).to(device), label_smoothing, focus)
+        return ccc_loss if va == "ccc" else rmse_loss
+    weights = class_weights(truth.ravel()) if weighted else torch.ones(len(EXPRESSIONS))
+    return expression_loss(weights.to(device), label_smoothing, FOCUS if expression == "focal" else 0.0)

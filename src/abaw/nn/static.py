@@ -25,7 +25,8 @@ PACKAGE_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77
 class StaticSpec:
     """Everything that is needed to feed the model and to read it; it travels with the weights.
 
-    `mean` and `std` are those of RGB in [0, 1]; `input_px` is the side of the square that a crop is fitted into.
+    `mean` and `std` are those of RGB in [0, 1]; `input_px` is the side of the square that a crop is fitted into;
+    `licence` is that of the backbone's weights as timm knows it.
     """
 
     task: TaskName
@@ -34,6 +35,7 @@ class StaticSpec:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     dropout: float
+    licence: str | None = None
 
     @classmethod
     def of(cls, task: TaskName, settings: StaticConfig) -> "StaticSpec":
@@ -45,7 +47,13 @@ class StaticSpec:
             )
         pretrained: Any = timm.get_pretrained_cfg(settings.backbone)
         return cls(
-            task, settings.backbone, settings.input_px, tuple(pretrained.mean), tuple(pretrained.std), settings.dropout
+            task,
+            settings.backbone,
+            settings.input_px,
+            tuple(pretrained.mean),
+            tuple(pretrained.std),
+            settings.dropout,
+            pretrained.license,
         )
 
     @classmethod

@@ -34,7 +34,14 @@ def train_static(
     model = StaticModel(spec)
     load_backbone_weights(model, settings)
     model.to(device)
-    loss = task_loss(task, train.labels, device)
+    loss = task_loss(
+        task,
+        train.labels,
+        device,
+        expression=settings.expression_loss,
+        weighted=settings.class_weights,
+        va=settings.va_loss,
+    )
     truth = torch.from_numpy(train.labels).float()
     augment = augmentation(settings.augmentation, spec.input_px)
 

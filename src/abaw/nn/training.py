@@ -1,4 +1,4 @@
-"""One training loop for every network: AdamW, warm-up and cosine, the best epoch by the challenge measure kept."""
+"""One training loop for every network: warm-up, schedule, the best epoch by the challenge measure kept."""
 
 import csv
 import math
@@ -44,8 +44,8 @@ class _Progress:
     def __init__(self, model: nn.Module, settings: TrainingConfig, steps: int, seed: int) -> None:
         self.model = model
         self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self.optimiser = torch.optim.AdamW(self.trained, settings.learning_rate, weight_decay=settings.weight_decay)
-        factor = _warm_up_and_cosine(settings.epochs * steps, settings.warmup)
+        self.optimiser = _optimiser(self.trained, settings)
+        factor = _rate(settings.epochs * steps, settings.warmup, settings.schedule)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, factor)
         self.generator = torch.Generator().manual_seed(seed)
         self.epochs: list[Scores] = []
@@ -132,12 +132,23 @@ def _batches(order: Tensor, size: int) -> Iterator[Tensor]:
             yield batch
 
 
-def _warm_up_and_cosine(total: int, warmup: float) -> Callable[[int], float]:
+def _optimiser(parameters: list[nn.Parameter], settings: TrainingConfig) -> torch.optim.Optimizer:
+    rate, decay = settings.learning_rate, settings.weight_decay
+    if settings.optimiser == "sgd":
+        return torch.optim.SGD(parameters, rate, momentum=0.9, weight_decay=decay)
+    kind = torch.optim.AdamW if settings.optimiser == "adamw" else torch.optim.Adam
+    return kind(parameters, rate, weight_decay=decay)
+
+
+def _rate(total: int, warmup: float, schedule: str) -> Callable[[int], float]:
+    """The factor of the peak rate at a step: it rises over the warm-up, then falls along a cosine or stays."""
     rising = max(1, round(total * warmup))
 
     def factor(step: int) -> float:
         if step < rising:
             return (step + 1) / rising
+        if schedule == "constant":
+            return 1.0
         return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, total - rising)))
 
     return factor

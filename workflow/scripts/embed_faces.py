@@ -44,7 +44,8 @@ def main() -> None:
     }
     tables = [found[sample] for sample in samples]
     table = pa.concat_tables(tables) if tables else SCHEMAS["embeddings"].empty_table()
-    write_table("embeddings", table, args.output, {"model": json.dumps(card, sort_keys=True)})
+    about = {name: value for name, value in card.items() if name != "git_commit"}  # which changes no number
+    write_table("embeddings", table, args.output, {"model": json.dumps(about, sort_keys=True)})
     print(f"{len(table)} frames of {len(samples)} samples: {args.output}")
 
 

@@ -83,6 +83,35 @@ def semaine(root: Path) -> None:
     write_video(root / "SEMAINE_videos" / "SEM25.avi", 60, Fraction(30000, 1001))
 
 
+def sewa_native(root: Path) -> None:
+    """Fifty rows a second; valence rises from 0 by 0.01 a row, arousal is its negative; raters of three kinds."""
+    recording = "SSL_C2_S055_P109_VC1_004803_005542"
+    folder = root / "SEWAv02" / recording
+    for dimension, sign in (("Valence", 1), ("Arousal", -1), ("Liking", 0.5)):
+        for rated, share in (("A", 0.5), ("V", 0.25), ("AV", 1)):
+            lines = [dimension.lower(), *(f"{sign * share * 0.01 * step:.4f}" for step in range(60))]
+            write_text(folder / f"{recording}_{dimension}_{rated}_Aligned.csv", lines, "\r\n")
+    write_video(folder / f"{recording}.avi", 60, Fraction(50))
+
+
+def sewa_avec(root: Path) -> None:
+    """Rows of 100 ms; valence rises by 0.1 a row from 0, arousal is its negative."""
+    for name in ("Train_DE_01", "Devel_HU_02"):
+        rows = (f"'{name}';{step / 10:.1f};{-step / 10:.1f};{step / 10:.1f};0.0" for step in range(10))
+        write_text(root / "labels" / f"{name}.csv", ["name;timeStamp;arousal;valence;liking", *rows])
+        write_video(root / "video" / f"{name}.mp4", 60, Fraction(50))
+
+
+def semaine_avec(root: Path) -> None:
+    """A column of times every 0.02 s from 0.1; valence is the time in seconds less one, arousal half of it."""
+    for number in (3, 4):
+        times = [0.1 + 0.02 * step for step in range(50)]
+        rows = [f"{time:.2f},{time - 1:.3f},{(time - 1) / 2:.4f}" for time in times]
+        folder = root / "TrainingInput" / str(number)
+        write_text(folder / "TU_VA.csv", ["Time,Valence,Arousal", *rows])
+        write_video(folder / f"session{number}.avi", 60, Fraction(50))
+
+
 def afew_va(root: Path) -> None:
     """Ten clips of two frames; clip k has valence k and arousal -k, in tenths."""
     for number in range(1, 11):

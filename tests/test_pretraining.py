@@ -76,6 +76,35 @@ def test_sewa_and_semaine_take_every_17th_frame_in_rounded_time(tmp_path):
     assert [item.valence for item in semaine] == pytest.approx([-0.5, -0.443, -0.387, -0.33])
 
 
+def test_native_sewa_covers_its_video_evenly_and_has_raters_of_three_kinds(tmp_path):
+    corpora.sewa_native(tmp_path)
+    items = read("sewa", tmp_path)
+    assert [item.time_s for item in items] == pytest.approx([0.34, 0.68, 1.02])  # the first row stands at 0.01 s
+    assert [item.valence for item in items] == pytest.approx([0.165, 0.335, 0.505])
+    assert [item.arousal for item in items] == pytest.approx([-0.165, -0.335, -0.505])
+    heard = read("sewa", tmp_path, sewa_rated="A", sewa_scale=2.0)
+    assert [item.valence for item in heard] == pytest.approx([0.165 / 4, 0.335 / 4, 0.505 / 4])
+
+
+def test_the_avec_form_of_sewa_has_rows_of_100_ms(tmp_path):
+    corpora.sewa_avec(tmp_path)
+    items = read("sewa", tmp_path)
+    assert [(item.subject, item.time_s) for item in items] == [
+        (name, time) for name in ("Devel_HU_02", "Train_DE_01") for time in (0.0, 0.34, 0.68)
+    ]
+    assert [item.valence for item in items[:3]] == pytest.approx([0, 0.34, 0.68])
+    assert [item.arousal for item in items[:3]] == pytest.approx([0, -0.34, -0.68])
+
+
+def test_the_avec_form_of_semaine_says_its_times(tmp_path):
+    corpora.semaine_avec(tmp_path)
+    items = read("semaine", tmp_path)
+    assert [(item.subject, item.time_s) for item in items[:2]] == [("session3", 0.34), ("session3", 0.68)]
+    assert len(items) == 2 * 3
+    assert [item.valence for item in items[:3]] == pytest.approx([-0.66, -0.32, 0.02])
+    assert [item.arousal for item in items[:3]] == pytest.approx([-0.33, -0.16, 0.01])
+
+
 def test_afew_va_divides_by_ten(tmp_path):
     corpora.afew_va(tmp_path)
     items = read("afew_va", tmp_path)

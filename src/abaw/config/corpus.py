@@ -101,3 +101,10 @@ class PretrainingConfig(Section):
     emotic_annotations: Literal["first", "combined"] = Field(
         description="EMOTIC's val and test people: the first annotator (authors' code) or all of them combined."
     )
+    sewa_rated: Literal["A", "V", "AV"] = Field(
+        description="SEWA's own annotation: what its raters had, A (sound), V (picture) or AV (both)."
+    )
+    sewa_scale: Annotated[float, Field(gt=0)] = Field(
+        description="SEWA's own annotation: the value that stands for 1; others are divided by it. Its documents are "
+        "not public, 1 is an assumption, and a value beyond it is an error."
+    )

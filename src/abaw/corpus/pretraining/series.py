@@ -7,6 +7,9 @@ RECOLA, SEWA and SEMAINE come to the authors as two files in one form, `XXX_labe
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from abaw.corpus.pretraining.items import BY_VIDEO_OR_IMAGE, Item, draw_splits
 from abaw.corpus.pretraining.sources import number, records, video_named, videos
 from abaw.errors import UserError
@@ -46,6 +49,13 @@ def enter(curve: Curve, seconds: str, value: object, where: str) -> None:
     if time in curve:
         raise UserError(f"{where}: the time {seconds} comes twice for one video")
     curve[time] = number(value, -1, 1, where, "the value")
+
+
+def curve_through(times_s: NDArray[np.float64], values: NDArray[np.float64]) -> Curve:
+    """A curve from rows at rising times (n,): linear between them, over the hundredths from the first to the last."""
+    hundredths = np.arange(np.ceil(100 * times_s[0] - 1e-6), np.floor(100 * times_s[-1] + 1e-6) + 1, dtype=np.int64)
+    between = np.interp(hundredths / 100, times_s, values)
+    return dict(zip(hundredths.tolist(), between.tolist(), strict=True))
 
 
 def labelled_frames(

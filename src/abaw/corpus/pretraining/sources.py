@@ -8,6 +8,9 @@ from collections.abc import Collection, Iterator, Sequence
 from math import isfinite
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+from numpy.typing import NDArray
+
 from abaw.corpus.layout import VIDEO_SUFFIXES
 from abaw.errors import UserError
 
@@ -58,6 +61,32 @@ def headed(path: Path, header: Sequence[str], delimiter: str = ",") -> Iterator[
         said = delimiter.join(first)[:120] or "nothing"
         raise UserError(f"{where}: expected the header {delimiter.join(header)!r}, found {said!r}")
     yield from found
+
+
+def columns(path: Path, names: Sequence[str], limit: float) -> NDArray[np.float64]:
+    """Some columns of a csv with a header, whatever else it has: shape (rows, names), rows of at least one.
+
+    Fields are separated by comma, semicolon or tab, whichever the header has; names are compared without case. Values
+    of a column `time` are at least 0, all others lie within -limit and limit.
+    """
+    where, header = next(lines(path), (str(path), ""))
+    delimiter = max(",;\t", key=header.count)
+    found = [name.strip().lower() for name in header.split(delimiter)]
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise UserError(f"{where}: expected a column {' and '.join(missing)}, found {', '.join(found)[:120] or 'none'}")
+    rows = [
+        [
+            number(
+                fields[found.index(name)], 0 if name == "time" else -limit, 1e5 if name == "time" else limit, at, name
+            )
+            for name in names
+        ]
+        for at, fields in list(records(path, len(found), delimiter))[1:]
+    ]
+    if not rows:
+        raise UserError(f"{path} has a header and no rows; copy it again")
+    return np.array(rows)
 
 
 def number(text: object, low: float, high: float, where: str, what: str) -> float:

@@ -46,6 +46,7 @@ rule all:
         "results/report/scores.csv",
         "results/report/problems.csv",
         "results/report/corpus.html",
+        "results/report/broken.csv",
         expand("results/report/timeline_{task}.png", task=TASKS),
         expand("results/report/curves_{task}.png", task=TASKS),
         expand("results/report/sweep_{task}.png", task=TASKS),

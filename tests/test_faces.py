@@ -1,9 +1,12 @@
+import csv
 import json
+import re
 import sys
 from fractions import Fraction
 from pathlib import Path
 
 import cv2
+import list_broken
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -21,7 +24,7 @@ from abaw.faces.mediapipe import MediaPipeDetector
 from abaw.faces.mouth import MouthMeter
 from abaw.faces.retinaface import RetinaFace, load_network, prior_boxes
 from abaw.faces.tracking import PATIENCE_S, Subject, Tracker, places
-from abaw.tables import FIVE_POINTS, GROUP_ROWS, read_table, table_writer
+from abaw.tables import FIVE_POINTS, GROUP_ROWS, read_metadata, read_table, table_writer
 
 DEFAULT = yaml.safe_load((Path(__file__).parents[1] / "config" / "config.yaml").read_text())["faces"]
 ASTRONAUT = np.ascontiguousarray(data.astronaut()[20:220, 120:330, ::-1])
@@ -42,6 +45,7 @@ def track(tmp_path, frames, subjects, fps=Fraction(25), name="a.mp4", output="fa
     """Run the command on a clip of these frames; return the table's rows by sample, in order."""
     clip = write_clip(tmp_path / name, frames, fps, encoder={"crf": "18"})
     arguments = ["--video", str(clip), "--subjects", json.dumps(subjects), "--threads", "1"]
+    arguments += ["--on-unreadable", "stop"]
     arguments += ["--settings", json.dumps(DEFAULT | settings), "--output", str(tmp_path / output)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["track_faces.py", *arguments])
@@ -257,17 +261,51 @@ def test_names_of_videos_and_samples(tmp_path, name):
     assert row["has_face"]
 
 
-def test_nothing_is_left_of_a_video_that_breaks(tmp_path, capsys):
-    clip = write_clip(tmp_path / "a.mp4", [scene()] * 60, Fraction(25), container={"movflags": "faststart"})
+def broken_clip(folder: Path) -> Path:
+    """A clip of 60 frames whose container is whole and whose last part is noise."""
+    clip = write_clip(folder / "a.mp4", [scene()] * 60, Fraction(25), container={"movflags": "faststart"})
     noise = np.random.default_rng(0).integers(0, 256, 1500, dtype=np.uint8).tobytes()
     clip.write_bytes(clip.read_bytes()[:-1500] + noise)
-    settings = json.dumps(DEFAULT)
-    arguments = ["--video", str(clip), "--subjects", json.dumps(ALONE), "--threads", "1", "--settings", settings]
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(UserError, match="breaks after frame"):
-        patch.setattr(sys, "argv", ["track_faces.py", *arguments, "--output", str(tmp_path / "out" / "f.parquet")])
+    return clip
+
+
+def track_broken(folder: Path, on_unreadable: str) -> Path:
+    arguments = ["--video", str(broken_clip(folder)), "--subjects", json.dumps(ALONE), "--threads", "1"]
+    arguments += ["--settings", json.dumps(DEFAULT), "--on-unreadable", on_unreadable]
+    output = folder / "out" / "a.parquet"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["track_faces.py", *arguments, "--output", str(output)])
         track_faces.main()
+    return output
+
+
+def test_nothing_is_left_of_a_video_that_breaks(tmp_path, capsys):
+    with pytest.raises(UserError, match="breaks after frame"):
+        track_broken(tmp_path, "stop")
     assert list((tmp_path / "out").iterdir()) == []
     capsys.readouterr()
+
+
+def test_a_broken_video_that_is_skipped_has_no_face_after_the_break_and_is_listed(tmp_path, capsys):
+    output = track_broken(tmp_path, "skip")
+    assert "breaks after frame" in capsys.readouterr().out
+    rows = read_table("faces", output).to_pylist()
+    assert [row["frame"] for row in rows] == list(range(1, 61, 5))  # all that the container promises
+    problem = read_metadata(output)["broken"]
+    last = int(re.search(r"breaks after frame (\d+)", problem)[1])
+    assert 0 < last < 60
+    assert all(row["time_s"] == pytest.approx((row["frame"] - 1) / 25) for row in rows)
+    assert not any(row["has_face"] for row in rows if row["frame"] > last)
+    with pytest.MonkeyPatch.context() as patch:
+        whole = tmp_path / "whole.parquet"
+        with table_writer("faces", whole):
+            pass
+        patch.setattr(
+            sys, "argv", ["list_broken.py", "--faces", str(whole), str(output), "--output", str(tmp_path / "b.csv")]
+        )
+        list_broken.main()
+    with (tmp_path / "b.csv").open(newline="") as handle:
+        assert list(csv.reader(handle))[1:] == [["a", problem, "no face from there on"]]
 
 
 def rows_of(n_rows):
@@ -289,6 +327,7 @@ def test_a_table_written_row_by_row_does_not_depend_on_how_rows_come(tmp_path):
                 write(rows[start : start + step])
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes() == (tmp_path / "all").read_bytes()
     assert pq.ParquetFile(tmp_path / "one").num_row_groups == 3
+    assert read_metadata(tmp_path / "one") == {"abaw_table": "faces", "note": "x"}
     assert read_table("faces", tmp_path / "one").to_pylist() == rows
 
 

@@ -19,6 +19,10 @@ from abaw.errors import UserError
 
 GOLD = "REC_labels_valence_100Hz_gold_shifted.csv"
 NATIVE = "RECOLA-Annotation/emotional_behaviour/valence/P16.csv"
+RECORDING = "SSL_C2_S055_P109_VC1_004803_005542"
+SEWA = f"SEWAv02/{RECORDING}/{RECORDING}_Valence_AV_Aligned.csv"
+AVEC = "labels/Train_DE_01.csv"
+SESSION = "TrainingInput/3/TU_VA.csv"
 CLIP = "data/004/004.json"
 RAF = "EmoLabel/list_patition_label.txt"
 EXPW = "label/label.lst"
@@ -85,6 +89,18 @@ def with_path(image: dict) -> None:
 
 
 MISTAKES = [
+    ("sewa_native", changed(SEWA, "0.0100", "7"), [SEWA, "line 3", "valence is 7", "[-1, 1]"]),
+    ("sewa_native", changed(SEWA, "valence", "x"), [SEWA, "line 1", "expected a column valence", "found x"]),
+    ("sewa_native", becoming(SEWA, b"valence\n"), [SEWA, "a header and no rows"]),
+    ("sewa_native", becoming(SEWA, b""), [SEWA, "expected a column valence", "found none"]),
+    ("sewa_native", without(SEWA), ["no file *_Valence_AV_Aligned.csv", "pretraining.sewa_rated"]),
+    ("sewa_native", without(f"SEWAv02/{RECORDING}/{RECORDING}.avi"), [RECORDING, "has no video"]),
+    ("sewa_avec", changed(AVEC, ";-0.1;", ";abc;"), [AVEC, "line 3", "'abc'", "a number"]),
+    ("sewa_avec", changed(AVEC, ";-0.1;0.1;0.0", ";-0.1;0.1"), [AVEC, "line 3", "expected 5 fields", "found 4"]),
+    ("sewa_avec", without("video/Train_DE_01.mp4"), ["Train_DE_01", "has no video"]),
+    ("semaine_avec", changed(SESSION, "Time", "Frame"), [SESSION, "line 1", "expected a column time"]),
+    ("semaine_avec", changed(SESSION, "0.12,", "0.10,"), [SESSION, "line 3", "the time does not rise"]),
+    ("semaine_avec", without("TrainingInput/3/session3.avi"), ["TrainingInput/3", "holds 0 videos"]),
     ("recola", changed(GOLD, "REC0016_0.02,", "REC0016_0.02,abc"), [GOLD, "line 4", "'abc-0.498000'", "a number"]),
     ("recola", changed(GOLD, "-0.498000", "nan"), [GOLD, "line 4", "nan", "[-1, 1]"]),
     ("recola", changed(GOLD, "-0.498000", "1.2"), [GOLD, "line 4", "1.2", "[-1, 1]"]),

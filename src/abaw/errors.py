@@ -8,6 +8,10 @@ class UserError(Exception):
     """A mistake that the user can mend: its text is a sentence that names the file, the value and what was expected."""
 
 
+class BrokenVideoError(UserError):
+    """A video that breaks while it is decoded; what came before is good."""
+
+
 class Mistakes:
     """Gathers the sentences of several mistakes, one a line, each of them once."""
 

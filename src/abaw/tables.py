@@ -92,19 +92,20 @@ def write_table(
 
 @contextmanager
 def table_writer(
-    kind: str, path: str | PathLike[str], metadata: Mapping[str, str] | None = None
+    kind: str, path: str | PathLike[str], remarks: Mapping[str, str] | None = None
 ) -> Iterator[Callable[[Sequence[Mapping[str, Any]]], None]]:
     """Yield a function that appends rows (column to value, every column) to a table like `write_table`'s.
 
     Rows are written in groups of `GROUP_ROWS`, however they come: memory is bounded and the bytes are the same. The
-    table appears whole when the block ends, or not at all.
+    table appears whole when the block ends, or not at all. `remarks` are read at that end, and come back with
+    `read_metadata`.
     """
-    schema = _checked(kind, SCHEMAS[kind].empty_table(), metadata).schema
+    schema = _checked(kind, SCHEMAS[kind].empty_table(), None).schema
     waiting: list[Mapping[str, Any]] = []
     with whole_file(path) as beside, pq.ParquetWriter(beside, schema, compression="zstd") as writer:
 
         def flush() -> None:
-            writer.write_table(_checked(kind, _from_rows(kind, waiting), metadata))
+            writer.write_table(_checked(kind, _from_rows(kind, waiting), None))
             waiting.clear()
 
         def write(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -116,6 +117,8 @@ def table_writer(
         yield write
         if waiting:
             flush()
+        if remarks:
+            writer.add_key_value_metadata(dict(remarks))
 
 
 def read_table(kind: str, path: str | PathLike[str], columns: Sequence[str] | None = None) -> pa.Table:
@@ -142,7 +145,7 @@ def read_tables(kind: str, paths: Sequence[str | PathLike[str]], columns: Sequen
 
 def read_metadata(path: str | PathLike[str]) -> dict[str, str]:
     """The text that `write_table` was given as `metadata`, with the table's kind as `abaw_table`."""
-    stored = pq.read_schema(Path(path)).metadata or {}
+    stored = pq.read_metadata(Path(path)).metadata or {}
     return {key.decode(): value.decode() for key, value in stored.items() if not key.startswith(b"ARROW:")}
 
 

@@ -20,7 +20,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from abaw.errors import UserError
+from abaw.errors import BrokenVideoError, UserError
 
 FORMATS = ("mov", "matroska", "avi", "flv", "mpeg", "mpegts", "mpegvideo", "asf")
 _LOCAL = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
@@ -127,7 +127,8 @@ def sample_frames(path: str | PathLike[str], rate_hz: float, threads: int = 1) -
     and what the decoder keeps; frames that are not taken are never converted.
 
     A file that is cut off where its container does not notice is a shorter video. Where reading or decoding fails, the
-    frames before come first, and then a `UserError` names the place: a video is not silently taken for half of itself.
+    frames before come first, and then a `BrokenVideoError` names the place: a video is not silently taken for half of
+    itself.
     """
     with _opened(path) as (container, stream):
         stream.thread_type = "AUTO"
@@ -222,7 +223,7 @@ def _timed(path: str | PathLike[str], container: InputContainer, stream: VideoSt
                 time = stamp - start if stamp is not None and stamp - start > time else time + interval
             yield _Timed(number, time, frame)
     except av.FFmpegError as error:
-        raise UserError(
+        raise BrokenVideoError(
             f"{path} breaks after frame {number} ({float(time):.2f} s): {error.strerror}; copy it again, or repair it "
             "by converting it to MP4"
         ) from error

@@ -59,6 +59,8 @@ except UserError as error:
 BACKBONE = CONFIG.static.backbone
 MODELS = ["visual", "acoustic"]
 VIDEOS = LAYOUT.videos()
+# An input of the first jobs of every video: the corpus is checked before anything is computed, and never makes them rerun.
+CHECKED = ancient("results/report/corpus.html")
 
 
 wildcard_constraints:

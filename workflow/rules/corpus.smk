@@ -91,7 +91,6 @@ rule check_corpus:
         "logs/check_corpus.log",
     benchmark:
         "results/benchmarks/check_corpus.tsv"
-    priority: 1  # before the long jobs
     conda:
         "../../envs/main.yaml"
     threads: 1

@@ -11,6 +11,7 @@ if CONFIG.faces.source == "detect":
         """Detect, follow and crop the subjects of one video, and measure their mouths (paper §3.2.1, §3.2.2)."""
         input:
             code=code("track_faces"),
+            checked=CHECKED,
             video=video_file,
         output:
             "results/faces/{video}.parquet",
@@ -26,12 +27,14 @@ if CONFIG.faces.source == "detect":
             runtime=60,
         params:
             settings=section("faces"),
+            on_unreadable=lambda wildcards: config["corpus"]["on_unreadable"],
             subjects=subjects_of,
         shell:
             "python {input.code[0]:q}"
             " --video {input.video:q}"
             " --subjects {params.subjects:q}"
             " --settings {params.settings:q}"
+            " --on-unreadable {params.on_unreadable}"
             " --threads {threads}"
             " --output {output:q}"
             " > {log:q} 2>&1"
@@ -42,6 +45,7 @@ else:
         """Take the organisers' crops of one video's subjects as they are, and measure their mouths (paper §3.2.1)."""
         input:
             code=code("import_crops"),
+            checked=CHECKED,
             video=video_file,
             crops=crops_of,
         output:

@@ -168,3 +168,28 @@ rule plot_sweep:
         " --histories {input.histories:q}"
         " --output {output:q}"
         " > {log:q} 2>&1"
+
+
+rule list_broken:
+    """List the videos that broke while they were decoded; there are some only where unreadable videos are skipped."""
+    input:
+        code=code("list_broken"),
+        faces=expand("results/faces/{video}.parquet", video=sorted(VIDEOS)),
+    output:
+        report(
+            "results/report/broken.csv",
+            caption="../report/broken.rst",
+            category="Corpus",
+        ),
+    log:
+        "logs/list_broken.log",
+    benchmark:
+        "results/benchmarks/list_broken.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    shell:
+        "python {input.code[0]:q}" " --faces {input.faces:q}" " --output {output:q}" " > {log:q} 2>&1"

@@ -10,6 +10,7 @@ rule extract_audio:
     """Take the audio out of one container, on the timeline of the video (paper §3.2.1)."""
     input:
         code=code("extract_audio"),
+        checked=CHECKED,
         video=video_file,
     output:
         "results/speech/mixture/{video}.flac",
@@ -25,10 +26,12 @@ rule extract_audio:
         runtime=30,
     params:
         settings=section("speech.audio"),
+        on_unreadable=lambda wildcards: config["corpus"]["on_unreadable"],
     shell:
         "python {input.code[0]:q}"
         " --video {input.video:q}"
         " --settings {params.settings:q}"
+        " --on-unreadable {params.on_unreadable}"
         " --output {output:q}"
         " > {log:q} 2>&1"
 

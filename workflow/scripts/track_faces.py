@@ -1,7 +1,8 @@
 """Find, follow and crop the faces of a video's subjects, in one decoding pass.
 
 In: a video; its subjects (samples and their sides); the settings of `faces`.
-Out: a table `faces` with a row for every analysed frame and every subject, with a face or without.
+Out: a table `faces` with a row for every analysed frame and every subject, with a face or without. A video that breaks
+ends the command, or, where unreadable videos are skipped, has no face from there on.
 """
 
 from math import ceil
@@ -12,9 +13,10 @@ from _faces import write_faces
 from pydantic import TypeAdapter
 
 from abaw.config import FacesConfig
+from abaw.faces.breaks import bridge_break
 from abaw.faces.pipeline import analyse_video
 from abaw.faces.tracking import Subject
-from abaw.video import probe
+from abaw.video import analysed_frames, probe
 
 
 def main() -> None:
@@ -29,13 +31,18 @@ def main() -> None:
         help='one or two, as [{"sample": "12-24-1920x1080", "side": null}]; side is "left", "right" or null',
     )
     arguments.add_argument("--settings", type=settings_from(FacesConfig), required=True, metavar="JSON")
+    arguments.add_argument("--on-unreadable", choices=["stop", "skip"], required=True)
     arguments.add_argument("--threads", type=int, required=True)
     arguments.add_argument("--output", type=Path, required=True)
     options = arguments.parse_args()
 
-    expected = ceil(probe(options.video).duration_s * options.settings.analysis_rate_hz)
+    info, rate_hz = probe(options.video), options.settings.analysis_rate_hz
+    samples = [subject.sample for subject in options.subjects]
     frames = analyse_video(options.video, options.subjects, options.settings, options.threads)
-    write_faces(frames, [subject.sample for subject in options.subjects], expected, options.output)
+    remarks: dict[str, str] = {}
+    if options.on_unreadable == "skip":
+        frames = bridge_break(frames, analysed_frames(info, rate_hz), samples, remarks)
+    write_faces(frames, samples, ceil(info.duration_s * rate_hz), options.output, remarks)
 
 
 if __name__ == "__main__":

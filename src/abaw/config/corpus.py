@@ -33,7 +33,8 @@ class CorpusConfig(Section):
     )
     on_unreadable: Literal["stop", "skip"] = Field(
         description="stop: a video that cannot be read is an error; skip: its tracks are left out of every split and "
-        "reported, and their rows of the submission get the training labels' mean, or their most frequent class."
+        "reported, and their rows of the submission get the training labels' mean, or their most frequent class; of "
+        "one that breaks while it is decoded, what comes before the break counts."
     )
     crops: str | None = Field(
         description="Folder of the organisers' crops where faces.source is organisers: it holds cropped or "

@@ -4,8 +4,8 @@ Each is read in the first of these forms that lies in its root:
 
 - the authors': `SEW_labels_` or `SEM_labels_{arousal,valence}_100Hz_gold_shifted.csv`, videos of the names in them
   anywhere below the root;
-- SEWA's own: `REC/REC_{Valence,Arousal}_{A,V,AV}_Aligned.csv` in any folder (`SEWAv02/`), and a video REC; the column of
-  the dimension's name counts, and its rows are taken to cover the video evenly;
+- SEWA's own: `REC/REC_{Valence,Arousal}_{A,V,AV}_Aligned.csv` in any folder (`SEWAv02/`), and a video REC; the column
+  of the dimension's name counts, and its rows are taken to cover the video evenly;
 - AVEC's form of SEWA: `labels/{Train,Devel,Test}_{DE,HU,CN}_NN.csv`, rows of 100 ms, and a video of that name;
 - AVEC's form of SEMAINE: `TrainingInput/N/TU_VA.csv` with the column Time in seconds, beside the one video of folder N.
 

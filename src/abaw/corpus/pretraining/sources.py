@@ -75,13 +75,9 @@ def columns(path: Path, names: Sequence[str], limit: float) -> NDArray[np.float6
     missing = [name for name in names if name not in found]
     if missing:
         raise UserError(f"{where}: expected a column {' and '.join(missing)}, found {', '.join(found)[:120] or 'none'}")
+    ranges = {name: (0.0, 1e5) if name == "time" else (-limit, limit) for name in names}
     rows = [
-        [
-            number(
-                fields[found.index(name)], 0 if name == "time" else -limit, 1e5 if name == "time" else limit, at, name
-            )
-            for name in names
-        ]
+        [number(fields[found.index(name)], *ranges[name], at, name) for name in names]
         for at, fields in list(records(path, len(found), delimiter))[1:]
     ]
     if not rows:

@@ -1,0 +1,33 @@
+"""List the videos that broke while they were decoded, where `corpus.on_unreadable` let the run go on.
+
+In: the faces tables of all videos. Out: a CSV with a line for each broken video; a header alone where there is none.
+"""
+
+import csv
+from pathlib import Path
+
+from _command import parser, run
+
+from abaw.faces.breaks import BROKEN
+from abaw.files import whole_file
+from abaw.tables import read_metadata
+
+
+def main() -> None:
+    """Parse the arguments, gather, write."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--faces", type=Path, nargs="+", required=True)
+    arguments.add_argument("--output", type=Path, required=True)
+    args = arguments.parse_args()
+
+    found = {path.stem: read_metadata(path).get(BROKEN) for path in args.faces}
+    broken = {video: problem for video, problem in found.items() if problem}
+    with whole_file(args.output) as beside, beside.open("w", newline="", encoding="utf-8") as handle:
+        lines = csv.writer(handle, lineterminator="\n")
+        lines.writerow(("video", "problem", "what was done"))
+        lines.writerows((video, problem, "no face from there on") for video, problem in sorted(broken.items()))
+    print(f"{len(broken)} of {len(found)} videos broke: {args.output}")
+
+
+if __name__ == "__main__":
+    run(main)

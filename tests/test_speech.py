@@ -1,8 +1,10 @@
 """Audio, the mouth gate, windows of speech, and the acoustic model."""
 
+import sys
 from fractions import Fraction
 
 import av
+import extract_audio
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,7 @@ from abaw.errors import UserError
 from abaw.nn.acoustic import AudioModelV1, cut, load_encoder, normalise, steps_per_window
 from abaw.nn.acoustic_training import Voice, VoicedWindows, predict_track
 from abaw.rows import row_times
-from abaw.speech.audio import extract_mono, read_flac, silence, write_flac
+from abaw.speech.audio import MIXTURE_RATE_HZ, extract_stereo, read_flac, silence, to_mono, write_flac
 from abaw.speech.gate import join_runs, voiced_runs
 from abaw.speech.windows import window_labels, windows_in_run, windows_over
 
@@ -54,38 +56,77 @@ def write_sound(path, samples, rate_hz, codec, layout="mono"):
     return path
 
 
+def heard(path):
+    """The sound of a file as the models hear it without a separator, (n,) at 16 kHz."""
+    blocks = (block.T.astype(np.float32) / 32768 for block in extract_stereo(path))
+    return np.concatenate(list(to_mono(blocks, 16000)))
+
+
 @pytest.mark.parametrize(
     ("name", "codec", "rate_hz", "layout", "channels"),
     [
         ("a b's.mp4", "aac", 44100, "stereo", 2),
         ("-x:y.avi", "libmp3lame", 48000, "mono", 1),
         ("8k.mkv", "pcm_s16le", 8000, "mono", 1),
+        ("192k.mkv", "pcm_s16le", 192000, "stereo", 2),
+        ("eight.mkv", "pcm_s16le", 48000, "7.1", 8),
     ],
 )
 def test_audio_comes_out_at_16_khz_where_it_was(tmp_path, name, codec, rate_hz, layout, channels):
     times = np.arange(2 * rate_hz) / rate_hz
     tone = 0.5 * np.sin(2 * np.pi * 440 * times) * (times >= 1)  # silent for one second, then a tone
     path = write_sound(tmp_path / name, np.tile(tone.astype(np.float32), (channels, 1)), rate_hz, codec, layout)
-    track = extract_mono(path, 16000) / 32768
+    track = heard(path)
     assert len(track) == pytest.approx(32000, abs=1700)
     onset = np.flatnonzero(np.abs(track) > 0.1)[0] / 16000
     assert onset == pytest.approx(1.0, abs=0.06)
     assert np.abs(track[18000:30000]).max() == pytest.approx(0.5, abs=0.05)
-    assert np.array_equal(extract_mono(path, 16000), extract_mono(path, 16000))
+    assert np.array_equal(heard(path), track)
 
 
 def test_audio_that_cannot_be_decoded_is_a_sentence(tmp_path):
     path = tmp_path / "text.mp4"
     path.write_text("not a video")
     with pytest.raises(UserError, match=r"the audio of .*text\.mp4 cannot be decoded"):
-        extract_mono(path, 16000)
+        heard(path)
+
+
+@pytest.mark.parametrize(("policy", "said"), [("stop", None), ("skip", "1.00 s of silence, for the audio of")])
+def test_sound_that_cannot_be_decoded_is_silence_where_unreadable_videos_are_skipped(tmp_path, capsys, policy, said):
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as output:
+        film = output.add_stream("mpeg4", rate=25)
+        film.width = film.height = 32
+        film.pix_fmt = "yuv420p"
+        sound = output.add_stream("pcm_s16le", rate=16000, layout="mono")
+        for _ in range(25):
+            output.mux(film.encode(av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")))
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.int16), format="s16", layout="mono")
+        frame.sample_rate = 16000
+        output.mux(sound.encode(frame))
+        output.mux(film.encode())
+        output.mux(sound.encode())
+    raw = path.read_bytes()
+    assert raw.count(b"A_PCM/INT/LIT") == 1
+    path.write_bytes(raw.replace(b"A_PCM/INT/LIT", b"A_UNKNOWN/XYZ"))  # a codec that no decoder knows
+    arguments = ["--video", str(path), "--on-unreadable", policy, "--output", str(tmp_path / "out" / "a.flac")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["extract_audio.py", *arguments])
+        if said is None:
+            with pytest.raises(UserError, match=r"a\.mkv cannot be decoded"):
+                extract_audio.main()
+            assert list((tmp_path / "out").iterdir()) == []
+            return
+        extract_audio.main()
+    assert said in capsys.readouterr().out
+    assert not read_flac(tmp_path / "out" / "a.flac").any()
 
 
 def test_flac_keeps_every_sample(tmp_path):
     samples = np.random.default_rng(0).integers(-32768, 32767, 5000).astype(np.int16)
-    write_flac(samples, 16000, tmp_path / "a.flac")
+    assert write_flac(np.array_split(samples, 3), 16000, 1, tmp_path / "a.flac") == 5000
     assert np.array_equal(read_flac(tmp_path / "a.flac"), samples)
-    assert len(silence(Fraction(3, 2), 16000)) == 24000
+    assert silence(Fraction(3, 2)).shape == (1.5 * MIXTURE_RATE_HZ, 2)
 
 
 def test_lips_that_move_speak_and_an_open_smile_does_not():

@@ -178,6 +178,7 @@ def test_touching_every_file_reruns_nothing(finished):
         ("src/abaw/timeline.py", {"align_predictions"}, {"predict_dynamic", "predict_acoustic", "index_corpus"}),
         ("src/abaw/fusion/dirichlet.py", {"fuse_dirichlet"}, {"align_predictions"}),
         ("src/abaw/speech/gate.py", {"gate_speech"}, {"track_faces", "extract_audio", "train_dynamic"}),
+        ("src/abaw/nn/spleeter.py", {"separate_speech"}, {"extract_audio", "gate_speech", "train_dynamic"}),
         ("src/abaw/nn/dynamic.py", {"train_dynamic", "predict_dynamic"}, {"embed_faces", "train_acoustic"}),
         ("workflow/scripts/plot_curves.py", {"plot_curves"}, {"plot_timeline", "collect_scores"}),
     ],

@@ -10,7 +10,7 @@ rule train_acoustic:
     input:
         code=code("train_acoustic"),
         given=weight_files("acoustic"),
-        audio=of_split("results/speech/mixture/{video}.flac", "train", "val"),
+        audio=of_split("results/speech/vocals/{video}.flac", "train", "val"),
         voiced=of_split("results/speech/voiced/{video}.parquet", "train", "val"),
         tracks=expand("results/corpus/{{task}}/{split}/tracks.parquet", split=["train", "val"]),
         labels=expand("results/corpus/{{task}}/{split}/labels.parquet", split=["train", "val"]),
@@ -52,7 +52,7 @@ rule predict_acoustic:
     """Predict whole tracks, voiced or not, in windows of 4 s."""
     input:
         code=code("predict_acoustic"),
-        audio=of_split("results/speech/mixture/{video}.flac"),
+        audio=of_split("results/speech/vocals/{video}.flac"),
         tracks="results/corpus/{task}/{split}/tracks.parquet",
         weights="results/acoustic/{task}/model.safetensors",
         card="results/acoustic/{task}/card.json",

@@ -1,8 +1,8 @@
 """Stage 3, speech: the audio of each video, and when the target speaker speaks.
 
-In: the videos, and the mouths in results/faces. Out: results/speech/mixture/{video}.flac, 16 kHz mono, and
-results/speech/voiced/{video}.parquet. Read by: acoustic. Separation of the voice has its place between the two rules:
-it will read the mixture and write results/speech/vocals/{video}.flac.
+In: the videos, and the mouths in results/faces. Out: results/speech/mixture/{video}.flac, 44.1 kHz stereo,
+results/speech/vocals/{video}.flac, the voice in it at 16 kHz mono, and results/speech/voiced/{video}.parquet.
+Read by: acoustic (the voice and when it speaks).
 """
 
 
@@ -25,13 +25,42 @@ rule extract_audio:
         mem_mb=1000,
         runtime=30,
     params:
-        settings=section("speech.audio"),
         on_unreadable=lambda wildcards: config["corpus"]["on_unreadable"],
     shell:
         "python {input.code[0]:q}"
         " --video {input.video:q}"
-        " --settings {params.settings:q}"
         " --on-unreadable {params.on_unreadable}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
+
+
+rule separate_speech:
+    """Take the voice out of one track, without the music and noise behind it (paper §3.2.1)."""
+    input:
+        code=code("separate_speech"),
+        mixture="results/speech/mixture/{video}.flac",
+    output:
+        "results/speech/vocals/{video}.flac",
+    log:
+        "logs/separate_speech/{video}.log",
+    benchmark:
+        "results/benchmarks/separate_speech/{video}.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: CONFIG.compute.threads
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        separator=lambda wildcards: config["speech"]["separator"],
+        settings=section("speech.audio"),
+        compute=section("compute"),
+    shell:
+        "python {input.code[0]:q}"
+        " --mixture {input.mixture:q}"
+        " --separator {params.separator}"
+        " --settings {params.settings:q}"
+        " --compute {params.compute:q}"
         " --output {output:q}"
         " > {log:q} 2>&1"
 

@@ -8,7 +8,7 @@ from abaw.config.base import Section
 
 
 class AudioConfig(Section):
-    """Audio out of the container (paper §3.2.1)."""
+    """The audio that the models hear (paper §3.2.1)."""
 
     sample_rate_hz: Literal[16000] = Field(description="Sample rate of the mono track; wav2vec2 models need 16000.")
 
@@ -32,5 +32,8 @@ class GateConfig(Section):
 class SpeechConfig(Section):
     """Audio and the target speaker's voice."""
 
+    separator: Literal["spleeter", "none"] = Field(
+        description="Takes the voice out of music and noise: Spleeter's 2stems model, or none, the mixture as it is."
+    )
     audio: AudioConfig
     gate: GateConfig

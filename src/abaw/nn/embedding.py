@@ -1,5 +1,6 @@
 """Embeddings of face crops, in batches (paper §2.2.2): ONNX Runtime on a CPU, half precision on a GPU."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,7 +46,8 @@ def make_embedder(model: StaticModel, spec: StaticSpec, device: torch.device, th
         return on_gpu
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about this exporter's age and about shapes, which are fixed here
         path = str(Path(folder) / "embeddings.onnx")
         torch.onnx.export(
             embeddings,

@@ -102,6 +102,21 @@ def sewa_avec(root: Path) -> None:
         write_video(root / "video" / f"{name}.mp4", 60, Fraction(50))
 
 
+def semaine_native(root: Path) -> None:
+    """Two raters of the user, one shorter; a trace of the operator and one of power; several videos."""
+    folder = root / "sessions" / "2"
+    for rater, shift, rows in (("R1", 0.1, 50), ("A2", -0.1, 40)):
+        for letter, factor in (("V", 1), ("A", -1)):
+            times = [0.02 * step for step in range(rows)]
+            traced = [f"{time:.4f} {factor * (time - 0.5) + shift:.4f}" for time in times]
+            write_text(folder / f"{rater}S2TUCPoD{letter}.txt", traced, " \r\n")
+    write_text(folder / "R1S2TUCPoDP.txt", ["0.0 0.9"])
+    write_text(folder / "R1S2TOCPoDV.txt", ["0.0 0.9"])
+    write_text(folder / "alignedTranscript_2.txt", ["words"])
+    for camera in ("User Frontal Colour", "User Profile BlackWhite", "Operator Frontal Colour"):
+        write_video(folder / f"2008.12.05.16.03.15_{camera}_Poppy.avi", 60, Fraction(50))
+
+
 def semaine_avec(root: Path) -> None:
     """A column of times every 0.02 s from 0.1; valence is the time in seconds less one, arousal half of it."""
     for number in (3, 4):

@@ -105,6 +105,24 @@ def test_the_avec_form_of_semaine_says_its_times(tmp_path):
     assert [item.arousal for item in items[:3]] == pytest.approx([-0.33, -0.16, 0.01])
 
 
+def test_native_semaine_is_the_mean_of_its_raters_over_the_time_that_all_have(tmp_path):
+    corpora.semaine_native(tmp_path)
+    items = read("semaine", tmp_path)
+    assert {item.path.name for item in items} == {"2008.12.05.16.03.15_User Frontal Colour_Poppy.avi"}
+    assert [item.time_s for item in items] == pytest.approx([0, 0.34, 0.68])  # the shorter trace ends at 0.78 s
+    assert [item.valence for item in items] == pytest.approx([-0.5, -0.16, 0.18])
+    assert [item.arousal for item in items] == pytest.approx([0.5, 0.16, -0.18])
+
+
+def test_a_combined_trace_belongs_to_the_video_in_the_folder_of_its_session(tmp_path):
+    corpora.semaine_avec(tmp_path)
+    for number in (3, 4):
+        session = tmp_path / "Sessions" / str(number)
+        session.mkdir(parents=True)
+        (tmp_path / "TrainingInput" / str(number) / f"session{number}.avi").rename(session / f"User{number}.avi")
+    assert {item.path.name for item in read("semaine", tmp_path)} == {"User3.avi", "User4.avi"}
+
+
 def test_afew_va_divides_by_ten(tmp_path):
     corpora.afew_va(tmp_path)
     items = read("afew_va", tmp_path)

@@ -22,6 +22,7 @@ NATIVE = "RECOLA-Annotation/emotional_behaviour/valence/P16.csv"
 RECORDING = "SSL_C2_S055_P109_VC1_004803_005542"
 SEWA = f"SEWAv02/{RECORDING}/{RECORDING}_Valence_AV_Aligned.csv"
 AVEC = "labels/Train_DE_01.csv"
+TRACE = "sessions/2/R1S2TUCPoDV.txt"
 SESSION = "TrainingInput/3/TU_VA.csv"
 CLIP = "data/004/004.json"
 RAF = "EmoLabel/list_patition_label.txt"
@@ -100,7 +101,16 @@ MISTAKES = [
     ("sewa_avec", without("video/Train_DE_01.mp4"), ["Train_DE_01", "has no video"]),
     ("semaine_avec", changed(SESSION, "Time", "Frame"), [SESSION, "line 1", "expected a column time"]),
     ("semaine_avec", changed(SESSION, "0.12,", "0.10,"), [SESSION, "line 3", "the time does not rise"]),
-    ("semaine_avec", without("TrainingInput/3/session3.avi"), ["TrainingInput/3", "holds 0 videos"]),
+    ("semaine_avec", without("TrainingInput/3/session3.avi"), ["session 3", "one video of its user, found none"]),
+    ("semaine_native", changed(TRACE, "0.0200 ", "0.0200,"), [TRACE, "line 2", "seconds and a value between blanks"]),
+    ("semaine_native", changed(TRACE, "0.0200 ", "0.0000 "), [TRACE, "line 2", "the time does not rise"]),
+    ("semaine_native", changed(TRACE, "-0.3800", "-3.8"), [TRACE, "line 2", "the value is -3.8"]),
+    ("semaine_native", becoming(TRACE, b""), [TRACE, "has no rows"]),
+    (
+        "semaine_native",
+        twice("sessions/2/2008.12.05.16.03.15_User Frontal Colour_Poppy.avi", "sessions/2/User Frontal Colour 2.avi"),
+        ["session 2", "one video of its user, found", "User Frontal Colour 2.avi"],
+    ),
     ("recola", changed(GOLD, "REC0016_0.02,", "REC0016_0.02,abc"), [GOLD, "line 4", "'abc-0.498000'", "a number"]),
     ("recola", changed(GOLD, "-0.498000", "nan"), [GOLD, "line 4", "nan", "[-1, 1]"]),
     ("recola", changed(GOLD, "-0.498000", "1.2"), [GOLD, "line 4", "1.2", "[-1, 1]"]),

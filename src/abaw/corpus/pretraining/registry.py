@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from abaw.config import PretrainingConfig
-from abaw.corpus.pretraining import afew_va, affectnet, conversations, emotic, expw, fer, raf_db, recola, savee
+from abaw.corpus.pretraining import afew_va, affectnet, emotic, expw, fer, raf_db, recola, savee, semaine, sewa
 from abaw.corpus.pretraining.items import Item, items_table
 from abaw.errors import UserError
 from abaw.tables import SCHEMAS
@@ -23,8 +23,8 @@ class Corpus:
 
 CORPORA: dict[str, Corpus] = {
     "recola": Corpus(recola.files, recola.read),
-    "sewa": Corpus(conversations.sewa_files, conversations.read_sewa),
-    "semaine": Corpus(conversations.semaine_files, conversations.read_semaine),
+    "sewa": Corpus(sewa.files, sewa.read),
+    "semaine": Corpus(semaine.files, semaine.read),
     "afew_va": Corpus(afew_va.files, afew_va.read),
     "affectnet": Corpus(affectnet.files, affectnet.read),
     "savee": Corpus(savee.files, savee.read),

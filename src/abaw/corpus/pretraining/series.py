@@ -11,18 +11,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abaw.corpus.pretraining.items import BY_VIDEO_OR_IMAGE, Item, draw_splits
-from abaw.corpus.pretraining.sources import number, records, video_named, videos
+from abaw.corpus.pretraining.sources import number, one_of, records, video_named, videos
 from abaw.errors import UserError
 from abaw.tasks import DIMENSIONS
 from abaw.video import probe
 
 Curve = dict[int, float]
 """A label over time: hundredths of a second to a value in [-1, 1]."""
+Curves = dict[str, dict[str, Curve]]
+"""Dimension to video's name to its labels over time."""
 
 
 def gold_files(root: Path, prefix: str) -> dict[str, Path]:
     """Where the authors' label file of each dimension would lie."""
     return {dimension: root / f"{prefix}_labels_{dimension}_100Hz_gold_shifted.csv" for dimension in DIMENSIONS}
+
+
+def has_gold(root: Path, prefix: str) -> bool:
+    """Whether one of the authors' two label files is there, so that both are wanted."""
+    return any(path.exists() for path in gold_files(root, prefix).values())
+
+
+def required_gold(corpus: str, root: Path, prefix: str) -> list[Path]:
+    """The authors' two label files; `UserError` where one is missing."""
+    return [one_of(corpus, root, [path.name]) for path in gold_files(root, prefix).values()]
+
+
+def read_gold_files(corpus: str, root: Path, prefix: str) -> Curves:
+    """Both of the authors' label files."""
+    return dict(zip(gold_files(root, prefix), map(read_gold, required_gold(corpus, root, prefix)), strict=True))
 
 
 def read_gold(path: Path) -> dict[str, Curve]:
@@ -56,6 +73,14 @@ def curve_through(times_s: NDArray[np.float64], values: NDArray[np.float64]) -> 
     hundredths = np.arange(np.ceil(100 * times_s[0] - 1e-6), np.floor(100 * times_s[-1] + 1e-6) + 1, dtype=np.int64)
     between = np.interp(hundredths / 100, times_s, values)
     return dict(zip(hundredths.tolist(), between.tolist(), strict=True))
+
+
+def rising_curve(path: Path, rows: NDArray[np.float64], header: bool) -> Curve:
+    """A curve through rows (n, 2) of seconds and value; `UserError` names the line where the time does not rise."""
+    wrong = np.flatnonzero(np.diff(rows[:, 0]) <= 0)
+    if len(wrong):
+        raise UserError(f"{path}, line {wrong[0] + 2 + header}: the time does not rise; copy the file again")
+    return curve_through(rows[:, 0], rows[:, 1])
 
 
 def labelled_frames(

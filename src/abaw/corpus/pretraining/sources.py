@@ -85,6 +85,19 @@ def columns(path: Path, names: Sequence[str], limit: float) -> NDArray[np.float6
     return np.array(rows)
 
 
+def numbers(path: Path) -> NDArray[np.float64]:
+    """The rows of a text of two numbers a line, between blanks: seconds, and a value in [-1, 1]; at least one."""
+    rows = []
+    for where, line in lines(path):
+        fields = line.split()
+        if len(fields) != 2:
+            raise UserError(f"{where}: expected seconds and a value between blanks, found {line[:60]!r}")
+        rows.append([number(fields[0], 0, 1e5, where, "the time"), number(fields[1], -1, 1, where, "the value")])
+    if not rows:
+        raise UserError(f"{path} has no rows; copy it again")
+    return np.array(rows)
+
+
 def number(text: object, low: float, high: float, where: str, what: str) -> float:
     """A finite number in [low, high]."""
     try:

@@ -133,6 +133,16 @@ def of_split(pattern: str, *splits: str) -> Callable:
     return paths
 
 
+def of_cells(file: str) -> list[str]:
+    """An input: a file of every transformer of the sweep, windows within normalisers."""
+    sweep = CONFIG.dynamic.sweep
+    return [
+        f"results/dynamic/{{task}}/{window_s}s_{normaliser}/{file}"
+        for normaliser in sweep.normalisers
+        for window_s in sweep.windows_s
+    ]
+
+
 def weight_files(key: str) -> list[str]:
     """An input: the weights that a section of the configuration gives as a file or a folder; none where it names some."""
     given = {"static": CONFIG.static.weights, "acoustic": CONFIG.acoustic.encoder}[key]

@@ -6,16 +6,6 @@ results/predictions/{task}/visual/{split}.parquet. Read by: timeline and report.
 """
 
 
-def of_cells(file: str) -> list[str]:
-    """An input: a file of every cell of the sweep, windows within normalisers."""
-    sweep = CONFIG.dynamic.sweep
-    return [
-        f"results/dynamic/{{task}}/{window_s}s_{normaliser}/{file}"
-        for normaliser in sweep.normalisers
-        for window_s in sweep.windows_s
-    ]
-
-
 rule train_dynamic:
     """Train the three-layer transformer over time with one window and one normaliser (paper §2.2.2, Figure 3)."""
     input:

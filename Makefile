@@ -19,7 +19,7 @@ setup: .venv/.stamp  ## make the environment .venv from requirements.lock, once
 demo: setup  ## run the whole pipeline on the embedded corpus: submissions, scores, report
 	snakemake --cores $(CORES)
 	snakemake --report results/report.zip --quiet all
-	@echo "wrote results/report.zip: unpack it and open report.html in a browser"
+	@echo "open results/report/index.html in a browser; results/report.zip has the provenance of every file"
 
 test: setup  ## run the tests, a shrunken run of the workflow among them
 	python -m pytest

@@ -21,7 +21,9 @@ include: "workflow/rules/faces.smk"
 include: "workflow/rules/speech.smk"
 include: "workflow/rules/static.smk"
 include: "workflow/rules/dynamic.smk"
+include: "workflow/rules/functional.smk"
 include: "workflow/rules/acoustic.smk"
+include: "workflow/rules/attention.smk"
 include: "workflow/rules/timeline.smk"
 include: "workflow/rules/fusion.smk"
 include: "workflow/rules/submission.smk"
@@ -43,6 +45,8 @@ rule all:
     input:
         "results/submission_va.zip",
         "results/submission_expr.zip",
+        "results/report/index.html",
+        "results/report/tables.csv",
         "results/report/scores.csv",
         "results/report/problems.csv",
         "results/report/corpus.html",

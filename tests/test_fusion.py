@@ -1,5 +1,6 @@
 """Dirichlet weighted fusion against frames, scikit-learn, brute force and optima that are known."""
 
+import itertools
 import json
 import sys
 
@@ -13,7 +14,15 @@ from sklearn.base import clone
 from sklearn.metrics import f1_score
 
 from abaw.errors import UserError
-from abaw.fusion.dirichlet import BLOCK_ROWS, DirichletWeightedFusion, ccc_means, fuse, macro_f1s, weight_pool
+from abaw.fusion.dirichlet import (
+    BLOCK_ROWS,
+    DirichletWeightedFusion,
+    ccc_means,
+    fuse,
+    macro_f1s,
+    weight_pool,
+    without_the_unsure,
+)
 from abaw.metrics import score
 from abaw.tables import SCHEMAS, matrix, read_metadata, read_table, write_table
 from abaw.tasks import TASKS, TaskName
@@ -175,7 +184,8 @@ def test_it_is_an_estimator_and_leaves_its_input():
     outputs, truth = data("va")
     before = [one.copy() for one in outputs]
     fusion = clone(DirichletWeightedFusion("va", candidates=7, concentration=2.0, random_state=3))
-    assert fusion.get_params() == {"task": "va", "candidates": 7, "concentration": 2.0, "random_state": 3}
+    parameters = {"task": "va", "candidates": 7, "concentration": 2.0, "search": "sample", "random_state": 3}
+    assert fusion.get_params() == parameters
     assert fusion.fit(outputs, truth) is fusion
     fusion.predict(outputs)
     assert all((one == old).all() for one, old in zip(outputs, before, strict=True))
@@ -214,6 +224,55 @@ def test_another_number_of_models_is_refused():
     outputs, truth = data("va")
     with pytest.raises(ValueError, match="for 3 models, not 2"):
         DirichletWeightedFusion("va", candidates=2).fit(outputs, truth).predict(outputs[:2])
+
+
+@pytest.mark.parametrize("task", ["va", "expr"])
+@pytest.mark.parametrize("seed", range(5))
+def test_refining_never_loses_and_ends_in_a_local_optimum(task, seed):
+    outputs, truth = data(task, 3, 300, seed)
+    sampled = DirichletWeightedFusion(task, 20, random_state=seed).fit(outputs, truth)
+    refined = DirichletWeightedFusion(task, 20, search="refine", random_state=seed).fit(outputs, truth)
+    singles = [measure(task, truth, one) for one in outputs]
+    assert refined.score_ >= sampled.score_ >= max(singles) - 1e-12
+    np.testing.assert_allclose(refined.weights_.sum(axis=0), 1)
+    assert (refined.weights_ >= 0).all()
+    assert measure(task, truth, refined.predict(outputs)) == pytest.approx(refined.score_, abs=1e-10)
+    for giver, taker in itertools.permutations(range(3), 2):  # no step of the last width is better
+        for output in range(refined.weights_.shape[1]):
+            moved = refined.weights_.copy()
+            step = min(1 / 512, moved[giver, output])
+            moved[giver, output] -= step
+            moved[taker, output] += step
+            assert measure(task, truth, fuse(np.stack(outputs), moved)) <= refined.score_ + 1e-10
+
+
+def test_refined_ccc_reaches_a_known_optimum():
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(-1, 1, (2000, 2))
+    noise = rng.normal(0, 0.4, (2000, 2))
+    refined = DirichletWeightedFusion("va", 5, search="refine").fit([truth + noise, truth - noise], truth)
+    np.testing.assert_allclose(refined.weights_, 0.5, atol=0.02)
+    assert refined.score_ > 0.999
+
+
+def test_the_unsure_have_no_say():
+    sure, unsure = np.eye(8)[2], np.full(8, 1 / 8)
+    border = np.array([0.5, 0.5, 0, 0, 0, 0, 0, 0])  # ln 2 nats
+    found = without_the_unsure(np.stack([sure, unsure, border]), np.log(2) + 1e-9)
+    assert found.tolist() == [sure.tolist(), [0.0] * 8, border.tolist()]
+    assert without_the_unsure(border[None], np.log(2) - 1e-9).sum() == 0
+
+
+def test_the_command_gates_only_the_acoustic_model_s_expressions(monkeypatch, tmp_path, project):
+    outputs, tests, truth = project("expr")
+    path = run_fusion(monkeypatch, tmp_path, "expr", max_entropy_nats=1.9)
+    gated = [outputs[0], without_the_unsure(outputs[1], 1.9)]
+    fusion = DirichletWeightedFusion("expr", 100, 1.0, "sample", 11).fit(gated, truth)
+    table = read_table("frames_expr", path / "test.parquet")
+    expected = fusion.predict([tests[0], without_the_unsure(tests[1], 1.9)])
+    assert table.equals(frames_table("expr", "test", expected))
+    ungated = run_fusion(monkeypatch, tmp_path, "expr", out="ungated")
+    assert not read_table("frames_expr", ungated / "test.parquet").equals(table)
 
 
 KEYS = {"val": [("b", 40), ("a_left", 30)], "test": [("t", 25)]}
@@ -265,15 +324,18 @@ def project(tmp_path):
     return make
 
 
-def run_fusion(monkeypatch, folder, task, out="out", models=("visual", "acoustic"), others=()):
+SETTINGS = {"candidates": 100, "concentration": 1.0, "search": "sample", "max_entropy_nats": None}
+
+
+def run_fusion(monkeypatch, folder, task, out="out", models=("visual", "acoustic"), others=(), **settings):
     path = folder / out
     arguments = [
         *("--task", task, "--models", *models),
         *("--frames-val", *(f"{folder}/{model}_val.parquet" for model in models)),
         *("--frames-test", *(f"{folder}/{model}_test.parquet" for model in models), *others),
-        *("--labels", f"{folder}/labels.parquet", "--settings", '{"candidates": 100, "concentration": 1.0}'),
+        *("--labels", f"{folder}/labels.parquet", "--settings", json.dumps(SETTINGS | settings)),
         *("--seed", "11", "--output-val", f"{path}/val.parquet", "--output-test", f"{path}/test.parquet"),
-        *("--weights", f"{path}/weights.json"),
+        *("--fit", f"{path}/fit.json"),
     ]
     monkeypatch.setattr(sys, "argv", ["fuse_dirichlet.py", *arguments])
     fuse_dirichlet.main()
@@ -284,13 +346,13 @@ def run_fusion(monkeypatch, folder, task, out="out", models=("visual", "acoustic
 def test_the_command_fits_on_validation_and_fuses_both_splits(monkeypatch, tmp_path, project, task):
     outputs, tests, truth = project(task)
     path = run_fusion(monkeypatch, tmp_path, task)
-    fusion = DirichletWeightedFusion(task, 100, 1.0, 11).fit(outputs, truth)
+    fusion = DirichletWeightedFusion(task, 100, 1.0, "sample", 11).fit(outputs, truth)
     for split, inputs in (("val", outputs), ("test", tests)):
         table = read_table(f"frames_{task}", path / f"{split}.parquet")
         assert table.equals(frames_table(task, split, fusion.predict(inputs)))
         metadata = read_metadata(path / f"{split}.parquet")
         assert metadata == {"abaw_table": f"frames_{task}", "fitted_on": "val", "models": "visual acoustic"}
-    written = json.loads((path / "weights.json").read_text())
+    written = json.loads((path / "fit.json").read_text())
     assert np.array(written["weights"]).tolist() == fusion.weights_.tolist()
     assert written["score"] == fusion.score_
     assert written["single_scores"] == pytest.approx(
@@ -298,12 +360,13 @@ def test_the_command_fits_on_validation_and_fuses_both_splits(monkeypatch, tmp_p
         abs=1e-10,
     )
     assert written["outputs"] == list(TASKS[task].outputs)
-    assert (written["measure"], written["candidates"], written["seed"]) == (TASKS[task].challenge_measure, 100, 11)
+    assert (written["measure"], written["seed"]) == (TASKS[task].challenge_measure, 11)
+    assert written["settings"] == SETTINGS
     recomputed = measure(task, truth, matrix(read_table(f"frames_{task}", path / "val.parquet"), TASKS[task].outputs))
     assert recomputed == pytest.approx(written["score"], abs=1e-6)
 
     again = run_fusion(monkeypatch, tmp_path, task, out="again")
-    for name in ("val.parquet", "test.parquet", "weights.json"):
+    for name in ("val.parquet", "test.parquet", "fit.json"):
         assert (path / name).read_bytes() == (again / name).read_bytes()
 
 

@@ -257,8 +257,10 @@ def test_a_whole_track_is_predicted_to_its_end_and_not_beyond():
 def test_training_windows_without_any_label_are_left_out():
     labels = np.full((250, 1), np.nan)
     labels[:50] = 2
-    voice = Voice(np.ones(160000, np.int16), [(0.0, 9.0)], labels, row_times(len(labels) + 1, Fraction(25)))
+    voice = Voice("a", np.ones(160000, np.int16), [(0.0, 9.0)], labels, row_times(len(labels) + 1, Fraction(25)))
     windows = VoicedWindows.of("expr", [voice], SETTINGS)
     assert windows.labels[:, 0].tolist() == [2]
     with pytest.raises(UserError, match="no voiced window of expr has a label"):
-        VoicedWindows.of("expr", [Voice(voice.track, [], labels, row_times(len(labels) + 1, Fraction(25)))], SETTINGS)
+        VoicedWindows.of(
+            "expr", [Voice("a", voice.track, [], labels, row_times(len(labels) + 1, Fraction(25)))], SETTINGS
+        )

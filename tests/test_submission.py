@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import write_submission
+import zip_submissions
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -251,7 +252,7 @@ def run_command(monkeypatch, folder, table, task="va", skipped=()):
     write_table(f"labels_{task}", pa.table(keys | TRAIN_LABELS[task]), folder / "labels.parquet")
     write_table(f"frames_{task}", table, folder / "fused.parquet")
     path = template(folder, task, end="\r\n")
-    output = folder / "results" / f"submission_{task}.zip"
+    output = folder / "results" / "predictions.txt"
     arguments = [
         "--task",
         task,
@@ -272,17 +273,46 @@ def run_command(monkeypatch, folder, table, task="va", skipped=()):
 
 
 @pytest.mark.parametrize("task", ["va", "expr"])
-def test_the_command_writes_the_same_zip_each_time(monkeypatch, tmp_path, capsys, task):
+def test_the_command_writes_the_same_text_each_time(monkeypatch, tmp_path, capsys, task):
     output = run_command(monkeypatch, tmp_path, frames(task), task)
-    assert capsys.readouterr().out == f"{output}: predictions.txt with 8 rows of 4 samples\n"
-    with zipfile.ZipFile(output) as archive:
-        assert archive.namelist() == ["predictions.txt"]
-        assert archive.read("predictions.txt").decode() == predictions_text(task, LOCATIONS, frames(task))
-        assert archive.getinfo("predictions.txt").date_time == (1980, 1, 1, 0, 0, 0)
-        assert archive.getinfo("predictions.txt").external_attr >> 16 == 0o644
+    assert capsys.readouterr().out == f"{output}: 8 rows of 4 samples\n"
     before = output.read_bytes()
+    assert before.decode() == predictions_text(task, LOCATIONS, frames(task))
     output.unlink()
     assert run_command(monkeypatch, tmp_path, frames(task), task).read_bytes() == before
+
+
+def run_zip(monkeypatch, folder, texts, task="va"):
+    path = template(folder, task)
+    for system, text in texts.items():
+        (folder / f"{system}.txt").write_text(text, newline="\n")
+    output = folder / "results" / f"submission_{task}.zip"
+    arguments = ["--task", task, "--template", str(path), "--systems", *texts]
+    arguments += ["--predictions", *(f"{folder}/{system}.txt" for system in texts), "--output", str(output)]
+    monkeypatch.setattr(sys, "argv", ["zip_submissions.py", *arguments])
+    zip_submissions.main()
+    return output
+
+
+@pytest.mark.parametrize("task", ["va", "expr"])
+def test_the_archive_has_a_folder_for_each_system_and_the_same_bytes_each_time(monkeypatch, tmp_path, task):
+    text = predictions_text(task, LOCATIONS, frames(task))
+    output = run_zip(monkeypatch, tmp_path, {"system_2": text, "system_1": text}, task)
+    with zipfile.ZipFile(output) as archive:
+        assert archive.namelist() == ["system_1/predictions.txt", "system_2/predictions.txt"]
+        assert archive.read("system_1/predictions.txt").decode() == text
+        entry = archive.getinfo("system_1/predictions.txt")
+        assert (entry.date_time, entry.external_attr >> 16) == ((1980, 1, 1, 0, 0, 0), 0o644)
+    before = output.read_bytes()
+    output.unlink()
+    assert run_zip(monkeypatch, tmp_path, {"system_1": text, "system_2": text}, task).read_bytes() == before
+
+
+def test_no_archive_with_a_text_that_was_changed_afterwards(monkeypatch, tmp_path):
+    text = predictions_text("va", LOCATIONS, frames("va"))
+    with pytest.raises(UserError, match=r"b\.txt does not match .*: the predictions have 7 rows, the template has 8"):
+        run_zip(monkeypatch, tmp_path, {"a": text, "b": "\n".join(text.split("\n")[:-2]) + "\n"})
+    assert not (tmp_path / "results").exists()
 
 
 def test_the_command_leaves_nothing_where_rows_are_missing(monkeypatch, tmp_path):
@@ -299,8 +329,7 @@ def test_rows_of_a_skipped_video_get_the_prior_of_the_training_labels(monkeypatc
     table = frames(task)
     left = table.filter(pc.not_equal(table["sample"], skipped))
     assert 0 < len(left) < len(table)
-    with zipfile.ZipFile(run_command(monkeypatch, tmp_path, left, task, [skipped])) as archive:
-        text = archive.read("predictions.txt").decode()
+    text = run_command(monkeypatch, tmp_path, left, task, [skipped]).read_text()
     check_predictions(text, LOCATIONS, task)
     rows = [row.partition(",") for row in text.splitlines()[1:]]
     assert {value for place, _, value in rows if place.startswith(f"{skipped}/")} == {prior}

@@ -1,5 +1,7 @@
 """Overlap mean, interpolation and smoothing: invariants, and brute force beside the vectorised code."""
 
+import csv
+import json
 import sys
 from fractions import Fraction
 
@@ -7,17 +9,19 @@ import align_predictions
 import numpy as np
 import pyarrow as pa
 import pytest
+import sweep_smoothing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.special import softmax
 
-from abaw.config import TimelineConfig
 from abaw.errors import UserError
 from abaw.frames import truth_at
+from abaw.interpolation import interpolate, overlap_mean
 from abaw.rows import Rows, row_times, rows_of
 from abaw.tables import SCHEMAS, matrix, read_metadata, read_table, write_table
 from abaw.tasks import TASKS
-from abaw.timeline import frames_of, interpolate, overlap_mean, smooth, taps
+from abaw.timeline import frames_of, smooth, taps
 
 rates = st.sampled_from([Fraction(30000, 1001), Fraction(24000, 1001), Fraction(1019, 50)]) | st.fractions(
     1, 60, max_denominator=1001
@@ -137,7 +141,7 @@ def test_no_window_leaves_the_values(values, fps):
 
 
 NTSC = Fraction(30000, 1001)
-SMOOTH = TimelineConfig(smoothing_s=0.5)
+SMOOTH = 0.5
 
 
 def predictions(task, n_by_sample, seed=0, scale=1.0):
@@ -251,7 +255,7 @@ def test_a_ramp_is_read_at_the_time_of_each_frame_of_a_variable_rate(smoothing_s
     at_s = np.arange(0, 6, 0.2)
     made = {"sample": ["x"] * len(at_s), "start_s": at_s, "end_s": at_s, "valence": at_s / 6, "arousal": -at_s / 6}
     rows = Rows("x", 8, Fraction(25), UNEVEN_S)
-    aligned = frames_of("va", pa.table(made), [rows], TimelineConfig(smoothing_s=smoothing_s))
+    aligned = frames_of("va", pa.table(made), [rows], smoothing_s)
     found = matrix(aligned, ["valence", "arousal"])
     inner = [k for k, time_s in enumerate(UNEVEN_S) if smoothing_s == 0 or 0.25 <= time_s <= 2.75]
     expected = np.array(UNEVEN_S)[inner] / 6
@@ -282,7 +286,8 @@ def run_align(monkeypatch, folder, metadata, task="va", sizes=None):
         "predictions": folder / "predictions.parquet",
         "tracks": folder / "tracks.parquet",
         "task": task,
-        "settings": '{"smoothing_s": 0.5}',
+        "smoothing-s": 0.5,
+        "smoothed": "logits",
         "output": folder / "out" / "frames.parquet",
     }
     arguments = [str(part) for name, value in options.items() for part in (f"--{name}", value)]
@@ -312,3 +317,57 @@ def test_the_command_names_the_files_where_a_sample_is_missing(monkeypatch, tmp_
     with pytest.raises(UserError, match=r"predictions\.parquet and .*tracks\.parquet: .* the sample b;"):
         run_align(monkeypatch, tmp_path, {"units": "value"}, sizes={"a_left": 9})
     assert not (tmp_path / "out").exists()
+
+
+def test_smoothing_probabilities_is_the_mean_of_their_shares():
+    table = predictions("expr", {"x": 3})
+    rows = [Rows("x", 60, Fraction(30))]
+    logits, shares = (
+        matrix(frames_of("expr", table, rows, 0.5, smoothed), TASKS["expr"].outputs)
+        for smoothed in ("logits", "probabilities")
+    )
+    assert np.abs(logits - shares).max() > 1e-3
+    for values in (logits, shares):
+        np.testing.assert_allclose(values.sum(axis=1), 1, atol=1e-6)
+    said = softmax(matrix(table, TASKS["expr"].outputs), axis=1)
+    assert (shares.min(axis=0) >= said.min(axis=0) - 1e-6).all()
+    assert (shares.max(axis=0) <= said.max(axis=0) + 1e-6).all()
+    times = (table["start_s"].to_numpy() + table["end_s"].to_numpy()) / 2
+    unsmoothed = matrix(frames_of("expr", table, rows, 0.0, "probabilities"), TASKS["expr"].outputs)
+    expected = interpolate(times, said, np.arange(60) / 30)
+    np.testing.assert_allclose(unsmoothed, expected, atol=1e-6)
+
+
+SWEEP = {"smoothing_s": 0.5, "smoothed": "logits", "sweep_s": [4.0, 0.0, 0.5], "width": "best"}
+
+
+def run_sweep(monkeypatch, folder, settings=SWEEP):
+    write_table("tracks", tracks(), folder / "tracks.parquet")
+    table = predictions("va", {"a_left": 9, "b": 6})
+    write_table("predictions_va", table, folder / "predictions.parquet", {"units": "value", "fitted_on": "train"})
+    aligned = frames_of("va", table, rows_of(tracks()), 4.0)
+    write_table("labels_va", aligned.cast(SCHEMAS["labels_va"]), folder / "labels.parquet")
+    output = folder / "widths.csv"
+    arguments = ["--task", "va", "--settings", json.dumps(settings), "--output", str(output)]
+    for name in ("predictions", "tracks", "labels"):
+        arguments += [f"--{name}", str(folder / f"{name}.parquet")]
+    monkeypatch.setattr(sys, "argv", ["sweep_smoothing.py", *arguments])
+    sweep_smoothing.main()
+    return output
+
+
+def test_the_sweep_finds_the_width_that_made_the_truth_and_alignment_takes_it(monkeypatch, tmp_path):
+    path = run_sweep(monkeypatch, tmp_path)
+    with path.open(newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert [row["smoothing_s"] for row in rows] == ["0.0", "0.5", "4.0"]
+    assert [row["paper"] for row in rows] == ["0", "1", "0"]
+    assert [row["best"] for row in rows] == ["0", "0", "1"]
+    assert float(rows[2]["ccc_mean"]) == 1
+    assert rows[0]["fitted_on"] == "train, width on val"
+    assert align_predictions.best_width(path) == 4.0
+
+
+def test_of_equal_widths_the_smallest_is_best(monkeypatch, tmp_path):
+    path = run_sweep(monkeypatch, tmp_path, SWEEP | {"sweep_s": [0.01, 0.0], "smoothing_s": 0.02})
+    assert align_predictions.best_width(path) == 0.0

@@ -48,7 +48,7 @@ def config_readme() -> str:
     values = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
     lines = [README_HEAD]
     for path, model, here in _sections("", Config, values):
-        fields = {name: info for name, info in model.model_fields.items() if not _is_section(info)}
+        fields = {name: info for name, info in model.model_fields.items() if not _section_of(info)}
         if not fields:
             continue
         lines += [f"## {path or 'top level'}", "", (model.__doc__ or "").strip(), ""]
@@ -74,13 +74,21 @@ def environment() -> str:
 def _sections(path: str, model: type[Section], values: Any) -> Iterator[tuple[str, type[Section], Any]]:
     yield path, model, values
     for name, info in model.model_fields.items():
-        if _is_section(info):
-            inner = typing.cast(type[Section], info.annotation)
-            yield from _sections(f"{path}.{name}" if path else name, inner, values[name])
+        inner = _section_of(info)
+        if inner is None:
+            continue
+        here, below = f"{path}.{name}" if path else name, values[name]
+        if typing.get_origin(info.annotation) is dict:  # sections by name, of which the first is shown
+            below, here = next(iter(below.values())), f"{here}.NAME"
+        yield from _sections(here, inner, below)
 
 
-def _is_section(info: FieldInfo) -> bool:
-    return isinstance(info.annotation, type) and issubclass(info.annotation, Section)
+def _section_of(info: FieldInfo) -> type[Section] | None:
+    """The section that a field is, or has by name; None where it is a value."""
+    annotation = info.annotation
+    if typing.get_origin(annotation) is dict:
+        annotation = typing.get_args(annotation)[1]
+    return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else None
 
 
 def _type(info: FieldInfo) -> str:

@@ -17,8 +17,9 @@ STYLES: dict[str, dict[str, Any]] = {
     "truth": {"color": "black", "linewidth": 2},
     "visual": {"color": "tab:blue", "linewidth": 1.2, "linestyle": "--", "zorder": 3},
     "acoustic": {"color": "tab:orange", "linewidth": 1.2},
-    "fused": {"color": "tab:green", "linewidth": 1.8},
 }
+
+SYSTEM_COLOURS = ("tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink")
 
 Curves = Mapping[str, Sequence[float]]
 
@@ -109,7 +110,48 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 
 def _lines(axes: Axes, times_s: NDArray[np.float64], curves: Mapping[str, NDArray]) -> None:
+    colours = iter(SYSTEM_COLOURS)
     for name, values in curves.items():
-        axes.plot(times_s, values, label=name, **STYLES.get(name, {}))
+        style = STYLES.get(name) or {"color": next(colours), "linewidth": 1.5}
+        axes.plot(times_s, values, label=name, **style)
     axes.set_xlim(times_s[0], times_s[-1])
     axes.grid(alpha=0.3)
+
+
+def confusion_figure(counts: Mapping[str, NDArray[np.int64]]) -> Figure:
+    """Confusion matrices by system, (8, 8) each: rows are the truth and are shown as shares of it."""
+    columns = min(4, len(counts))
+    rows = -(-len(counts) // columns)
+    figure = Figure(figsize=(3.6 * columns, 3.8 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[len(counts) :]:
+        axes.set_visible(False)
+    for axes, (name, confusion) in zip(grid, counts.items(), strict=False):
+        shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+        axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
+        for (row, column), share in np.ndenumerate(shares):
+            if share >= 0.005:
+                colour = "white" if share > 0.5 else "black"
+                axes.text(column, row, f"{share:.2f}", ha="center", va="center", fontsize=6, color=colour)
+        axes.set_title(name, fontsize="small")
+        axes.set_xticks(range(len(EXPRESSIONS)), EXPRESSIONS, rotation=90, fontsize="x-small")
+        axes.set_yticks(range(len(EXPRESSIONS)), EXPRESSIONS, fontsize="x-small")
+        axes.set(xlabel="predicted", ylabel="true")
+    return figure
+
+
+def weights_figure(fits: Mapping[str, Mapping[str, Any]]) -> Figure:
+    """The fusion weights of each system by name, as `fuse_dirichlet` wrote them: models by outputs."""
+    figure = Figure(figsize=(10, 1 + 1.8 * len(fits)), layout="constrained")
+    grid = figure.subplots(len(fits), 1, squeeze=False).ravel()
+    for axes, (name, fit) in zip(grid, fits.items(), strict=True):
+        weights = np.array(fit["weights"])
+        axes.imshow(weights, vmin=0, vmax=1, cmap="viridis", aspect="auto")
+        for (row, column), weight in np.ndenumerate(weights):
+            axes.text(
+                column, row, f"{weight:.2f}", ha="center", va="center", color="white" if weight < 0.6 else "black"
+            )
+        axes.set_xticks(range(weights.shape[1]), fit["outputs"])
+        axes.set_yticks(range(len(weights)), fit["models"])
+        axes.set_title(name, fontsize="small")
+    return figure

@@ -19,13 +19,15 @@ Functional = Literal["mean", "max", "min"]
 class WindowStatistics:
     """The windows that count, in order: the sample's number, begin and end in seconds, and a value of each functional.
 
-    `of_sample`, `start_s` and `end_s` are (n,); `values` maps each functional to (n, width).
+    `of_sample`, `start_s` and `end_s` are (n,); `values` maps each functional to (n, width); `of_frame`, (n_frames,),
+    says which window each analysed frame is in, -1 for those of dropped windows.
     """
 
     of_sample: NDArray[np.int64]
     start_s: NDArray[np.float64]
     end_s: NDArray[np.float64]
     values: dict[Functional, NDArray[np.float32]]
+    of_frame: NDArray[np.int64]
 
     def features(self, functionals: Sequence[Functional]) -> NDArray[np.float64]:
         """The functionals side by side, shape (n, len(functionals) * width)."""
@@ -65,7 +67,8 @@ def window_statistics(
     }
     found = key[begins[kept]]
     edges = np.stack([found[:, 1], found[:, 1] + 1]).astype(np.float64) * window_s
-    return WindowStatistics(found[:, 0], edges[0], edges[1], values)
+    of_frame = np.repeat(np.where(kept, np.cumsum(kept) - 1, -1), counts)
+    return WindowStatistics(found[:, 0], edges[0], edges[1], values, of_frame)
 
 
 def _reduce(operation: np.ufunc, values: NDArray[np.float32], first: NDArray[np.integer]) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ finite: a missing prediction is a bug, not something to skip.
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.metrics import f1_score
+from sklearn.metrics import precision_recall_fscore_support
 
 from abaw.tasks import DIMENSIONS, EXPRESSIONS, TASKS, TaskName
 
@@ -38,10 +38,7 @@ def class_f1(truth: ArrayLike, prediction: ArrayLike, n_classes: int = len(EXPRE
 
     Both are class indices 0 .. n_classes - 1 of shape (n,), others are a ValueError; a NaN truth leaves its row out.
     """
-    t, p = _pairs(truth, prediction)
-    if not np.isin(np.concatenate([t, p]), np.arange(n_classes)).all():
-        raise ValueError(f"classes must be the integers 0 to {n_classes - 1}")
-    return f1_score(t, p, labels=np.arange(n_classes), average=None, zero_division=0)
+    return _class_scores(*_pairs(truth, prediction), n_classes)[2]
 
 
 def macro_f1(truth: ArrayLike, prediction: ArrayLike, n_classes: int = len(EXPRESSIONS)) -> float:
@@ -58,7 +55,8 @@ def score(task: TaskName, truth: ArrayLike, outputs: ArrayLike) -> dict[str, flo
 
     va: truth and outputs of shape (n, 2); gives ccc_valence, ccc_arousal and their mean, ccc_mean.
     expr: truth of class indices, shape (n,) or (n, 1), outputs of shape (n, 8), of which the largest, the first of
-    equals, is the prediction; gives f1_macro, accuracy and f1_neutral ... f1_other.
+    equals, is the prediction; gives f1_macro, accuracy, precision_macro and recall_macro (plain means over the classes,
+    0 for a class that is never predicted or never true), and f1_neutral ... f1_other.
     """
     truth, outputs = np.asarray(truth, np.float64), np.asarray(outputs, np.float64)
     names = TASKS[task].outputs
@@ -72,9 +70,17 @@ def score(task: TaskName, truth: ArrayLike, outputs: ArrayLike) -> dict[str, flo
     if not np.isfinite(outputs).all():
         raise ValueError("a prediction is not finite")
     t, p = _pairs(truth[:, 0] if truth.ndim == 2 else truth, outputs.argmax(axis=1))
-    f1 = class_f1(t, p)
+    precision, recall, f1 = _class_scores(t, p, len(names))
     each = {f"f1_{name}": float(value) for name, value in zip(names, f1, strict=True)}
-    return {"f1_macro": float(f1.mean()), "accuracy": float(np.mean(t == p))} | each
+    means = {"f1_macro": f1, "accuracy": t == p, "precision_macro": precision, "recall_macro": recall}
+    return {name: float(np.mean(values)) for name, values in means.items()} | each
+
+
+def _class_scores(t: np.ndarray, p: np.ndarray, n_classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Precision, recall and F1 of each class, (n_classes,) each."""
+    if not np.isin(np.concatenate([t, p]), np.arange(n_classes)).all():
+        raise ValueError(f"classes must be the integers 0 to {n_classes - 1}")
+    return precision_recall_fscore_support(t, p, labels=np.arange(n_classes), zero_division=0)[:3]
 
 
 def _pairs(truth: ArrayLike, prediction: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

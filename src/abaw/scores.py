@@ -2,32 +2,70 @@
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import pyarrow as pa
+from numpy.typing import ArrayLike, NDArray
 
 from abaw import metrics
+from abaw.bootstrap import intervals
 from abaw.files import whole_file
-from abaw.tasks import EXPRESSIONS, TaskName
+from abaw.tasks import EXPRESSIONS, TASKS, TaskName
 
-SCORE_COLUMNS = ("task", "system", "split", "measure", "value", "rows", "fitted_on")
+SCORE_COLUMNS = ("task", "system", "split", "measure", "value", "low", "high", "rows", "videos", "fitted_on")
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How often, and with which seed, videos are drawn anew for the intervals."""
+
+    resamples: int
+    seed: int
 
 
 def score_rows(
-    task: TaskName, system: str, split: str, truth: NDArray[np.float64], outputs: NDArray[np.float64], fitted_on: str
+    task: TaskName,
+    system: str,
+    split: str,
+    truth: NDArray[np.float64],
+    outputs: NDArray[np.float64],
+    videos: Sequence[str],
+    fitted_on: str,
+    resampling: Resampling,
 ) -> list[dict[str, Any]]:
     """One row for each measure of a system on all labelled rows of a split, pooled; columns as `SCORE_COLUMNS`.
 
-    `truth` is (n, 2) or (n, 1) with NaN where nothing was annotated, `outputs` (n, 2) or (n, 8).
+    `truth` is (n, 2) or (n, 1) with NaN where nothing was annotated, `outputs` (n, 2) or (n, 8), `videos` (n,).
     """
-    rows = int((~np.isnan(truth).any(axis=1)).sum())
-    scores = metrics.score(task, truth, outputs)
-    return [
-        dict(zip(SCORE_COLUMNS, (task, system, split, measure, f"{value:.4f}", rows, fitted_on), strict=True))
-        for measure, value in scores.items()
-    ]
+    known = ~np.isnan(truth).any(axis=1)
+    about = (int(known.sum()), len(set(np.asarray(videos, object)[known])), fitted_on)
+    ends = intervals(task, truth, outputs, videos, resampling.resamples, resampling.seed)
+    found = []
+    for measure, value in metrics.score(task, truth, outputs).items():
+        numbers = [f"{number:.4f}" for number in (value, *ends[measure])]
+        found.append(dict(zip(SCORE_COLUMNS, (task, system, split, measure, *numbers, *about), strict=True)))
+    return found
+
+
+def scored_table(
+    task: TaskName,
+    variant: str,
+    samples: ArrayLike,
+    start_s: NDArray[np.float64],
+    end_s: NDArray[np.float64],
+    outputs: NDArray[np.floating],
+    truth: NDArray[np.float64],
+) -> pa.Table:
+    """A `scored` table: spans (n,), outputs (n, 2 or 8) and truth (n, 2 or 1), which becomes null where it is NaN."""
+    names = pa.array(list(np.asarray(samples, object)), pa.string())
+    columns: dict[str, Any] = {"variant": pa.array([variant] * len(names), pa.string()), "sample": names}
+    columns |= {"start_s": start_s, "end_s": end_s}
+    columns |= {name: outputs[:, k].astype(np.float64) for k, name in enumerate(TASKS[task].outputs)}
+    columns |= {f"true_{name}": pa.array(truth[:, k], from_pandas=True) for k, name in enumerate(TASKS[task].labels)}
+    return pa.table(columns)
 
 
 def constant_outputs(task: TaskName, truth: NDArray[np.float64]) -> NDArray[np.float64]:

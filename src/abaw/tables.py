@@ -69,6 +69,10 @@ for _task in TASKS.values():
     _outputs = dict.fromkeys(_task.outputs, pa.float32())
     SCHEMAS[f"predictions_{_task.name}"] = _schema(_SPAN | _outputs)
     SCHEMAS[f"frames_{_task.name}"] = _schema(_ROW | _outputs)
+    SCHEMAS[f"scored_{_task.name}"] = _schema(
+        {"variant": pa.string()} | _SPAN | dict.fromkeys(_task.outputs, pa.float64()),
+        {f"true_{name}": pa.float64() for name in _task.labels},
+    )
 SCHEMAS["pretraining"] = _schema(
     {"corpus": pa.string(), "path": pa.string(), "split": pa.string()},
     {"time_s": pa.float64(), "row": pa.int64()}
@@ -162,6 +166,14 @@ def predictions(task: TaskName) -> str:
 def frames(task: TaskName) -> str:
     """The kind of the table of predictions at the rows that labels or template ask for."""
     return f"frames_{task}"
+
+
+def scored(task: TaskName) -> str:
+    """The kind of the table of a model's own windows on validation, with outputs and truth (null where unknown).
+
+    `variant` says which of a model's forms the outputs are of; all have the same windows.
+    """
+    return f"scored_{task}"
 
 
 def labels(task: TaskName) -> str:

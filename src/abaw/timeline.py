@@ -11,7 +11,7 @@ Where the authors' code and this module differ:
   at the edges, where the authors' zero padding pulls the first and last quarter second towards 0;
 - validation and test are smoothed alike, so that fusion weights are used on what they were fitted on.
 
-Logits are smoothed and then made probabilities, as the authors do.
+Logits are smoothed and then made probabilities, as the authors do; the other order is an option.
 """
 
 from collections.abc import Sequence
@@ -25,42 +25,15 @@ from scipy.ndimage import convolve1d
 from scipy.signal.windows import hamming
 from scipy.special import softmax
 
-from abaw.config import TimelineConfig
 from abaw.errors import UserError
 from abaw.frames import frames_table
+from abaw.interpolation import interpolate, overlap_mean
 from abaw.rows import Rows, row_times
 from abaw.tables import matrix
 from abaw.tasks import TASKS, TaskName
 
 UNITS: dict[TaskName, Literal["value", "logit"]] = {"va": "value", "expr": "logit"}
 """What a table of predictions holds; its writer says so as `units` in the metadata."""
-
-SAME_TIME_S = 1e-6
-"""Centres this close are one point in time."""
-
-
-def overlap_mean(start_s: np.ndarray, end_s: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Average the predictions that share a centre, as those of overlapping windows do.
-
-    Takes intervals of shape (n,), in any order (start and end are equal for an instant), and values of shape (n, k).
-    Gives the m distinct centres, increasing, of shape (m,), and the means, of shape (m, k).
-    """
-    centre_s = (np.asarray(start_s, np.float64) + np.asarray(end_s, np.float64)) / 2
-    order = np.argsort(centre_s, kind="stable")
-    centre_s = centre_s[order]
-    first = np.flatnonzero(np.diff(centre_s, prepend=-np.inf) > SAME_TIME_S)
-    sums = np.add.reduceat(np.asarray(values, np.float64)[order], first, axis=0)
-    return centre_s[first], sums / np.diff(first, append=len(centre_s))[:, None]
-
-
-def interpolate(times_s: np.ndarray, values: np.ndarray, at_s: np.ndarray) -> np.ndarray:
-    """Linear interpolation of each column of `values` (m, k) from increasing `times_s` (m,) to `at_s` (n,): (n, k).
-
-    The first and the last value hold outside. Raises ValueError where there is nothing to interpolate.
-    """
-    if not len(times_s):
-        raise ValueError("there is no prediction to interpolate")
-    return np.column_stack([np.interp(at_s, times_s, column) for column in np.asarray(values).T])
 
 
 def taps(fps: Fraction, window_s: float) -> int:
@@ -84,11 +57,18 @@ def smooth(values: np.ndarray, fps: Fraction, window_s: float) -> np.ndarray:
     return total / convolve1d(np.ones((len(values), 1)), weights, axis=0, mode="constant")
 
 
-def frames_of(task: TaskName, predictions: pa.Table, rows: Sequence[Rows], settings: TimelineConfig) -> pa.Table:
+def frames_of(
+    task: TaskName,
+    predictions: pa.Table,
+    rows: Sequence[Rows],
+    smoothing_s: float,
+    smoothed: Literal["logits", "probabilities"] = "logits",
+) -> pa.Table:
     """The frames table of `task`: exactly the `rows` asked for, sample by sample, out of any model's predictions.
 
     `predictions` are in the units of `UNITS`; samples that `rows` does not name are left out. Valence and arousal are
-    clipped to [-1, 1]; the logits of the expressions become probabilities. Raises `UserError`, naming the sample,
+    clipped to [-1, 1]; the logits of the expressions become probabilities, after smoothing, or, where probabilities are
+    to be `smoothed`, before it, for each prediction. Raises `UserError`, naming the sample,
     where a sample has no prediction or one that is not a finite number, and where no row is asked for.
     """
     if not rows:
@@ -96,6 +76,7 @@ def frames_of(task: TaskName, predictions: pa.Table, rows: Sequence[Rows], setti
     places = _places(predictions["sample"])
     start_s, end_s = matrix(predictions, ["start_s", "end_s"]).T
     values = matrix(predictions, TASKS[task].outputs)
+    late = UNITS[task] == "logit" and smoothed == "logits"
     aligned = []
     for row in rows:
         sample = row.sample
@@ -106,9 +87,10 @@ def frames_of(task: TaskName, predictions: pa.Table, rows: Sequence[Rows], setti
         own = places[sample]
         if not np.isfinite(np.column_stack([start_s[own], end_s[own], values[own]])).all():
             raise UserError(f"a prediction for the sample {sample} is not a finite number; run its model again")
-        times_s, means = overlap_mean(start_s[own], end_s[own], values[own])
-        smoothed = _smoothed_at(row, times_s, means, settings.smoothing_s)
-        aligned.append(softmax(smoothed, axis=1) if UNITS[task] == "logit" else smoothed.clip(-1, 1))
+        said = softmax(values[own], axis=1) if UNITS[task] == "logit" and not late else values[own]
+        times_s, means = overlap_mean(start_s[own], end_s[own], said)
+        found = _smoothed_at(row, times_s, means, smoothing_s)
+        aligned.append(softmax(found, axis=1) if late else found.clip(-1, 1))
     samples = np.repeat([row.sample for row in rows], [row.n_rows for row in rows])
     numbers = np.concatenate([np.arange(1, row.n_rows + 1) for row in rows])
     return frames_table(task, pa.table({"sample": samples, "frame": numbers}), np.concatenate(aligned))

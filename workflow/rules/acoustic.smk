@@ -18,6 +18,7 @@ rule train_acoustic:
         weights="results/acoustic/{task}/model.safetensors",
         card="results/acoustic/{task}/card.json",
         history="results/acoustic/{task}/history.csv",
+        scored="results/acoustic/{task}/scored.parquet",
     log:
         "logs/train_acoustic/{task}.log",
     benchmark:
@@ -45,6 +46,7 @@ rule train_acoustic:
         " --weights {output.weights:q}"
         " --card {output.card:q}"
         " --history {output.history:q}"
+        " --scored {output.scored:q}"
         " > {log:q} 2>&1"
 
 

@@ -57,7 +57,8 @@ except UserError as error:
     sys.exit(f"error: {error}")  # without the file and line of this one, which are no business of the user's
 
 BACKBONE = CONFIG.static.backbone
-MODELS = ["visual", "acoustic"]
+MODELS = CONFIG.models
+SYSTEMS = CONFIG.systems
 VIDEOS = LAYOUT.videos()
 # An input of the first jobs of every video: the corpus is checked before anything is computed, and never makes them rerun.
 CHECKED = ancient("results/report/corpus.html")
@@ -69,6 +70,8 @@ wildcard_constraints:
     video="[^/]+",
     backbone=re.escape(BACKBONE),
     model="[^/]+",
+    system="|".join(SYSTEMS),
+    mechanism="self|cross",
 
 
 @cache
@@ -102,9 +105,73 @@ def rows_of_split(wildcards) -> list[str]:
     return [str(track.labels[wildcards.task]) for track in tracks_of(wildcards)]
 
 
-def systems_on(split: str) -> list[str]:
-    """The systems that have frames of a split: the fused one has none of the split that its parts were trained on."""
-    return MODELS if split == "train" else [*MODELS, "fused"]
+def fused_by(fusion: str) -> str:
+    """A wildcard's constraint: the systems that a fusion makes."""
+    return (
+        "|".join(name for name, system in SYSTEMS.items() if system.fusion == fusion) or "(?!)"
+    )  # none matches nothing
+
+
+def models_of(pattern: str) -> Callable:
+    """An input: `pattern` with each model of the job's system."""
+    return lambda wildcards: [
+        pattern.format(task=wildcards.task, model=model) for model in SYSTEMS[wildcards.system].models
+    ]
+
+
+def frames_of_system(wildcards) -> str:
+    """An input: the frames of the test split of a system, which are its model's where it has a single one."""
+    return named_frames(wildcards.task, "test")[wildcards.system]
+
+
+def named_frames(task: str, split: str) -> dict[str, str]:
+    """The frames of a split by name: models, then systems, then what forests say of the rows that they have learned.
+
+    On the training split, on which models are trained and fusion is not fitted, there are only the models.
+    """
+    found = {model: f"results/frames/{task}/{model}/{split}.parquet" for model in MODELS}
+    if split == "train":
+        return found
+    for name, system in SYSTEMS.items():
+        alone = system.fusion == "none"
+        found[name] = found[system.models[0]] if alone else f"results/systems/{task}/{name}/{split}.parquet"
+        if system.fusion == "forest" and split == "val":
+            for kind in ("out_of_bag", "in_sample"):
+                found[f"{name}_{kind}"] = f"results/systems/{task}/{name}/{kind}.parquet"
+    return found
+
+
+def shown_frames(task: str) -> dict[str, str]:
+    """The validation frames that a timeline shows: both modalities, and the last two systems that fuse."""
+    found = named_frames(task, "val")
+    fused = [name for name, system in SYSTEMS.items() if system.fusion != "none"]
+    return {name: found[name] for name in ["visual", "acoustic", *fused[-2:]]}
+
+
+def fits_of(fusion: str) -> list[str]:
+    """An input: what each system of a fusion was fitted to."""
+    names = [name for name, system in SYSTEMS.items() if system.fusion == fusion]
+    return [f"results/systems/{{task}}/{name}/fit.json" for name in names]
+
+
+def figures_of_page() -> dict[str, str]:
+    """The figures of the report's page, with their titles."""
+    kinds = {"timeline": "Timelines", "weights": "Fusion weights", "curves": "Learning curves", "sweep": "Windows"}
+    if not fits_of("dirichlet"):
+        del kinds["weights"]
+    found = {
+        f"results/report/{kind}_{task}.png": f"{title}, {TASKS[task].title}"
+        for kind, title in kinds.items()
+        for task in TASKS
+    }
+    return found | {"results/report/confusion_expr.png": "Confusion, validation"}
+
+
+def corpus_in_words() -> str:
+    """What the report calls the corpus that ran."""
+    if CONFIG.corpus.source == "demo":
+        return "the embedded corpus"
+    return "AffWild2" if CONFIG.corpus.edition == "affwild2" else f"the corpus in {CONFIG.corpus.videos}"
 
 
 def template_of(wildcards) -> str:
@@ -183,11 +250,12 @@ def say_what_is_left_out() -> None:
 def say_what_was_written() -> None:
     """The last words of a run: the files to look at, and what each system scored."""
     scores = Path("results/report/scores.csv")
-    found = [path for path in [*Path("results").glob("submission_*.zip"), scores] if path.is_file()]
+    page = Path("results/report/index.html")
+    found = [path for path in [*Path("results").glob("submission_*.zip"), page, scores] if path.is_file()]
     for path in sorted(found):
         print(f"wrote {path}", file=sys.stderr)
     if scores.is_file():
         measures = {task.challenge_measure for task in TASKS.values()}
         for row in (line.split(",") for line in scores.read_text(encoding="utf-8").splitlines()[1:]):
             if row[3] in measures:
-                print(f"{row[0]:5} {row[1]:9} {row[2]:5} {row[3]} {row[4]}", file=sys.stderr)
+                print(f"{row[0]:5} {row[1]:21} {row[2]:5} {row[3]} {row[4]}", file=sys.stderr)

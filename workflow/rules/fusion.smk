@@ -1,7 +1,8 @@
-"""Stage 8, fusion: Dirichlet weighted fusion of the visual and the acoustic predictions.
+"""Stage 8, fusion: the systems of each challenge that combine several models, as the configuration names them.
 
-In: results/frames of the models and the validation labels. Out: results/frames/{task}/fused/{split}.parquet for
-validation and test, and results/fusion/{task}/weights.json. Read by: submission and report.
+In: results/frames of the models and the validation labels. Out: results/systems/{task}/{system}/ with val.parquet and
+test.parquet, fit.json, and for a random forest out_of_bag.parquet and in_sample.parquet. A system of a single model has
+nothing here: its frames are the model's. Read by: submission and report.
 """
 
 
@@ -9,17 +10,19 @@ rule fuse_dirichlet:
     """Draw weights per model and output, keep those that do best on validation (paper §2.3)."""
     input:
         code=code("fuse_dirichlet"),
-        val=expand("results/frames/{{task}}/{model}/val.parquet", model=MODELS),
-        test=expand("results/frames/{{task}}/{model}/test.parquet", model=MODELS),
+        val=models_of("results/frames/{task}/{model}/val.parquet"),
+        test=models_of("results/frames/{task}/{model}/test.parquet"),
         labels="results/corpus/{task}/val/labels.parquet",
     output:
-        val="results/frames/{task}/fused/val.parquet",
-        test="results/frames/{task}/fused/test.parquet",
-        weights="results/fusion/{task}/weights.json",
+        val="results/systems/{task}/{system}/val.parquet",
+        test="results/systems/{task}/{system}/test.parquet",
+        fit="results/systems/{task}/{system}/fit.json",
     log:
-        "logs/fuse_dirichlet/{task}.log",
+        "logs/fuse_dirichlet/{task}_{system}.log",
     benchmark:
-        "results/benchmarks/fuse_dirichlet/{task}.tsv"
+        "results/benchmarks/fuse_dirichlet/{task}_{system}.tsv"
+    wildcard_constraints:
+        system=fused_by("dirichlet"),
     conda:
         "../../envs/main.yaml"
     threads: 1
@@ -27,8 +30,8 @@ rule fuse_dirichlet:
         mem_mb=4000,
         runtime=60,
     params:
-        settings=section("fusion"),
-        models=lambda wildcards: MODELS,
+        settings=section("fusion.dirichlet"),
+        models=lambda wildcards: config["systems"][wildcards.system]["models"],
         seed=lambda wildcards: config["seed"],
     shell:
         "python {input.code[0]:q}"
@@ -41,5 +44,54 @@ rule fuse_dirichlet:
         " --seed {params.seed}"
         " --output-val {output.val:q}"
         " --output-test {output.test:q}"
-        " --weights {output.weights:q}"
+        " --fit {output.fit:q}"
+        " > {log:q} 2>&1"
+
+
+rule fuse_forest:
+    """Stack the models' outputs into a random forest, scored in-sample, out-of-bag and by video (paper §2.3)."""
+    input:
+        code=code("fuse_forest"),
+        val=models_of("results/frames/{task}/{model}/val.parquet"),
+        test=models_of("results/frames/{task}/{model}/test.parquet"),
+        labels="results/corpus/{task}/val/labels.parquet",
+        tracks="results/corpus/{task}/val/tracks.parquet",
+    output:
+        val="results/systems/{task}/{system}/val.parquet",
+        test="results/systems/{task}/{system}/test.parquet",
+        out_of_bag="results/systems/{task}/{system}/out_of_bag.parquet",
+        in_sample="results/systems/{task}/{system}/in_sample.parquet",
+        fit="results/systems/{task}/{system}/fit.json",
+    log:
+        "logs/fuse_forest/{task}_{system}.log",
+    benchmark:
+        "results/benchmarks/fuse_forest/{task}_{system}.tsv"
+    wildcard_constraints:
+        system=fused_by("forest"),
+    conda:
+        "../../envs/main.yaml"
+    threads: CONFIG.compute.threads
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    params:
+        settings=section("fusion.forest"),
+        models=lambda wildcards: config["systems"][wildcards.system]["models"],
+        seed=lambda wildcards: config["seed"],
+    shell:
+        "python {input.code[0]:q}"
+        " --task {wildcards.task}"
+        " --models {params.models:q}"
+        " --frames-val {input.val:q}"
+        " --frames-test {input.test:q}"
+        " --labels {input.labels:q}"
+        " --tracks {input.tracks:q}"
+        " --settings {params.settings:q}"
+        " --seed {params.seed}"
+        " --threads {threads}"
+        " --output-val {output.val:q}"
+        " --output-test {output.test:q}"
+        " --output-out-of-bag {output.out_of_bag:q}"
+        " --output-in-sample {output.in_sample:q}"
+        " --fit {output.fit:q}"
         " > {log:q} 2>&1"

@@ -9,13 +9,9 @@ rule score_predictions:
     """Score the systems of a challenge on the labelled rows of a split, pooled (paper §4, eq. (2))."""
     input:
         code=code("score_predictions"),
-        frames=lambda wildcards: expand(
-            "results/frames/{task}/{model}/{split}.parquet",
-            task=wildcards.task,
-            model=systems_on(wildcards.split),
-            split=wildcards.split,
-        ),
+        frames=lambda wildcards: list(named_frames(wildcards.task, wildcards.split).values()),
         labels="results/corpus/{task}/{split}/labels.parquet",
+        tracks="results/corpus/{task}/{split}/tracks.parquet",
     output:
         "results/report/scores/{task}_{split}.csv",
     log:
@@ -29,7 +25,9 @@ rule score_predictions:
         mem_mb=2000,
         runtime=30,
     params:
-        systems=lambda wildcards: systems_on(wildcards.split),
+        systems=lambda wildcards: list(named_frames(wildcards.task, wildcards.split)),
+        settings=section("scoring"),
+        seed=lambda wildcards: config["seed"],
     shell:
         "python {input.code[0]:q}"
         " --task {wildcards.task}"
@@ -37,6 +35,9 @@ rule score_predictions:
         " --systems {params.systems:q}"
         " --frames {input.frames:q}"
         " --labels {input.labels:q}"
+        " --tracks {input.tracks:q}"
+        " --settings {params.settings:q}"
+        " --seed {params.seed}"
         " --output {output:q}"
         " > {log:q} 2>&1"
 
@@ -70,7 +71,7 @@ rule plot_timeline:
     """Draw truth and predictions of the validation sample with the most labelled rows."""
     input:
         code=code("plot_timeline"),
-        frames=expand("results/frames/{{task}}/{model}/val.parquet", model=systems_on("val")),
+        frames=lambda wildcards: list(shown_frames(wildcards.task).values()),
         labels="results/corpus/{task}/val/labels.parquet",
         tracks="results/corpus/{task}/val/tracks.parquet",
     output:
@@ -91,7 +92,7 @@ rule plot_timeline:
         mem_mb=1000,
         runtime=10,
     params:
-        systems=lambda wildcards: systems_on("val"),
+        systems=lambda wildcards: list(shown_frames(wildcards.task)),
     shell:
         "python {input.code[0]:q}"
         " --task {wildcards.task}"
@@ -111,6 +112,7 @@ rule plot_curves:
             f"results/static/{{task}}/{BACKBONE}/history.csv",
             "results/dynamic/{task}/best/history.csv",
             "results/acoustic/{task}/history.csv",
+            *(f"results/attention/{{task}}/{mechanism}/history.csv" for mechanism in CONFIG.attention.mechanisms),
         ],
     output:
         report(
@@ -129,10 +131,12 @@ rule plot_curves:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        networks=["static", "dynamic", "acoustic", *(f"{name}_attention" for name in CONFIG.attention.mechanisms)],
     shell:
         "python {input.code[0]:q}"
         " --task {wildcards.task}"
-        " --networks static dynamic acoustic"
+        " --networks {params.networks:q}"
         " --histories {input.histories:q}"
         " --output {output:q}"
         " > {log:q} 2>&1"
@@ -193,3 +197,160 @@ rule list_broken:
         runtime=10,
     shell:
         "python {input.code[0]:q}" " --faces {input.faces:q}" " --output {output:q}" " > {log:q} 2>&1"
+
+
+rule plot_confusion:
+    """Draw the confusion matrix of the expressions for every model and system."""
+    input:
+        code=code("plot_confusion"),
+        frames=list(named_frames("expr", "val").values()),
+        labels="results/corpus/expr/val/labels.parquet",
+    output:
+        report(
+            "results/report/confusion_expr.png",
+            caption="../report/confusion.rst",
+            category="Confusion",
+        ),
+    log:
+        "logs/plot_confusion.log",
+    benchmark:
+        "results/benchmarks/plot_confusion.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        systems=list(named_frames("expr", "val")),
+    shell:
+        "python {input.code[0]:q}"
+        " --systems {params.systems:q}"
+        " --frames {input.frames:q}"
+        " --labels {input.labels:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
+
+
+rule plot_weights:
+    """Draw the fusion weights of the Dirichlet weighted systems of a challenge."""
+    input:
+        code=code("plot_weights"),
+        fits=fits_of("dirichlet"),
+    output:
+        report(
+            "results/report/weights_{task}.png",
+            caption="../report/weights.rst",
+            category="Fusion weights",
+            labels={"challenge": "{task}"},
+        ),
+    log:
+        "logs/plot_weights/{task}.log",
+    benchmark:
+        "results/benchmarks/plot_weights/{task}.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        systems=[name for name, system in SYSTEMS.items() if system.fusion == "dirichlet"],
+    shell:
+        "python {input.code[0]:q}"
+        " --systems {params.systems:q}"
+        " --fits {input.fits:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
+
+
+rule compare_paper:
+    """Put the paper's Tables 2 to 6 and this run's figures side by side (paper §4)."""
+    input:
+        code=code("compare_paper"),
+        acoustic=expand("results/acoustic/{task}/scored.parquet", task=TASKS),
+        functional=expand("results/functional/{task}/scored.parquet", task=TASKS),
+        tracks=expand("results/corpus/{task}/val/tracks.parquet", task=TASKS),
+        scores="results/report/scores.csv",
+    output:
+        report(
+            "results/report/tables.csv",
+            caption="../report/tables.rst",
+            category="Scores",
+        ),
+    log:
+        "logs/compare_paper.log",
+    benchmark:
+        "results/benchmarks/compare_paper.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        tasks=list(TASKS),
+        systems=section("systems"),
+        settings=section("scoring"),
+        seed=lambda wildcards: config["seed"],
+    shell:
+        "python {input.code[0]:q}"
+        " --tasks {params.tasks:q}"
+        " --acoustic {input.acoustic:q}"
+        " --functional {input.functional:q}"
+        " --tracks {input.tracks:q}"
+        " --scores {input.scores:q}"
+        " --systems {params.systems:q}"
+        " --settings {params.settings:q}"
+        " --seed {params.seed}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
+
+
+rule write_report:
+    """Write one page with the paper's tables beside ours, all scores, and the figures."""
+    input:
+        code=code("write_report"),
+        template="workflow/report/index.html",
+        tables="results/report/tables.csv",
+        scores="results/report/scores.csv",
+        smoothing=expand("results/timeline/{task}/{model}.csv", task=TASKS, model=MODELS),
+        forests=[path.format(task=task) for task in TASKS for path in fits_of("forest")],
+        figures=list(figures_of_page()),
+    output:
+        report(
+            "results/report/index.html",
+            caption="../report/index.rst",
+            category="Scores",
+        ),
+    log:
+        "logs/write_report.log",
+    benchmark:
+        "results/benchmarks/write_report.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        corpus=corpus_in_words(),
+        edition=CONFIG.corpus.edition,
+        resamples=CONFIG.scoring.resamples,
+        systems=section("systems"),
+        titles=list(figures_of_page().values()),
+    shell:
+        "python {input.code[0]:q}"
+        " --template {input.template:q}"
+        " --corpus {params.corpus:q}"
+        " --edition {params.edition}"
+        " --resamples {params.resamples}"
+        " --systems {params.systems:q}"
+        " --tables {input.tables:q}"
+        " --scores {input.scores:q}"
+        " --smoothing {input.smoothing:q}"
+        " --forests {input.forests:q}"
+        " --figures {input.figures:q}"
+        " --titles {params.titles:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"

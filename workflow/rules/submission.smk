@@ -1,7 +1,7 @@
-"""Stage 9, submission: predictions.txt by the organisers' template, checked, then zipped.
+"""Stage 9, submission: each system's predictions.txt by the organisers' template, checked, and a zip of all.
 
-In: results/frames/{task}/fused/test.parquet and the template; the training labels, for videos that were skipped.
-Out: results/submission_{task}.zip.
+In: the test frames of the systems and the template; the training labels, for videos that were skipped. Out:
+results/submissions/{task}/{system}/predictions.txt and results/submission_{task}.zip.
 """
 
 
@@ -10,14 +10,14 @@ rule write_submission:
     input:
         code=code("write_submission"),
         template=template_of,
-        frames="results/frames/{task}/fused/test.parquet",
+        frames=frames_of_system,
         labels="results/corpus/{task}/train/labels.parquet",
     output:
-        "results/submission_{task}.zip",
+        "results/submissions/{task}/{system}/predictions.txt",
     log:
-        "logs/write_submission/{task}.log",
+        "logs/write_submission/{task}_{system}.log",
     benchmark:
-        "results/benchmarks/write_submission/{task}.tsv"
+        "results/benchmarks/write_submission/{task}_{system}.tsv"
     conda:
         "../../envs/main.yaml"
     threads: 1
@@ -33,5 +33,35 @@ rule write_submission:
         " --frames {input.frames:q}"
         " --labels {input.labels:q}"
         " --skipped {params.skipped:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
+
+
+rule zip_submissions:
+    """Put the submissions of all systems of a challenge into one archive, a folder each."""
+    input:
+        code=code("zip_submissions"),
+        template=template_of,
+        predictions=expand("results/submissions/{{task}}/{system}/predictions.txt", system=SYSTEMS),
+    output:
+        "results/submission_{task}.zip",
+    log:
+        "logs/zip_submissions/{task}.log",
+    benchmark:
+        "results/benchmarks/zip_submissions/{task}.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        systems=lambda wildcards: list(SYSTEMS),
+    shell:
+        "python {input.code[0]:q}"
+        " --task {wildcards.task}"
+        " --template {input.template:q}"
+        " --systems {params.systems:q}"
+        " --predictions {input.predictions:q}"
         " --output {output:q}"
         " > {log:q} 2>&1"

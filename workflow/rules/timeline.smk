@@ -1,8 +1,43 @@
 """Stage 7, timeline: from any model's predictions in time to one row per frame.
 
 In: results/predictions and the tracks in results/corpus. Out: results/frames/{task}/{model}/{split}.parquet, exactly the
-rows that labels or template ask for. Read by: fusion and report. It knows nothing about models.
+rows that labels or template ask for, and results/timeline/{task}/{model}.csv, what each width of smoothing scores. Read
+by: fusion and report. It knows nothing about models.
 """
+
+
+rule sweep_smoothing:
+    """Score widths of smoothing on validation, the paper's among them (paper §3.2.3)."""
+    input:
+        code=code("sweep_smoothing"),
+        predictions="results/predictions/{task}/{model}/val.parquet",
+        tracks="results/corpus/{task}/val/tracks.parquet",
+        labels="results/corpus/{task}/val/labels.parquet",
+    output:
+        "results/timeline/{task}/{model}.csv",
+    log:
+        "logs/sweep_smoothing/{task}_{model}.log",
+    benchmark:
+        "results/benchmarks/sweep_smoothing/{task}_{model}.tsv"
+    wildcard_constraints:
+        model="|".join(MODELS),
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=section("timeline"),
+    shell:
+        "python {input.code[0]:q}"
+        " --task {wildcards.task}"
+        " --predictions {input.predictions:q}"
+        " --tracks {input.tracks:q}"
+        " --labels {input.labels:q}"
+        " --settings {params.settings:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
 
 
 rule align_predictions:
@@ -11,6 +46,7 @@ rule align_predictions:
         code=code("align_predictions"),
         predictions="results/predictions/{task}/{model}/{split}.parquet",
         tracks="results/corpus/{task}/{split}/tracks.parquet",
+        widths=["results/timeline/{task}/{model}.csv"] if CONFIG.timeline.width == "best" else [],
     output:
         "results/frames/{task}/{model}/{split}.parquet",
     log:
@@ -26,12 +62,15 @@ rule align_predictions:
         mem_mb=2000,
         runtime=30,
     params:
-        settings=section("timeline"),
+        smoothing_s=lambda wildcards: config["timeline"]["smoothing_s"],
+        smoothed=lambda wildcards: config["timeline"]["smoothed"],
     shell:
         "python {input.code[0]:q}"
         " --task {wildcards.task}"
         " --predictions {input.predictions:q}"
         " --tracks {input.tracks:q}"
-        " --settings {params.settings:q}"
+        " --widths {input.widths:q}"
+        " --smoothing-s {params.smoothing_s}"
+        " --smoothed {params.smoothed}"
         " --output {output:q}"
         " > {log:q} 2>&1"

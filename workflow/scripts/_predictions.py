@@ -1,7 +1,7 @@
-"""What the predicting commands share: their arguments, and the table that they write."""
+"""What the predicting commands share: their arguments, embeddings side by side, and the table that they write."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,9 @@ import pyarrow as pa
 from _command import settings_from
 
 from abaw.config import ComputeConfig
-from abaw.tables import predictions, write_table
+from abaw.errors import UserError
+from abaw.frames import KEYS
+from abaw.tables import predictions, read_table, write_table
 from abaw.tasks import TASKS
 
 
@@ -22,9 +24,20 @@ def add_prediction_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument("--output", type=Path, required=True)
 
 
-def write_predictions(args: argparse.Namespace, table: pa.Table, card: Mapping[str, Any]) -> None:
-    """Write the table with the model's digest and the units of its values, and say where it is."""
+def read_modalities(paths: Sequence[Path]) -> list[pa.Table]:
+    """Embeddings of several modalities, a table each, which must be of the same frames."""
+    first, *others = tables = [read_table("embeddings", path) for path in paths]
+    for path, table in zip(paths[1:], others, strict=True):
+        if not table.select(KEYS).equals(first.select(KEYS)):
+            raise UserError(f"{path} and {paths[0]} are not of the same frames; delete {path} and run again")
+    return tables
+
+
+def write_predictions(
+    args: argparse.Namespace, table: pa.Table, card: Mapping[str, Any], fitted_on: str = "train, epoch chosen on val"
+) -> None:
+    """Write the table with the model's digest, the units of its values and what it knows, and say where it is."""
     units = "value" if args.task == "va" else "logit"
-    about = {"model_sha256": card["sha256"], "units": units, "fitted_on": "train, epoch chosen on val"}
+    about = {"model_sha256": card["sha256"], "units": units, "fitted_on": fitted_on}
     write_table(predictions(args.task), table, args.output, about)
     print(f"{len(table)} predictions: {args.output}")

@@ -2,12 +2,15 @@
 
 In: a model's table of predictions, with `units` in its metadata (value for va, logit for expr), and the tracks of the
 split, which say how many rows each sample needs and at what frame rate. Out: the frames table of that split, smoothed:
-valence and arousal in [-1, 1], or class probabilities. The predictions' metadata travel on.
+valence and arousal in [-1, 1], or class probabilities. The predictions' metadata travel on. Where a CSV of widths is
+given, the best of these is the width.
 """
 
-from _command import parser, run, settings_from
+import csv
+from pathlib import Path
 
-from abaw.config import TimelineConfig
+from _command import parser, run
+
 from abaw.errors import UserError
 from abaw.rows import rows_of
 from abaw.tables import frames, predictions, read_metadata, read_table, write_table
@@ -21,7 +24,9 @@ def main() -> None:
     command.add_argument("--predictions", required=True, help="Parquet table of one model's predictions")
     command.add_argument("--tracks", required=True, help="Parquet table of the split's tracks")
     command.add_argument("--task", required=True, choices=list(TASKS))
-    command.add_argument("--settings", required=True, type=settings_from(TimelineConfig), help="the section timeline")
+    command.add_argument("--smoothing-s", required=True, type=float, help="length of the Hamming window")
+    command.add_argument("--smoothed", required=True, choices=("logits", "probabilities"))
+    command.add_argument("--widths", nargs="*", type=Path, default=[], help="a CSV of sweep_smoothing, or nothing")
     command.add_argument("--output", required=True, help="Parquet table of frames to write")
     args = command.parse_args()
 
@@ -33,13 +38,22 @@ def main() -> None:
             f"{UNITS[args.task]!r}; write them again with units in the metadata"
         )
     tracks = read_table("tracks", args.tracks)
+    width_s = best_width(args.widths[0]) if args.widths else args.smoothing_s
+    if args.widths:
+        metadata["fitted_on"] += ", width chosen on val"
     try:
-        aligned = frames_of(args.task, table, rows_of(tracks), args.settings)
+        aligned = frames_of(args.task, table, rows_of(tracks), width_s, args.smoothed)
     except UserError as error:
         raise UserError(f"{args.predictions} and {args.tracks}: {error}") from error
     metadata["units"] = "probability" if args.task == "expr" else "value"
     del metadata["abaw_table"]
     write_table(frames(args.task), aligned, args.output, metadata)
+
+
+def best_width(path: Path) -> float:
+    """The width that `sweep_smoothing` marks as the best, in seconds."""
+    with path.open(newline="", encoding="utf-8") as handle:
+        return next(float(row["smoothing_s"]) for row in csv.DictReader(handle) if row["best"] == "1")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from _predictions import add_prediction_arguments, write_predictions
 from abaw.config import DynamicNetworkConfig
 from abaw.nn import checkpoint, runtime
 from abaw.nn.dynamic import DynamicModel
-from abaw.nn.dynamic_training import Sequences, predict_dynamic
+from abaw.nn.dynamic_training import Sequences, predict_over_time
 from abaw.tables import read_table
 
 
@@ -27,8 +27,8 @@ def main() -> None:
     card = checkpoint.read_card(args.card)
     model = checkpoint.load(DynamicModel(args.task, args.settings), args.weights, card).to(device)
     embeddings = read_table("embeddings", args.embeddings)
-    sequences = Sequences.of(args.task, embeddings, None, card["window"], card["normaliser"], device)
-    table = predict_dynamic(args.task, model, sequences, card["prior"], args.settings.training.batch_size)
+    sequences = Sequences.of(args.task, [embeddings], None, card["window"], card["normaliser"], device)
+    table = predict_over_time(args.task, model, sequences, card["prior"], args.settings.training.batch_size)
     write_predictions(args, table, card)
 
 

@@ -1,14 +1,15 @@
 """Score every system of a challenge on one split, and a constant one beside them.
 
-In: the frames tables of the systems, and labels. Out: a CSV with the columns of abaw.scores.SCORE_COLUMNS.
+In: the frames tables of the systems, labels and tracks. Out: a CSV with the columns of abaw.scores.SCORE_COLUMNS.
 """
 
 from pathlib import Path
 
-from _command import parser, run
+from _command import parser, run, settings_from
 
+from abaw.config import ScoringConfig
 from abaw.frames import truth_at
-from abaw.scores import constant_outputs, score_rows, write_scores
+from abaw.scores import Resampling, constant_outputs, score_rows, write_scores
 from abaw.tables import frames, labels, matrix, read_metadata, read_table
 from abaw.tasks import SPLITS, TASKS
 
@@ -21,17 +22,26 @@ def main() -> None:
     arguments.add_argument("--systems", nargs="+", required=True, help="names, in the order of --frames")
     arguments.add_argument("--frames", type=Path, nargs="+", required=True)
     arguments.add_argument("--labels", type=Path, required=True)
+    arguments.add_argument("--tracks", type=Path, required=True)
+    arguments.add_argument("--settings", type=settings_from(ScoringConfig), required=True)
+    arguments.add_argument("--seed", type=int, required=True)
     arguments.add_argument("--output", type=Path, required=True)
     args = arguments.parse_args()
 
     annotations = read_table(labels(args.task), args.labels)
+    tracks = read_table("tracks", args.tracks, ["sample", "video"])
+    video = dict(zip(tracks["sample"].to_pylist(), tracks["video"].to_pylist(), strict=True))
+    resampling = Resampling(args.settings.resamples, args.seed)
     rows = []
     for system, path in zip(args.systems, args.frames, strict=True):
         table = read_table(frames(args.task), path)
         truth = truth_at(args.task, table, annotations)
         outputs = matrix(table, TASKS[args.task].outputs)
-        rows += score_rows(args.task, system, args.split, truth, outputs, read_metadata(path)["fitted_on"])
-    rows += score_rows(args.task, "constant", args.split, truth, constant_outputs(args.task, truth), args.split)
+        videos = [video[sample] for sample in table["sample"].to_pylist()]
+        fitted_on = read_metadata(path)["fitted_on"]
+        rows += score_rows(args.task, system, args.split, truth, outputs, videos, fitted_on, resampling)
+    constant = constant_outputs(args.task, truth)
+    rows += score_rows(args.task, "constant", args.split, truth, constant, videos, args.split, resampling)
     write_scores(rows, args.output)
     print(f"{len(rows)} scores: {args.output}")
 

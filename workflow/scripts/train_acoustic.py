@@ -1,6 +1,7 @@
 """Train AudioModelV1 on the voiced windows of the training split.
 
-In: tracks and voiced tables, FLAC tracks, labels. Out: weights (safetensors), their card (JSON) and the history (CSV).
+In: tracks and voiced tables, FLAC tracks, labels. Out: weights (safetensors), their card (JSON), the history (CSV), and
+the table scored of the windows of validation, with outputs and truth.
 """
 
 import argparse
@@ -15,10 +16,10 @@ from _training import add_training_arguments, resume_of, write_training
 from abaw.config import AcousticConfig
 from abaw.frames import labels_by_sample
 from abaw.nn import runtime
-from abaw.nn.acoustic_training import Voice, VoicedWindows, train_acoustic
+from abaw.nn.acoustic_training import Voice, VoicedWindows, scored_windows, train_acoustic
 from abaw.rows import rows_of
 from abaw.speech.audio import read_flac
-from abaw.tables import labels, read_table, read_tables
+from abaw.tables import labels, read_table, read_tables, scored, write_table
 
 
 def voices(args: argparse.Namespace, tracks: Path) -> Iterator[Voice]:
@@ -32,7 +33,7 @@ def voices(args: argparse.Namespace, tracks: Path) -> Iterator[Voice]:
         spans = list(zip(runs["start_s"].to_pylist(), runs["end_s"].to_pylist(), strict=True))
         track = read_flac(audio[row["video"]]) if row["has_audio"] and spans else np.empty(0, np.int16)
         if len(track):
-            yield Voice(track, spans, truth[row["sample"]], asked.edges_s())
+            yield Voice(row["sample"], track, spans, truth[row["sample"]], asked.edges_s())
 
 
 def main() -> None:
@@ -43,12 +44,15 @@ def main() -> None:
     arguments.add_argument("--tracks", type=Path, nargs=2, required=True, help="training, validation")
     arguments.add_argument("--voiced", type=Path, nargs="+", required=True)
     arguments.add_argument("--audio", type=Path, nargs="+", required=True)
+    arguments.add_argument("--scored", type=Path, required=True, help="output, Parquet")
     args = arguments.parse_args()
 
     device = runtime.start(args.compute, args.seed)
     train, val = (VoicedWindows.of(args.task, voices(args, tracks), args.settings) for tracks in args.tracks)
     resume = resume_of(args)
     model, history = train_acoustic(args.task, train, val, args.settings, args.seed, device, resume)
+    table = scored_windows(args.task, model, val, args.settings, device)
+    write_table(scored(args.task), table, args.scored, {"fitted_on": "train, epoch chosen on val"})
     write_training(args, model, history, {}, len(train), resume)
 
 

@@ -11,7 +11,8 @@ from _training import add_training_arguments, resume_of, write_training
 
 from abaw.config import DynamicNetworkConfig
 from abaw.nn import runtime
-from abaw.nn.dynamic_training import Normaliser, Sequences, label_prior, train_dynamic
+from abaw.nn.dynamic_training import Normaliser, Sequences, build_dynamic, train_over_time
+from abaw.priors import label_prior
 from abaw.tables import labels, read_table, read_tables
 
 
@@ -31,11 +32,12 @@ def main() -> None:
     truth = read_tables(labels(args.task), args.labels)
     window = max(2, round(args.window_s * args.rate_hz))
     train, val = (
-        Sequences.of(args.task, read_table("embeddings", path), truth, window, args.normaliser, device)
+        Sequences.of(args.task, [read_table("embeddings", path)], truth, window, args.normaliser, device)
         for path in (args.train, args.val)
     )
     resume = resume_of(args)
-    model, history = train_dynamic(args.task, train, val, args.normaliser, args.settings, args.seed, device, resume)
+    model = build_dynamic(args.task, train, args.normaliser, args.settings)
+    history = train_over_time(args.task, model, train, val, args.settings, args.seed, device, resume)
     card = {
         "window": window,
         "window_s": args.window_s,

@@ -6,19 +6,29 @@ they drift. A section belongs to one rule, or to the few that read all of it: a 
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import Field, ValidationError, model_validator
 
 from abaw.config.base import Section
 from abaw.config.corpus import CorpusConfig, DemoConfig, PretrainingConfig, PretrainingRoots, PretrainingStrides
 from abaw.config.faces import FacesConfig
-from abaw.config.fusion import FusionConfig, TimelineConfig
+from abaw.config.fusion import (
+    DirichletConfig,
+    ForestConfig,
+    FusionConfig,
+    ScoringConfig,
+    SystemConfig,
+    TimelineConfig,
+)
 from abaw.config.models import (
     AcousticConfig,
+    AttentionConfig,
     ComputeConfig,
     DynamicConfig,
     DynamicNetworkConfig,
+    FunctionalConfig,
+    OverTimeConfig,
     StaticConfig,
     TrainingConfig,
 )
@@ -27,26 +37,36 @@ from abaw.errors import UserError
 
 __all__ = [
     "AcousticConfig",
+    "AttentionConfig",
     "AudioConfig",
     "ComputeConfig",
     "Config",
     "CorpusConfig",
     "DemoConfig",
+    "DirichletConfig",
     "DynamicConfig",
     "DynamicNetworkConfig",
     "FacesConfig",
+    "ForestConfig",
+    "FunctionalConfig",
     "FusionConfig",
     "GateConfig",
+    "OverTimeConfig",
     "PretrainingConfig",
     "PretrainingRoots",
     "PretrainingStrides",
+    "ScoringConfig",
     "Section",
     "SpeechConfig",
     "StaticConfig",
+    "SystemConfig",
     "TimelineConfig",
     "TrainingConfig",
     "check_config",
 ]
+
+
+SystemName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class Config(Section):
@@ -60,10 +80,29 @@ class Config(Section):
     speech: SpeechConfig
     static: StaticConfig
     dynamic: DynamicConfig
+    functional: FunctionalConfig
     acoustic: AcousticConfig
+    attention: AttentionConfig
     timeline: TimelineConfig
     fusion: FusionConfig
+    systems: Annotated[dict[SystemName, SystemConfig], Field(min_length=1, max_length=5)]
+    scoring: ScoringConfig
     pretraining: PretrainingConfig
+
+    @property
+    def models(self) -> list[str]:
+        """The names of all models that write predictions."""
+        return ["visual", "acoustic", "functional", *(f"{name}_attention" for name in self.attention.mechanisms)]
+
+    @model_validator(mode="after")
+    def _systems_have_models(self) -> "Config":
+        for name, system in self.systems.items():
+            for model in system.models:
+                if model not in self.models:
+                    raise ValueError(f"systems.{name}.models has {model!r}, expected some of {', '.join(self.models)}")
+            if name in self.models:
+                raise ValueError(f"systems.{name} has the name of a model; give it another")
+        return self
 
     @model_validator(mode="after")
     def _organisers_have_crops(self) -> "Config":
@@ -88,7 +127,8 @@ def _sentence(detail: Any) -> str:
     if detail["type"] == "extra_forbidden":
         section: Any = Config
         for part in detail["loc"][:-1]:
-            section = section.model_fields[part].annotation
+            named = get_origin(section) is dict  # the part is a name of the user's
+            section = get_args(section)[1] if named else section.model_fields[part].annotation
         return f"there is no key {key}; allowed here are {', '.join(section.model_fields)}"
     if detail["type"] == "missing":
         return f"the key {key} is missing; config/config.yaml shows it, and config/README.md explains it"

@@ -1,21 +1,33 @@
-"""From predictions to frames, and what combines them."""
+"""From predictions to frames, what combines them, and how they are scored."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from abaw.config.base import Section
+
+Width = Annotated[float, Field(ge=0, le=20)]
 
 
 class TimelineConfig(Section):
     """From predictions in time to one row per frame (paper §3.2.3)."""
 
-    smoothing_s: Annotated[float, Field(ge=0, le=20)] = Field(
+    smoothing_s: Width = Field(
         description="Length of the Hamming window (paper §3.2.3: 0.5); 0 leaves the predictions as they are."
+    )
+    smoothed: Literal["logits", "probabilities"] = Field(
+        description="What is smoothed of the expressions (authors: logits); valence and arousal have only values."
+    )
+    sweep_s: list[Width] = Field(
+        min_length=1, description="Lengths that the report scores for every model beside `smoothing_s`."
+    )
+    width: Literal["fixed", "best"] = Field(
+        description="fixed: `smoothing_s` for every model; best: for each model the length out of `sweep_s` and "
+        "`smoothing_s` with the best challenge measure on validation."
     )
 
 
-class FusionConfig(Section):
+class DirichletConfig(Section):
     """Dirichlet weighted fusion (paper §2.3)."""
 
     candidates: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
@@ -24,4 +36,69 @@ class FusionConfig(Section):
     )
     concentration: Annotated[float, Field(gt=0, le=100)] = Field(
         description="Concentration of the Dirichlet distribution, the same for every model (authors: 1)."
+    )
+    search: Literal["sample", "refine"] = Field(
+        description="sample: the best of the candidates (paper §2.3); refine: go on from it to a local optimum."
+    )
+    max_entropy_nats: Annotated[float, Field(gt=0)] | None = Field(
+        description="Rows of the acoustic model whose class probabilities have a higher entropy have no say in the "
+        "expressions (authors' code: 1.8, of at most ln 8 = 2.08); null: all have."
+    )
+
+
+class ForestConfig(Section):
+    """Random forests on the models' outputs (paper §2.3)."""
+
+    trees: list[Annotated[int, Field(ge=1, le=10_000)]] = Field(
+        min_length=1, description="Numbers of trees that are tried (authors: 10, 20, 50, 100)."
+    )
+    chosen_by: Literal["out_of_bag", "grouped"] = Field(
+        description="Which score chooses the number of trees: out-of-bag rows (paper §2.3), or rows of videos that the "
+        "forest has not seen."
+    )
+    folds: Annotated[int, Field(ge=2, le=100)] = Field(
+        description="Folds of videos for the grouped score; fewer where there are fewer videos."
+    )
+
+
+class FusionConfig(Section):
+    """What combines the models' frames; both are fitted on the validation split."""
+
+    dirichlet: DirichletConfig
+    forest: ForestConfig
+
+
+class SystemConfig(Section):
+    """One submission of each challenge: models, and what combines them (paper §4.3, Tables 5 and 6).
+
+    Five at most, as many as the organisers take; NAME is of your choice, in lower case.
+    """
+
+    title: str = Field(min_length=1, description="What it is, in words, for the report.")
+    models: list[str] = Field(
+        min_length=1,
+        description="Of visual, acoustic, functional, and self_attention or cross_attention as far as "
+        "`attention.mechanisms` has them.",
+    )
+    fusion: Literal["none", "dirichlet", "forest"] = Field(
+        description="What combines the models; none is for a single one."
+    )
+
+    @model_validator(mode="after")
+    def _fusion_fits(self) -> "SystemConfig":
+        if len(set(self.models)) < len(self.models):
+            raise ValueError(f"the models of a system may stand there once, not {', '.join(self.models)}")
+        if (len(self.models) == 1) != (self.fusion == "none"):
+            raise ValueError(
+                f"a system of {len(self.models)} models cannot have the fusion {self.fusion}; none is for one model, "
+                "dirichlet and forest for several"
+            )
+        return self
+
+
+class ScoringConfig(Section):
+    """How sure the scores are."""
+
+    resamples: Annotated[int, Field(ge=100, le=100_000)] = Field(
+        description="Times that the videos of a split are drawn anew, with replacement, for its scores' intervals."
     )

@@ -96,17 +96,12 @@ class DynamicSweepConfig(Section):
         return values
 
 
-class DynamicNetworkConfig(Section):
-    """The transformer over time, whatever its window (paper §2.2.2, Figure 3)."""
+class OverTimeConfig(Section):
+    """What networks over windows of embeddings share."""
 
-    output: Literal["sequence", "one"] = Field(
-        description="sequence: a prediction for every frame of a window (authors' code); one: a single prediction for "
-        "all frames of a window (paper Figure 3)."
+    layers: Annotated[int, Field(ge=1, le=24)] = Field(
+        description="Layers (transformer over time, paper §2.2.2: 3; attention fusion, authors: 2)."
     )
-    input_batch_norm: bool = Field(
-        description="Batch normalisation of the embeddings before the first layer (authors' code: true)."
-    )
-    layers: Annotated[int, Field(ge=1, le=24)] = Field(description="Encoder layers (paper §2.2.2: 3).")
     heads: Annotated[int, Field(ge=1, le=64)] = Field(description="Attention heads (paper §2.2.2: 8).")
     feedforward: Annotated[int, Field(ge=1, le=8192)] = Field(
         description="Width of the feed-forward part (authors: 256)."
@@ -117,6 +112,18 @@ class DynamicNetworkConfig(Section):
     )
     class_weights: bool = Field(description="Weight the expressions inversely to their counts (authors: true).")
     training: TrainingConfig
+
+
+class DynamicNetworkConfig(OverTimeConfig):
+    """The transformer over time, whatever its window (paper §2.2.2, Figure 3)."""
+
+    output: Literal["sequence", "one"] = Field(
+        description="sequence: a prediction for every frame of a window (authors' code); one: a single prediction for "
+        "all frames of a window (paper Figure 3)."
+    )
+    input_batch_norm: bool = Field(
+        description="Batch normalisation of the embeddings before the first layer (authors' code: true)."
+    )
 
 
 class DynamicConfig(Section):
@@ -143,3 +150,33 @@ class AcousticConfig(Section):
         description="Label smoothing of the expression loss (paper §3.2.1; authors: 0.2)."
     )
     training: TrainingConfig
+
+
+class FunctionalConfig(Section):
+    """Functionals of the embeddings over windows, and the kernel ELM on them (paper §2.2.2, Figure 2)."""
+
+    window_s: Annotated[float, Field(gt=0, le=60)] = Field(description="Length of a window (paper §2.2.2: 2).")
+    min_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        description="Share of a window's analysed frames that must show a face; windows with fewer are dropped."
+    )
+    sets: list[Annotated[list[Literal["mean", "max", "min"]], Field(min_length=1)]] = Field(
+        min_length=1, description="Sets of functionals that are tried (paper Table 4)."
+    )
+    kernels: list[Literal["linear", "rbf", "poly"]] = Field(min_length=1, description="Kernels that are tried.")
+    regularisation: list[Annotated[float, Field(gt=0)]] = Field(
+        min_length=1, description="Values of C, eq. (1), that are tried (authors: 1 to 10)."
+    )
+    weighted: bool = Field(
+        description="Weight the windows of an expression inversely to their count (paper §2.2.2: true)."
+    )
+
+
+class AttentionConfig(Section):
+    """Attention over the embeddings of both modalities (paper §2.3, §4.3)."""
+
+    mechanisms: list[Literal["self", "cross"]] = Field(
+        description="self: both modalities in one sequence; cross: each asks the other. Each is a model of its own, "
+        "self_attention or cross_attention; none where the list is empty."
+    )
+    window_s: Annotated[float, Field(gt=0, le=60)] = Field(description="Length of a window; windows step by half.")
+    network: OverTimeConfig

@@ -1,1 +1,5 @@
 """Several models into one."""
+
+from abaw.fusion.dirichlet import DirichletWeightedFusion
+
+__all__ = ["DirichletWeightedFusion"]

@@ -53,10 +53,13 @@ class AudioModelV1(nn.Module):
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Outputs over the steps of each window."""
+        return self.activation(self.head(self.embed(waveforms)))
+
+    def embed(self, waveforms: Tensor) -> Tensor:
+        """What the outputs are read from, (n, steps, 256): the acoustic embeddings that attention fusion takes."""
         hidden = self.encoder(waveforms).last_hidden_state
         recurrent, _ = self.recurrent(hidden)
-        steps = self.aggregate(recurrent.transpose(1, 2)).transpose(1, 2)
-        return self.activation(self.head(self.compress(steps)))
+        return self.compress(self.aggregate(recurrent.transpose(1, 2)).transpose(1, 2))
 
 
 def load_encoder(settings: AcousticConfig) -> Wav2Vec2Model:

@@ -1,6 +1,6 @@
 """Train an acoustic model on voiced windows, and predict with it on whole tracks (paper §2.1, §3.2.1)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from abaw.nn.acoustic import SAMPLE_RATE_HZ, AudioModelV1, cut, load_encoder, no
 from abaw.nn.losses import task_loss
 from abaw.nn.resume import Resume
 from abaw.nn.training import History, Scores, fit
+from abaw.scores import scored_table
 from abaw.speech.windows import window_labels, windows_in_run, windows_over
 from abaw.tasks import TASKS, TaskName
 
@@ -24,8 +25,9 @@ Runs = list[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Voice:
-    """One sample to learn from: its 16 kHz track, voiced runs (s), labels by row, and where the rows meet (s)."""
+    """One sample to learn from: its name, 16 kHz track, voiced runs (s), labels by row, and where the rows meet (s)."""
 
+    sample: str
     track: NDArray[np.int16]
     runs: Runs
     labels: NDArray[np.float64]
@@ -34,16 +36,20 @@ class Voice:
 
 @dataclass(frozen=True)
 class VoicedWindows:
-    """Labelled windows: samples and which are known (n, n_samples), labels (n, 20, 2) or (n, 4), NaN where none."""
+    """Labelled windows: waveforms and which of their values are known, (n, n_samples); labels (n, 20, 2) or (n, 4), NaN
+    where none; the sample of each, (n,), and its begin in seconds.
+    """
 
     waveforms: NDArray[np.int16]
     known: NDArray[np.bool_]
     labels: NDArray[np.float64]
+    samples: NDArray[np.object_]
+    start_s: NDArray[np.float64]
 
     @classmethod
     def of(cls, task: TaskName, voices: Iterable[Voice], settings: AcousticConfig) -> "VoicedWindows":
         """Windows on the voiced runs of some samples; those without any label are left out."""
-        cuts, labels = [], []
+        cuts, labels, places = [], [], []
         for voice in voices:
             for start_s, end_s in voice.runs:
                 for window_start in windows_in_run(start_s, end_s, settings.window_s, settings.step_s):
@@ -51,9 +57,16 @@ class VoicedWindows:
                     if not np.isnan(found).all():
                         labels.append(found)
                         cuts.append(cut(voice.track, window_start, end_s, settings.window_s))
+                        places.append((voice.sample, window_start))
         if not cuts:
             raise UserError(f"no voiced window of {task} has a label; speech.gate may be too strict for this corpus")
-        return cls(np.stack([window for window, _ in cuts]), np.stack([known for _, known in cuts]), np.stack(labels))
+        return cls(
+            np.stack([window for window, _ in cuts]),
+            np.stack([known for _, known in cuts]),
+            np.stack(labels),
+            np.array([sample for sample, _ in places], dtype=object),
+            np.array([start_s for _, start_s in places], dtype=np.float64),
+        )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -81,20 +94,40 @@ def train_acoustic(
     model = build(task, settings).to(device)
     loss = task_loss(task, train.labels, device, label_smoothing=settings.label_smoothing)
     truth = torch.from_numpy(train.labels).float()
-    width = len(TASKS[task].outputs)
 
     def batch_loss(items: Tensor) -> Tensor:
         return loss(model(train.batch(items.numpy(), device)), truth[items].to(device))
 
     def evaluate() -> Scores:
-        parts = np.array_split(np.arange(len(val)), -(-len(val) // settings.training.batch_size))
-        outputs = np.concatenate([model(val.batch(items, device)).cpu().numpy() for items in parts])
-        return metrics.score(
-            task, val.labels.reshape(-1, 2) if task == "va" else val.labels.ravel(), outputs.reshape(-1, width)
-        )
+        outputs, labels = window_outputs(model, val, settings.training.batch_size, device)
+        return metrics.score(task, labels, outputs)
 
     measure = TASKS[task].challenge_measure
     return model, fit(model, batch_loss, len(train), evaluate, measure, settings.training, seed, resume)
+
+
+def window_outputs(
+    model: AudioModelV1, windows: VoicedWindows, batch_size: int, device: torch.device
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Outputs (n * steps, 2 or 8) and labels (n * steps, 2 or 1) of every step of every window, one after the other."""
+    with torch.inference_mode():
+        parts = np.array_split(np.arange(len(windows)), -(-len(windows) // batch_size))
+        outputs = np.concatenate([model(windows.batch(items, device)).cpu().numpy() for items in parts])
+    width = windows.labels.shape[2] if windows.labels.ndim == 3 else 1
+    return outputs.reshape(-1, outputs.shape[2]), windows.labels.reshape(-1, width)
+
+
+def scored_windows(
+    task: TaskName, model: AudioModelV1, windows: VoicedWindows, settings: AcousticConfig, device: torch.device
+) -> pa.Table:
+    """The `scored` table of voiced windows: a row for each step, a second for EXPR, a fifth of one for VA."""
+    outputs, labels = window_outputs(model, windows, settings.training.batch_size, device)
+    steps = steps_per_window(task, settings.window_s)
+    length = settings.window_s / steps
+    begins = (windows.start_s[:, None] + np.arange(steps) * length).ravel()
+    return scored_table(
+        task, type(model).__name__, np.repeat(windows.samples, steps), begins, begins + length, outputs, labels
+    )
 
 
 def predict_track(
@@ -105,6 +138,27 @@ def predict_track(
     device: torch.device,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
     """Predict on a whole 16 kHz track, voiced or not: starts (n,) and ends (n,) in seconds, outputs (n, 2 or 8)."""
+    return _over_track(task, model, track, settings, device)
+
+
+def embed_track(
+    task: TaskName,
+    model: AudioModelV1,
+    track: NDArray[np.int16],
+    settings: AcousticConfig,
+    device: torch.device,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
+    """The embeddings (n, 256) of a whole 16 kHz track; see `predict_track`."""
+    return _over_track(task, model.embed, track, settings, device)
+
+
+def _over_track(
+    task: TaskName,
+    network: Callable[[Tensor], Tensor],
+    track: NDArray[np.int16],
+    settings: AcousticConfig,
+    device: torch.device,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
     duration_s = len(track) / SAMPLE_RATE_HZ
     starts = windows_over(duration_s, settings.window_s, settings.step_s)
     steps = steps_per_window(task, settings.window_s)
@@ -116,7 +170,7 @@ def predict_track(
                 for start in starts[first : first + settings.training.batch_size]
             ]
             waveforms = normalise(np.stack([window for window, _ in cuts]), np.stack([known for _, known in cuts]))
-            outputs.append(model(torch.from_numpy(waveforms).to(device)).cpu().numpy())
+            outputs.append(network(torch.from_numpy(waveforms).to(device)).cpu().numpy())
     length = settings.window_s / steps
     begins = (np.array(starts)[:, None] + np.arange(steps) * length).ravel()
     values = np.concatenate(outputs).reshape(len(begins), -1)

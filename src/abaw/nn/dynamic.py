@@ -18,7 +18,13 @@ from abaw.tables import EMBEDDING_SIZE
 from abaw.tasks import TASKS, TaskName
 
 
-class DynamicModel(nn.Module):
+class OverTime(nn.Module):
+    """A network from embeddings (n, w, width) and a mask (n, w) of frames with a face to outputs (n, w, 2 or 8)."""
+
+    head: nn.Linear
+
+
+class DynamicModel(OverTime):
     """Embeddings (n, w, 256) and a mask (n, w), True where there is a face, to outputs (n, w, 2 or 8).
 
     The outputs are valence and arousal in (-1, 1) through tanh, or the logits of the eight expressions. Where the
@@ -166,7 +172,7 @@ class Windows:
 
 
 def predict_windows(
-    model: DynamicModel, windows: Windows, batch_size: int
+    model: OverTime, windows: Windows, batch_size: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Every prediction of every window: row numbers (n,) and outputs (n, 2 or 8); frames without a face have none."""
     rows: list[Tensor] = [torch.empty(0, dtype=torch.int64)]

@@ -1,6 +1,6 @@
-"""Train the transformer over time on embeddings, and predict with it (paper §2.2.2, §3.2.2)."""
+"""Train networks over windows of embeddings, and predict with them (paper §2.2.2, §2.3, §3.2.2)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,13 +11,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from abaw import metrics
-from abaw.config import DynamicNetworkConfig
+from abaw.config import DynamicNetworkConfig, OverTimeConfig
 from abaw.errors import UserError
 from abaw.frames import blocks, embedding_matrix, labels_at, labels_by_sample
-from abaw.nn.dynamic import DynamicModel, Windows, mean_per_row, minmax_per_video, minmax_range, predict_windows
+from abaw.nn.dynamic import (
+    DynamicModel,
+    OverTime,
+    Windows,
+    mean_per_row,
+    minmax_per_video,
+    minmax_range,
+    predict_windows,
+)
 from abaw.nn.losses import task_loss
 from abaw.nn.resume import Resume
 from abaw.nn.training import History, Scores, fit
+from abaw.priors import predictions_table
 from abaw.tasks import TASKS, TaskName
 
 Normaliser = Literal["none", "train_minmax", "per_video_minmax"]
@@ -36,29 +45,34 @@ class Sequences:
     def of(
         cls,
         task: TaskName,
-        embeddings: pa.Table,
+        embeddings: Sequence[pa.Table],
         labels: pa.Table | None,
         window: int,
         normaliser: Normaliser,
         device: torch.device,
     ) -> "Sequences":
-        """Put an `embeddings` table and, where there are some, labels together; windows are of `window` frames.
+        """Put `embeddings` tables of the same rows side by side, with labels where there are some.
 
-        `per_video_minmax` scales each video by itself here; `train_minmax` is the model's, fitted by `train_dynamic`.
+        Windows are of `window` frames; which frames show a face is the first table's to say.
+        `per_video_minmax` scales each video by itself here; `train_minmax` is the model's, fitted by `build_dynamic`.
         """
         by_sample = labels_by_sample(task, labels) if labels is not None else {}
         unlabelled = np.empty((0, len(TASKS[task].labels)))
-        rows = list(blocks(embeddings))
+        first = embeddings[0]
+        rows = list(blocks(first))
         truth = [labels_at(by_sample.get(sample, unlabelled), block["frame"].to_numpy()) for sample, block in rows]
         stacked = np.concatenate(truth) if truth else unlabelled
-        has_face = embeddings["has_face"].to_numpy(zero_copy_only=False).astype(bool)
-        values, lengths = embedding_matrix(embeddings), [len(block) for _, block in rows]
+        has_face = first["has_face"].to_numpy(zero_copy_only=False).astype(bool)
+        values, lengths = (
+            np.hstack([embedding_matrix(table) for table in embeddings]),
+            [len(block) for _, block in rows],
+        )
         if normaliser == "per_video_minmax":
             values = minmax_per_video(values, has_face, lengths)
         return cls(
             Windows.over(values, has_face, lengths, window, device),
-            np.array(embeddings["sample"].to_pylist(), dtype=object),
-            embeddings["time_s"].to_numpy(),
+            np.array(first["sample"].to_pylist(), dtype=object),
+            first["time_s"].to_numpy(),
             stacked if task == "va" else stacked[:, 0],
         )
 
@@ -70,21 +84,28 @@ class Sequences:
         return lines
 
 
-def train_dynamic(
-    task: TaskName,
-    train: Sequences,
-    val: Sequences,
-    normaliser: Normaliser,
-    settings: DynamicNetworkConfig,
-    seed: int,
-    device: torch.device,
-    resume: Resume | None = None,
-) -> tuple[DynamicModel, History]:
-    """Train on windows; the epoch is chosen by the challenge measure on the analysed frames of `val`."""
+def build_dynamic(
+    task: TaskName, train: Sequences, normaliser: Normaliser, settings: DynamicNetworkConfig
+) -> DynamicModel:
+    """A fresh transformer over time; `train_minmax` is fitted here, to the frames of `train` with a face."""
     model = DynamicModel(task, settings)
     if normaliser == "train_minmax":
         block = train.windows
         model.scale_by(*minmax_range(block.embeddings.cpu().numpy(), block.has_face.cpu().numpy()))
+    return model
+
+
+def train_over_time(
+    task: TaskName,
+    model: OverTime,
+    train: Sequences,
+    val: Sequences,
+    settings: OverTimeConfig,
+    seed: int,
+    device: torch.device,
+    resume: Resume | None = None,
+) -> History:
+    """Train `model` on windows; the epoch is chosen by the challenge measure on the analysed frames of `val`."""
     model.to(device)
     loss = task_loss(task, train.labels, device, expression=settings.expression_loss, weighted=settings.class_weights)
     truth = train.label_lines()
@@ -100,39 +121,16 @@ def train_dynamic(
         return metrics.score(task, val.labels[known], means)
 
     measure = TASKS[task].challenge_measure
-    return model, fit(model, batch_loss, len(train.windows), evaluate, measure, settings.training, seed, resume)
+    return fit(model, batch_loss, len(train.windows), evaluate, measure, settings.training, seed, resume)
 
 
-def predict_dynamic(
-    task: TaskName,
-    model: DynamicModel,
-    sequences: Sequences,
-    prior: Mapping[str, float],
-    batch_size: int,
+def predict_over_time(
+    task: TaskName, model: OverTime, sequences: Sequences, prior: Mapping[str, float], batch_size: int
 ) -> pa.Table:
     """What every window says of every frame with a face, as a `predictions` table of instants.
 
     A sample without any face gets one prediction at time 0, the `prior`: all that is known of a face never seen.
     """
     rows, outputs = predict_windows(model, sequences.windows, batch_size)
-    samples, times = sequences.samples[rows], sequences.times_s[rows]
-    faceless = sorted(set(sequences.samples) - set(samples))
-    names = TASKS[task].outputs
-    columns = {
-        "sample": [*samples, *faceless],
-        "start_s": np.concatenate([times, np.zeros(len(faceless))]),
-    }
-    assumed = np.tile([[prior[name] for name in names]], (len(faceless), 1))
-    values = np.concatenate([outputs, assumed]).astype(np.float32)
-    table = pa.table(columns | {"end_s": columns["start_s"]} | {n: values[:, k] for k, n in enumerate(names)})
-    return table.sort_by([("sample", "ascending"), ("start_s", "ascending")])
-
-
-def label_prior(task: TaskName, labels: NDArray[np.float64]) -> dict[str, float]:
-    """The mean of the training labels; for expressions, the log share of each class, one added to each count."""
-    names = TASKS[task].outputs
-    known = labels[~np.isnan(labels)] if task == "expr" else labels[~np.isnan(labels).any(axis=1)]
-    if task == "va":
-        return dict(zip(names, known.mean(axis=0).tolist(), strict=True))
-    counts = np.bincount(known.astype(int), minlength=len(names)) + 1
-    return dict(zip(names, np.log(counts / counts.sum()).tolist(), strict=True))
+    times = sequences.times_s[rows]
+    return predictions_table(task, sequences.samples[rows], times, times, outputs, sequences.samples, prior)

@@ -1,0 +1,66 @@
+"""How sure a score is: intervals by drawing the videos of a split anew, with replacement (Efron, 1979).
+
+Rows of one video resemble each other, so videos are drawn, not rows. Both challenge measures follow from sums that add
+up over videos, moments or a confusion matrix: a draw costs a product with these, not a pass over the rows.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abaw.tasks import DIMENSIONS, TASKS, TaskName
+
+Array = NDArray[np.float64]
+INTERVAL = 0.95
+
+
+def intervals(
+    task: TaskName, truth: Array, outputs: Array, videos: Sequence[str], resamples: int, seed: int
+) -> dict[str, tuple[float, float]]:
+    """The central 95 % of each measure of `abaw.metrics.score` over `resamples` draws of as many videos as there are.
+
+    `truth` is (n, 2) or (n, 1), NaN where unknown, `outputs` (n, 2 or 8), `videos` (n,). Videos without a truth take no
+    part; with a single one both ends are the score itself.
+    """
+    known = ~np.isnan(truth).any(axis=1)
+    names, of_row = np.unique(np.asarray(videos, object)[known].astype(str), return_inverse=True)
+    draws = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
+    measures = _va if task == "va" else _expr
+    drawn = measures(truth[known], outputs[known], of_row, len(names), draws.astype(np.float64))
+    tail = (1 - INTERVAL) / 2
+    ends = {name: np.quantile(values, [tail, 1 - tail]).tolist() for name, values in drawn.items()}
+    return {name: (low, high) for name, (low, high) in ends.items()}
+
+
+def _va(truth: Array, outputs: Array, of_row: NDArray[np.intp], n_videos: int, draws: Array) -> dict[str, Array]:
+    found = {}
+    for k, name in enumerate(DIMENSIONS):
+        t, p = truth[:, k] - truth[0, k], outputs[:, k] - truth[0, k]
+        # Sums by bincount and einsum, not by BLAS, whose rounding depends on the number of threads.
+        sums = np.stack([np.bincount(of_row, part, n_videos) for part in (np.ones_like(t), t, p, t * t, p * p, t * p)])
+        n, *moments = np.einsum("rv,sv->sr", draws, sums)
+        mean_t, mean_p, tt, pp, tp = (moment / n for moment in moments)
+        covariance = tp - mean_t * mean_p
+        spread = tt - mean_t**2 + pp - mean_p**2 + (mean_t - mean_p) ** 2
+        moves = (spread > 1e-12) & (pp - mean_p**2 > 1e-12)
+        found[f"ccc_{name}"] = np.divide(2 * covariance, spread, out=np.zeros_like(spread), where=moves)
+    return found | {"ccc_mean": np.mean(list(found.values()), axis=0)}
+
+
+def _expr(truth: Array, outputs: Array, of_row: NDArray[np.intp], n_videos: int, draws: Array) -> dict[str, Array]:
+    names = TASKS["expr"].outputs
+    width = len(names)
+    cell = (of_row * width + truth[:, 0].astype(np.intp)) * width + outputs.argmax(axis=1)
+    counts = np.bincount(cell, minlength=n_videos * width**2).reshape(n_videos, width**2)
+    confusion = np.einsum("rv,vc->rc", draws, counts).reshape(-1, width, width)
+    hits = np.diagonal(confusion, axis1=1, axis2=2)
+    true, said = confusion.sum(axis=2), confusion.sum(axis=1)
+    f1 = 2 * hits / np.maximum(true + said, 1)
+    means = {
+        "f1_macro": f1.mean(axis=1),
+        "accuracy": hits.sum(axis=1) / true.sum(axis=1),
+        "precision_macro": (hits / np.maximum(said, 1)).mean(axis=1),
+        "recall_macro": (hits / np.maximum(true, 1)).mean(axis=1),
+    }
+    return means | {f"f1_{name}": f1[:, k] for k, name in enumerate(names)}

@@ -1,0 +1,123 @@
+"""Stage 6b, attention: fusion models on the embeddings of both modalities, one for each challenge and mechanism.
+
+In: results/embeddings, results/speech, the acoustic model and the labels in results/corpus. Out:
+results/embeddings/{task}/acoustic/{split}.parquet, results/attention/{task}/{mechanism}/ with weights, card and history,
+and results/predictions/{task}/{mechanism}_attention/{split}.parquet. Read by: timeline and report.
+"""
+
+
+rule embed_voice:
+    """Read the acoustic model's embeddings off at the analysed frames (paper §4.3)."""
+    input:
+        code=code("embed_voice"),
+        frames=f"results/embeddings/{{task}}/{BACKBONE}/{{split}}.parquet",
+        audio=of_split("results/speech/vocals/{video}.flac"),
+        tracks="results/corpus/{task}/{split}/tracks.parquet",
+        weights="results/acoustic/{task}/model.safetensors",
+        card="results/acoustic/{task}/card.json",
+    output:
+        "results/embeddings/{task}/acoustic/{split}.parquet",
+    log:
+        "logs/embed_voice/{task}_{split}.log",
+    benchmark:
+        "results/benchmarks/embed_voice/{task}_{split}.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: CONFIG.compute.threads
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        settings=section("acoustic"),
+        compute=section("compute"),
+    shell:
+        "python {input.code[0]:q}"
+        " --task {wildcards.task}"
+        " --frames {input.frames:q}"
+        " --audio {input.audio:q}"
+        " --tracks {input.tracks:q}"
+        " --weights {input.weights:q}"
+        " --card {input.card:q}"
+        " --settings {params.settings:q}"
+        " --compute {params.compute:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
+
+
+rule train_attention:
+    """Train self- or cross-attention over the embeddings of faces and voice (paper §2.3)."""
+    input:
+        code=code("train_attention"),
+        train=[f"results/embeddings/{{task}}/{kind}/train.parquet" for kind in (BACKBONE, "acoustic")],
+        val=[f"results/embeddings/{{task}}/{kind}/val.parquet" for kind in (BACKBONE, "acoustic")],
+        labels=expand("results/corpus/{{task}}/{split}/labels.parquet", split=["train", "val"]),
+    output:
+        weights="results/attention/{task}/{mechanism}/model.safetensors",
+        card="results/attention/{task}/{mechanism}/card.json",
+        history="results/attention/{task}/{mechanism}/history.csv",
+    log:
+        "logs/train_attention/{task}_{mechanism}.log",
+    benchmark:
+        "results/benchmarks/train_attention/{task}_{mechanism}.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: CONFIG.compute.threads
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        settings=section("attention.network"),
+        window_s=lambda wildcards: config["attention"]["window_s"],
+        rate_hz=lambda wildcards: config["faces"]["analysis_rate_hz"],
+        compute=section("compute"),
+        seed=lambda wildcards: config["seed"],
+    shell:
+        "python {input.code[0]:q}"
+        " --task {wildcards.task}"
+        " --mechanism {wildcards.mechanism}"
+        " --train {input.train:q}"
+        " --val {input.val:q}"
+        " --labels {input.labels:q}"
+        " --window-s {params.window_s}"
+        " --rate-hz {params.rate_hz}"
+        " --settings {params.settings:q}"
+        " --compute {params.compute:q}"
+        " --seed {params.seed}"
+        " --weights {output.weights:q}"
+        " --card {output.card:q}"
+        " --history {output.history:q}"
+        " > {log:q} 2>&1"
+
+
+rule predict_attention:
+    """Predict every analysed frame of a split that shows a face, with faces and voice."""
+    input:
+        code=code("predict_attention"),
+        embeddings=[f"results/embeddings/{{task}}/{kind}/{{split}}.parquet" for kind in (BACKBONE, "acoustic")],
+        weights="results/attention/{task}/{mechanism}/model.safetensors",
+        card="results/attention/{task}/{mechanism}/card.json",
+    output:
+        "results/predictions/{task}/{mechanism}_attention/{split}.parquet",
+    log:
+        "logs/predict_attention/{task}_{mechanism}_{split}.log",
+    benchmark:
+        "results/benchmarks/predict_attention/{task}_{mechanism}_{split}.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: CONFIG.compute.threads
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=section("attention.network"),
+        compute=section("compute"),
+    shell:
+        "python {input.code[0]:q}"
+        " --task {wildcards.task}"
+        " --embeddings {input.embeddings:q}"
+        " --weights {input.weights:q}"
+        " --card {input.card:q}"
+        " --settings {params.settings:q}"
+        " --compute {params.compute:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"

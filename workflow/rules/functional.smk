@@ -1,0 +1,75 @@
+"""Stage 5b, functional: kernel ELMs on functionals of the embeddings over windows, one for each challenge.
+
+In: results/embeddings and the labels in results/corpus. Out: results/functional/{task}/ with weights, card, grid and
+scored windows, and results/predictions/{task}/functional/{split}.parquet. Read by: timeline and report.
+"""
+
+
+rule train_functional:
+    """Fit a kernel ELM for each set of functionals, kernel and C; keep the best on validation (paper §2.2.2, Figure 2)."""
+    input:
+        code=code("train_functional"),
+        train=f"results/embeddings/{{task}}/{BACKBONE}/train.parquet",
+        val=f"results/embeddings/{{task}}/{BACKBONE}/val.parquet",
+        labels=expand("results/corpus/{{task}}/{split}/labels.parquet", split=["train", "val"]),
+    output:
+        weights="results/functional/{task}/model.safetensors",
+        card="results/functional/{task}/card.json",
+        grid="results/functional/{task}/grid.csv",
+        scored="results/functional/{task}/scored.parquet",
+    log:
+        "logs/train_functional/{task}.log",
+    benchmark:
+        "results/benchmarks/train_functional/{task}.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: CONFIG.compute.threads
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    params:
+        settings=section("functional"),
+    shell:
+        "python {input.code[0]:q}"
+        " --task {wildcards.task}"
+        " --train {input.train:q}"
+        " --val {input.val:q}"
+        " --labels {input.labels:q}"
+        " --settings {params.settings:q}"
+        " --weights {output.weights:q}"
+        " --card {output.card:q}"
+        " --grid {output.grid:q}"
+        " --scored {output.scored:q}"
+        " > {log:q} 2>&1"
+
+
+rule predict_functional:
+    """Predict every window of a split that shows enough faces."""
+    input:
+        code=code("predict_functional"),
+        embeddings=f"results/embeddings/{{task}}/{BACKBONE}/{{split}}.parquet",
+        weights="results/functional/{task}/model.safetensors",
+        card="results/functional/{task}/card.json",
+    output:
+        "results/predictions/{task}/functional/{split}.parquet",
+    log:
+        "logs/predict_functional/{task}_{split}.log",
+    benchmark:
+        "results/benchmarks/predict_functional/{task}_{split}.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: CONFIG.compute.threads
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=section("functional"),
+    shell:
+        "python {input.code[0]:q}"
+        " --task {wildcards.task}"
+        " --embeddings {input.embeddings:q}"
+        " --weights {input.weights:q}"
+        " --card {input.card:q}"
+        " --settings {params.settings:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"

@@ -1,0 +1,59 @@
+"""Take the acoustic model's embeddings at the analysed frames of one split.
+
+In: the visual embeddings, whose rows say which frames those are, tracks table, FLAC tracks, weights and card. Out: the
+table embeddings with the same rows and the voice's embeddings, at frames with a face.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from _command import parser, run, settings_from
+from tqdm import tqdm
+
+from abaw.config import AcousticConfig, ComputeConfig
+from abaw.frames import blocks
+from abaw.interpolation import interpolate, overlap_mean
+from abaw.nn import checkpoint, runtime
+from abaw.nn.acoustic_training import build, embed_track
+from abaw.speech.audio import read_flac
+from abaw.tables import EMBEDDING_SIZE, SCHEMAS, read_table, write_table
+from abaw.tasks import TASKS
+
+
+def main() -> None:
+    """Parse the arguments, embed, write."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--task", choices=TASKS, required=True)
+    arguments.add_argument("--settings", type=settings_from(AcousticConfig), required=True)
+    arguments.add_argument("--compute", type=settings_from(ComputeConfig), required=True)
+    for name in ("frames", "tracks", "weights", "card", "output"):
+        arguments.add_argument(f"--{name}", type=Path, required=True)
+    arguments.add_argument("--audio", type=Path, nargs="+", required=True)
+    args = arguments.parse_args()
+
+    tables = list(tqdm(embedded(args), "samples", disable=None))
+    table = pa.concat_tables([SCHEMAS["embeddings"].empty_table(), *tables])
+    write_table("embeddings", table, args.output, {"model_sha256": checkpoint.read_card(args.card)["sha256"]})
+    print(f"{len(table)} frames of {len(tables)} samples: {args.output}")
+
+
+def embedded(args: argparse.Namespace) -> Iterator[pa.Table]:
+    """The table of each sample, in the order of the visual ones."""
+    device = runtime.start(args.compute, seed=0)
+    card = checkpoint.read_card(args.card)
+    model = checkpoint.load(build(args.task, args.settings), args.weights, card).to(device)
+    audio = {path.stem: path for path in args.audio}
+    videos = {row["sample"]: row["video"] for row in read_table("tracks", args.tracks).to_pylist()}
+    for sample, block in blocks(read_table("embeddings", args.frames)):
+        found = embed_track(args.task, model, read_flac(audio[videos[sample]]), args.settings, device)
+        values = interpolate(*overlap_mean(*found), block["time_s"].to_numpy()).astype(np.float16)
+        hidden = ~block["has_face"].to_numpy(zero_copy_only=False).astype(bool)
+        column = pa.FixedSizeListArray.from_arrays(values.ravel(), EMBEDDING_SIZE, mask=pa.array(hidden))
+        yield block.drop(["embedding"]).append_column("embedding", column).cast(SCHEMAS["embeddings"])
+
+
+if __name__ == "__main__":
+    run(main)

@@ -17,9 +17,9 @@ from abaw.nn.dynamic import (
     minmax_per_video,
     minmax_range,
     predict_windows,
-    sinusoidal_positions,
     window_starts,
 )
+from abaw.nn.positions import sinusoidal_positions
 
 CPU = torch.device("cpu")
 DYNAMIC = DynamicNetworkConfig(

@@ -11,9 +11,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abaw.config import AcousticConfig, GateConfig, TrainingConfig
+from abaw.config import AcousticNetworkConfig, GateConfig, TrainingConfig
 from abaw.errors import UserError
-from abaw.nn.acoustic import AudioModelV1, cut, load_encoder, normalise, steps_per_window
+from abaw.nn.acoustic import AudioModel, cut, load_encoder, normalise, steps_per_window
 from abaw.nn.acoustic_training import Voice, VoicedWindows, predict_track
 from abaw.rows import row_times
 from abaw.speech.audio import MIXTURE_RATE_HZ, extract_stereo, read_flac, silence, to_mono, write_flac
@@ -21,11 +21,13 @@ from abaw.speech.gate import join_runs, voiced_runs
 from abaw.speech.windows import window_labels, windows_in_run, windows_over
 
 GATE = GateConfig(min_opening=0.05, min_movement=0.02, window_s=1.0, max_gap_s=0.5, min_run_s=0.5)
-SETTINGS = AcousticConfig(
+SETTINGS = AcousticNetworkConfig(
     encoder="small",
     window_s=4,
     step_s=2,
-    trained_layers=2,
+    trained_layers=None,
+    gradient_checkpointing=False,
+    augmentation="none",
     label_smoothing=0.2,
     training=TrainingConfig(
         epochs=1,
@@ -193,10 +195,11 @@ def test_labels_of_a_variable_rate_are_read_at_their_frames_times():
     assert np.isnan(found[3])  # nothing after 2.6 s
 
 
+@pytest.mark.parametrize("architecture", ["AudioModelV1", "AudioModelV2"])
 @pytest.mark.parametrize(("task", "shape"), [("va", (2, 20, 2)), ("expr", (2, 4, 8))])
-def test_the_model_gives_values_five_times_and_classes_once_a_second(task, shape):
+def test_the_model_gives_values_five_times_and_classes_once_a_second(task, shape, architecture):
     torch.manual_seed(0)
-    model = AudioModelV1(task, load_encoder(SETTINGS), 4, 2).eval()
+    model = AudioModel(task, architecture, load_encoder(SETTINGS), 4).eval()
     outputs = model(torch.randn(2, 64000))
     assert outputs.shape == shape
     assert steps_per_window(task, 4) == shape[1]
@@ -205,12 +208,14 @@ def test_the_model_gives_values_five_times_and_classes_once_a_second(task, shape
 
 
 def test_only_the_last_encoder_layers_are_trained():
-    model = AudioModelV1("va", load_encoder(SETTINGS), 4, 1)
+    model = AudioModel("va", "AudioModelV1", load_encoder(SETTINGS), 4, 1)
     trained = {name for name, parameter in model.encoder.named_parameters() if parameter.requires_grad}
     assert trained
     assert all(name.startswith("encoder.layers.1.") for name in trained)
-    with pytest.raises(UserError, match=r"trained_layers is 3, but the encoder has only 2 layers"):
-        AudioModelV1("va", load_encoder(SETTINGS), 4, 3)
+    with pytest.raises(
+        UserError, match=r"3 encoder layers are to be trained, but the encoder has only 2; set acoustic"
+    ):
+        AudioModel("va", "AudioModelV1", load_encoder(SETTINGS), 4, 3)
 
 
 def test_an_encoder_folder_loads_exactly_and_an_incomplete_one_is_refused(tmp_path):
@@ -245,7 +250,7 @@ def test_normalising_ignores_padding_and_survives_silence():
 
 def test_a_whole_track_is_predicted_to_its_end_and_not_beyond():
     torch.manual_seed(0)
-    model = AudioModelV1("expr", load_encoder(SETTINGS), 4, 2).eval()
+    model = AudioModel("expr", "AudioModelV1", load_encoder(SETTINGS), 4).eval()
     track = np.random.default_rng(0).integers(-3000, 3000, 16000 * 7 + 8000).astype(np.int16)
     begins, ends, values = predict_track("expr", model, track, SETTINGS, CPU)
     assert sorted(set(begins)) == [0, 1, 2, 3, 4, 5, 6, 7]

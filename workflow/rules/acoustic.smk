@@ -1,12 +1,13 @@
-"""Stage 6, acoustic: AudioModelV1 on a wav2vec2 encoder, one per challenge.
+"""Stage 6, acoustic: the paper's models on a wav2vec2 encoder, for each challenge, and the best of them.
 
-In: results/speech and results/corpus. Out: results/acoustic/{task}/ with weights, card and history, and
+In: results/speech and results/corpus. Out: results/acoustic/{task}/{architecture}/ and results/acoustic/{task}/best/ with
+weights, card, history and scored windows, and
 results/predictions/{task}/acoustic/{split}.parquet. Read by: timeline.
 """
 
 
 rule train_acoustic:
-    """Train AudioModelV1 on voiced windows of 4 s (paper §2.1, §3.2.1)."""
+    """Train one of the acoustic models on voiced windows of 4 s (paper §2.1, §3.2.1)."""
     input:
         code=code("train_acoustic"),
         given=weight_files("acoustic"),
@@ -15,14 +16,16 @@ rule train_acoustic:
         tracks=expand("results/corpus/{{task}}/{split}/tracks.parquet", split=["train", "val"]),
         labels=expand("results/corpus/{{task}}/{split}/labels.parquet", split=["train", "val"]),
     output:
-        weights="results/acoustic/{task}/model.safetensors",
-        card="results/acoustic/{task}/card.json",
-        history="results/acoustic/{task}/history.csv",
-        scored="results/acoustic/{task}/scored.parquet",
+        weights="results/acoustic/{task}/{architecture}/model.safetensors",
+        card="results/acoustic/{task}/{architecture}/card.json",
+        history="results/acoustic/{task}/{architecture}/history.csv",
+        scored="results/acoustic/{task}/{architecture}/scored.parquet",
     log:
-        "logs/train_acoustic/{task}.log",
+        "logs/train_acoustic/{task}_{architecture}.log",
     benchmark:
-        "results/benchmarks/train_acoustic/{task}.tsv"
+        "results/benchmarks/train_acoustic/{task}_{architecture}.tsv"
+    wildcard_constraints:
+        architecture="|".join(CONFIG.acoustic.architectures),
     conda:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
@@ -30,12 +33,13 @@ rule train_acoustic:
         mem_mb=6000,
         runtime=720,
     params:
-        settings=section("acoustic"),
+        settings=section("acoustic.network"),
         compute=section("compute"),
         seed=lambda wildcards: config["seed"],
     shell:
         "python {input.code[0]:q}"
         " --task {wildcards.task}"
+        " --architecture {wildcards.architecture}"
         " --audio {input.audio:q}"
         " --voiced {input.voiced:q}"
         " --tracks {input.tracks:q}"
@@ -50,14 +54,57 @@ rule train_acoustic:
         " > {log:q} 2>&1"
 
 
+rule choose_acoustic:
+    """Keep the model with the best challenge measure on validation (paper §4.1)."""
+    input:
+        code=code("choose_acoustic"),
+        weights=expand(
+            "results/acoustic/{{task}}/{architecture}/model.safetensors", architecture=CONFIG.acoustic.architectures
+        ),
+        card=expand("results/acoustic/{{task}}/{architecture}/card.json", architecture=CONFIG.acoustic.architectures),
+        history=expand(
+            "results/acoustic/{{task}}/{architecture}/history.csv", architecture=CONFIG.acoustic.architectures
+        ),
+        scored=expand(
+            "results/acoustic/{{task}}/{architecture}/scored.parquet", architecture=CONFIG.acoustic.architectures
+        ),
+    output:
+        weights="results/acoustic/{task}/best/model.safetensors",
+        card="results/acoustic/{task}/best/card.json",
+        history="results/acoustic/{task}/best/history.csv",
+        scored="results/acoustic/{task}/best/scored.parquet",
+    log:
+        "logs/choose_acoustic/{task}.log",
+    benchmark:
+        "results/benchmarks/choose_acoustic/{task}.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python {input.code[0]:q}"
+        " --task {wildcards.task}"
+        " --weights {input.weights:q}"
+        " --card {input.card:q}"
+        " --history {input.history:q}"
+        " --scored {input.scored:q}"
+        " --output-weights {output.weights:q}"
+        " --output-card {output.card:q}"
+        " --output-history {output.history:q}"
+        " --output-scored {output.scored:q}"
+        " > {log:q} 2>&1"
+
+
 rule predict_acoustic:
     """Predict whole tracks, voiced or not, in windows of 4 s."""
     input:
         code=code("predict_acoustic"),
         audio=of_split("results/speech/vocals/{video}.flac"),
         tracks="results/corpus/{task}/{split}/tracks.parquet",
-        weights="results/acoustic/{task}/model.safetensors",
-        card="results/acoustic/{task}/card.json",
+        weights="results/acoustic/{task}/best/model.safetensors",
+        card="results/acoustic/{task}/best/card.json",
     output:
         "results/predictions/{task}/acoustic/{split}.parquet",
     log:
@@ -71,7 +118,7 @@ rule predict_acoustic:
         mem_mb=4000,
         runtime=120,
     params:
-        settings=section("acoustic"),
+        settings=section("acoustic.network"),
         compute=section("compute"),
     shell:
         "python {input.code[0]:q}"

@@ -13,8 +13,8 @@ rule embed_voice:
         frames=f"results/embeddings/{{task}}/{BACKBONE}/{{split}}.parquet",
         audio=of_split("results/speech/vocals/{video}.flac"),
         tracks="results/corpus/{task}/{split}/tracks.parquet",
-        weights="results/acoustic/{task}/model.safetensors",
-        card="results/acoustic/{task}/card.json",
+        weights="results/acoustic/{task}/best/model.safetensors",
+        card="results/acoustic/{task}/best/card.json",
     output:
         "results/embeddings/{task}/acoustic/{split}.parquet",
     log:
@@ -28,7 +28,7 @@ rule embed_voice:
         mem_mb=4000,
         runtime=120,
     params:
-        settings=section("acoustic"),
+        settings=section("acoustic.network"),
         compute=section("compute"),
     shell:
         "python {input.code[0]:q}"

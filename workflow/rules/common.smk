@@ -212,7 +212,7 @@ def of_cells(file: str) -> list[str]:
 
 def weight_files(key: str) -> list[str]:
     """An input: the weights that a section of the configuration gives as a file or a folder; none where it names some."""
-    given = {"static": CONFIG.static.weights, "acoustic": CONFIG.acoustic.encoder}[key]
+    given = {"static": CONFIG.static.weights, "acoustic": CONFIG.acoustic.network.encoder}[key]
     path = Path(given)
     if path.is_dir():
         return sorted(str(file) for file in path.iterdir() if file.suffix in (".json", ".safetensors", ".bin"))

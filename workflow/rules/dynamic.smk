@@ -57,8 +57,8 @@ rule choose_dynamic:
     input:
         code=code("choose_dynamic"),
         weights=of_cells("model.safetensors"),
-        cards=of_cells("card.json"),
-        histories=of_cells("history.csv"),
+        card=of_cells("card.json"),
+        history=of_cells("history.csv"),
     output:
         weights="results/dynamic/{task}/best/model.safetensors",
         card="results/dynamic/{task}/best/card.json",
@@ -83,8 +83,8 @@ rule choose_dynamic:
         "python {input.code[0]:q}"
         " --task {wildcards.task}"
         " --weights {input.weights:q}"
-        " --cards {input.cards:q}"
-        " --histories {input.histories:q}"
+        " --card {input.card:q}"
+        " --history {input.history:q}"
         " --output-weights {output.weights:q}"
         " --output-card {output.card:q}"
         " --output-history {output.history:q}"

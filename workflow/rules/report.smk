@@ -111,7 +111,7 @@ rule plot_curves:
         histories=[
             f"results/static/{{task}}/{BACKBONE}/history.csv",
             "results/dynamic/{task}/best/history.csv",
-            "results/acoustic/{task}/history.csv",
+            "results/acoustic/{task}/best/history.csv",
             *(f"results/attention/{{task}}/{mechanism}/history.csv" for mechanism in CONFIG.attention.mechanisms),
         ],
     output:
@@ -268,7 +268,7 @@ rule compare_paper:
     """Put the paper's Tables 2 to 6 and this run's figures side by side (paper §4)."""
     input:
         code=code("compare_paper"),
-        acoustic=expand("results/acoustic/{task}/scored.parquet", task=TASKS),
+        acoustic=expand("results/acoustic/{task}/best/scored.parquet", task=TASKS),
         functional=expand("results/functional/{task}/scored.parquet", task=TASKS),
         tracks=expand("results/corpus/{task}/val/tracks.parquet", task=TASKS),
         scores="results/report/scores.csv",

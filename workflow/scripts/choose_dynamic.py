@@ -6,10 +6,10 @@ In: weights, card and history of every cell, in the order of the grid. Out: thos
 import csv
 from pathlib import Path
 
+from _choosing import add_choosing_arguments, copy_best
 from _command import parser, run
 
 from abaw.files import whole_file
-from abaw.nn.checkpoint import read_card
 from abaw.tasks import TASKS
 
 COLUMNS = ("task", "window_s", "normaliser", "measure", "value", "best_epoch", "chosen", "fitted_on")
@@ -18,24 +18,13 @@ COLUMNS = ("task", "window_s", "normaliser", "measure", "value", "best_epoch", "
 def main() -> None:
     """Parse the arguments, compare, copy."""
     arguments = parser(__doc__)
-    arguments.add_argument("--task", choices=TASKS, required=True)
-    for name in ("weights", "cards", "histories"):
-        arguments.add_argument(f"--{name}", type=Path, nargs="+", required=True)
-    for name in ("output-weights", "output-card", "output-history", "sweep"):
-        arguments.add_argument(f"--{name}", type=Path, required=True)
+    add_choosing_arguments(arguments)
+    arguments.add_argument("--sweep", type=Path, required=True)
     args = arguments.parse_args()
 
+    cards, best = copy_best(args)
     measure = TASKS[args.task].challenge_measure
-    cards = [read_card(path) for path in args.cards]
     values = [card["validation"][measure] for card in cards]
-    best = values.index(max(values))  # the first of equals
-    for sources, target in (
-        (args.weights, args.output_weights),
-        (args.cards, args.output_card),
-        (args.histories, args.output_history),
-    ):
-        with whole_file(target) as beside:
-            beside.write_bytes(sources[best].read_bytes())
     with whole_file(args.sweep) as beside, beside.open("w", newline="", encoding="utf-8") as handle:
         lines = csv.writer(handle, lineterminator="\n")
         lines.writerow(COLUMNS)

@@ -13,7 +13,7 @@ import pyarrow as pa
 from _command import parser, run, settings_from
 from tqdm import tqdm
 
-from abaw.config import AcousticConfig, ComputeConfig
+from abaw.config import AcousticNetworkConfig, ComputeConfig
 from abaw.frames import blocks
 from abaw.interpolation import interpolate, overlap_mean
 from abaw.nn import checkpoint, runtime
@@ -27,7 +27,7 @@ def main() -> None:
     """Parse the arguments, embed, write."""
     arguments = parser(__doc__)
     arguments.add_argument("--task", choices=TASKS, required=True)
-    arguments.add_argument("--settings", type=settings_from(AcousticConfig), required=True)
+    arguments.add_argument("--settings", type=settings_from(AcousticNetworkConfig), required=True)
     arguments.add_argument("--compute", type=settings_from(ComputeConfig), required=True)
     for name in ("frames", "tracks", "weights", "card", "output"):
         arguments.add_argument(f"--{name}", type=Path, required=True)
@@ -44,7 +44,7 @@ def embedded(args: argparse.Namespace) -> Iterator[pa.Table]:
     """The table of each sample, in the order of the visual ones."""
     device = runtime.start(args.compute, seed=0)
     card = checkpoint.read_card(args.card)
-    model = checkpoint.load(build(args.task, args.settings), args.weights, card).to(device)
+    model = checkpoint.load(build(args.task, card["architecture"], args.settings), args.weights, card).to(device)
     audio = {path.stem: path for path in args.audio}
     videos = {row["sample"]: row["video"] for row in read_table("tracks", args.tracks).to_pylist()}
     for sample, block in blocks(read_table("embeddings", args.frames)):

@@ -10,7 +10,7 @@ from _command import parser, run, settings_from
 from _predictions import add_prediction_arguments, write_predictions
 from tqdm import tqdm
 
-from abaw.config import AcousticConfig
+from abaw.config import AcousticNetworkConfig
 from abaw.nn import checkpoint, runtime
 from abaw.nn.acoustic_training import build, predict_track, prediction_table
 from abaw.speech.audio import read_flac
@@ -21,14 +21,14 @@ def main() -> None:
     """Parse the arguments, predict, write."""
     arguments = parser(__doc__)
     add_prediction_arguments(arguments)
-    arguments.add_argument("--settings", type=settings_from(AcousticConfig), required=True)
+    arguments.add_argument("--settings", type=settings_from(AcousticNetworkConfig), required=True)
     arguments.add_argument("--tracks", type=Path, required=True)
     arguments.add_argument("--audio", type=Path, nargs="+", required=True)
     args = arguments.parse_args()
 
     device = runtime.start(args.compute, seed=0)
     card = checkpoint.read_card(args.card)
-    model = checkpoint.load(build(args.task, args.settings), args.weights, card).to(device)
+    model = checkpoint.load(build(args.task, card["architecture"], args.settings), args.weights, card).to(device)
     audio = {path.stem: path for path in args.audio}
     tables = [SCHEMAS[predictions(args.task)].empty_table()]
     for row in tqdm(read_table("tracks", args.tracks).to_pylist(), "samples", disable=None):

@@ -1,4 +1,4 @@
-"""Train AudioModelV1 on the voiced windows of the training split.
+"""Train one of the acoustic models on the voiced windows of the training split.
 
 In: tracks and voiced tables, FLAC tracks, labels. Out: weights (safetensors), their card (JSON), the history (CSV), and
 the table scored of the windows of validation, with outputs and truth.
@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 from _command import parser, run, settings_from
 from _training import add_training_arguments, resume_of, write_training
 
-from abaw.config import AcousticConfig
+from abaw.config import AcousticNetworkConfig
 from abaw.frames import labels_by_sample
 from abaw.nn import runtime
+from abaw.nn.acoustic import ARCHITECTURES
 from abaw.nn.acoustic_training import Voice, VoicedWindows, scored_windows, train_acoustic
 from abaw.rows import rows_of
 from abaw.speech.audio import read_flac
@@ -40,20 +41,21 @@ def main() -> None:
     """Parse the arguments, train, write."""
     arguments = parser(__doc__)
     add_training_arguments(arguments)
-    arguments.add_argument("--settings", type=settings_from(AcousticConfig), required=True)
+    arguments.add_argument("--settings", type=settings_from(AcousticNetworkConfig), required=True)
     arguments.add_argument("--tracks", type=Path, nargs=2, required=True, help="training, validation")
     arguments.add_argument("--voiced", type=Path, nargs="+", required=True)
     arguments.add_argument("--audio", type=Path, nargs="+", required=True)
+    arguments.add_argument("--architecture", choices=ARCHITECTURES, required=True)
     arguments.add_argument("--scored", type=Path, required=True, help="output, Parquet")
     args = arguments.parse_args()
 
     device = runtime.start(args.compute, args.seed)
     train, val = (VoicedWindows.of(args.task, voices(args, tracks), args.settings) for tracks in args.tracks)
     resume = resume_of(args)
-    model, history = train_acoustic(args.task, train, val, args.settings, args.seed, device, resume)
+    model, history = train_acoustic(args.task, args.architecture, train, val, args.settings, args.seed, device, resume)
     table = scored_windows(args.task, model, val, args.settings, device)
     write_table(scored(args.task), table, args.scored, {"fitted_on": "train, epoch chosen on val"})
-    write_training(args, model, history, {}, len(train), resume)
+    write_training(args, model, history, {"architecture": args.architecture}, len(train), resume)
 
 
 if __name__ == "__main__":

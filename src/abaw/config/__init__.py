@@ -23,6 +23,7 @@ from abaw.config.fusion import (
 )
 from abaw.config.models import (
     AcousticConfig,
+    AcousticNetworkConfig,
     AttentionConfig,
     ComputeConfig,
     DynamicConfig,
@@ -37,6 +38,7 @@ from abaw.errors import UserError
 
 __all__ = [
     "AcousticConfig",
+    "AcousticNetworkConfig",
     "AttentionConfig",
     "AudioConfig",
     "ComputeConfig",

@@ -74,6 +74,13 @@ class StaticConfig(Section):
     training: TrainingConfig
 
 
+def each_once(values: list[Any]) -> list[Any]:
+    """A validator of lists whose values name what is trained: one that stands there twice is an error."""
+    if len(set(values)) < len(values):
+        raise ValueError("each value may stand there once")
+    return values
+
+
 class DynamicSweepConfig(Section):
     """What is tried for the transformer over time: every window with every normaliser (paper §3.2.2)."""
 
@@ -88,12 +95,7 @@ class DynamicSweepConfig(Section):
         "choice for valence and arousal).",
     )
 
-    @field_validator("windows_s", "normalisers")
-    @classmethod
-    def _no_doubles(cls, values: list[Any]) -> list[Any]:
-        if len(set(values)) < len(values):
-            raise ValueError("each value may stand there once")
-        return values
+    _once = field_validator("windows_s", "normalisers")(each_once)
 
 
 class OverTimeConfig(Section):
@@ -133,8 +135,8 @@ class DynamicConfig(Section):
     network: DynamicNetworkConfig
 
 
-class AcousticConfig(Section):
-    """AudioModelV1 on a wav2vec2 encoder (paper §2.1)."""
+class AcousticNetworkConfig(Section):
+    """An acoustic model on a wav2vec2 encoder, whichever of the three it is (paper §2.1)."""
 
     encoder: str = Field(
         min_length=1,
@@ -143,13 +145,33 @@ class AcousticConfig(Section):
     )
     window_s: Literal[4] = Field(description="Length of a window in seconds (paper §3.2.1: 4).")
     step_s: Annotated[int, Field(ge=1, le=4)] = Field(description="Step between windows in seconds (paper §3.2.1: 2).")
-    trained_layers: Annotated[int, Field(ge=0, le=48)] = Field(
-        description="Encoder layers that are trained, counted from the top (paper §2.1: 2)."
+    trained_layers: Annotated[int, Field(ge=0, le=48)] | None = Field(
+        description="Encoder layers that are trained, counted from the top; null: as in the paper (§2.1), two of V1 "
+        "and V2, four of V3."
+    )
+    gradient_checkpointing: bool = Field(
+        description="Compute the encoder's layers a second time instead of keeping what they said: less memory, slower."
+    )
+    augmentation: Literal["none", "paper"] = Field(
+        description="paper: each window changed in one way, polarity, white noise or volume (paper §3.2.1); none."
     )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         description="Label smoothing of the expression loss (paper §3.2.1; authors: 0.2)."
     )
     training: TrainingConfig
+
+
+class AcousticConfig(Section):
+    """The acoustic models that are tried, and the network."""
+
+    architectures: list[Literal["AudioModelV1", "AudioModelV2", "AudioModelV3"]] = Field(
+        min_length=1,
+        description="Which of the paper's three are trained; the one with the best challenge measure on validation is "
+        "kept. V1 has recurrent layers, V2 and V3 transformer layers.",
+    )
+    network: AcousticNetworkConfig
+
+    _once = field_validator("architectures")(each_once)
 
 
 class FunctionalConfig(Section):
@@ -180,3 +202,5 @@ class AttentionConfig(Section):
     )
     window_s: Annotated[float, Field(gt=0, le=60)] = Field(description="Length of a window; windows step by half.")
     network: OverTimeConfig
+
+    _once = field_validator("mechanisms")(each_once)

@@ -1,11 +1,14 @@
-"""AudioModelV1: a wav2vec2 encoder, two GRU layers, and convolutional aggregation over time (paper §2.1).
+"""AudioModelV1, V2 and V3: a wav2vec2 encoder, two layers over time, and convolutional aggregation (paper §2.1).
 
-On a window of 4 s it gives four class scores, one a second, or 20 values of valence and arousal, five a second.
+On a window of 4 s they give four class scores, one a second, or 20 values of valence and arousal, five a second. V1 has
+gated recurrent units over the encoder's steps, V2 and V3 transformer layers with 32 and 16 heads; the last two encoder
+layers of V1 and V2 are trained, the last four of V3.
 """
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +16,31 @@ from torch import Tensor, nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 from transformers.utils import logging as transformers_logging
 
-from abaw.config import AcousticConfig
+from abaw.config import AcousticNetworkConfig
 from abaw.errors import UserError
+from abaw.nn.positions import sinusoidal_positions
 from abaw.speech.windows import LABEL_RATE_HZ
+from abaw.tables import EMBEDDING_SIZE
 from abaw.tasks import TASKS, TaskName
 
 transformers_logging.disable_progress_bar()
 
+__all__ = [
+    "ARCHITECTURES",
+    "SMALL",
+    "Architecture",
+    "AudioModel",
+    "Wav2Vec2Model",
+    "cut",
+    "load_encoder",
+    "normalise",
+    "steps_per_window",
+]
+
 SAMPLE_RATE_HZ = 16_000
 GRU_WIDTH = 256
+HEADS = (32, 16)
+"""Of the two transformer layers (paper §2.1)."""
 SMALL = Wav2Vec2Config(
     hidden_size=64,
     num_hidden_layers=2,
@@ -38,17 +57,43 @@ SMALL = Wav2Vec2Config(
 """The encoder of the embedded default: PDEM's class and options, a thousandth of its size, random weights."""
 
 
-class AudioModelV1(nn.Module):
+@dataclass(frozen=True)
+class Architecture:
+    """What sets one of the paper's three apart: the layers over time, and how many encoder layers are trained."""
+
+    over_time: Literal["gru", "transformer"]
+    trained_layers: int
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "AudioModelV1": Architecture("gru", 2),
+    "AudioModelV2": Architecture("transformer", 2),
+    "AudioModelV3": Architecture("transformer", 4),
+}
+
+
+class AudioModel(nn.Module):
     """Waveforms (n, 64000), normalised, to outputs (n, 20, 2) in (-1, 1) for VA, or logits (n, 4, 8) for EXPR."""
 
-    def __init__(self, task: TaskName, encoder: Wav2Vec2Model, window_s: int, trained_layers: int) -> None:
+    def __init__(
+        self,
+        task: TaskName,
+        architecture: str,
+        encoder: Wav2Vec2Model,
+        window_s: int,
+        trained_layers: int | None = None,
+    ) -> None:
         super().__init__()
+        chosen = ARCHITECTURES[architecture]
+        self.architecture = architecture
         self.encoder = encoder
-        _train_only_last(encoder, trained_layers)
-        self.recurrent = nn.GRU(encoder.config.hidden_size, GRU_WIDTH, num_layers=2, dropout=0.5, batch_first=True)
-        self.aggregate = _aggregation(task, window_s)
-        self.compress = nn.Sequential(nn.Linear(GRU_WIDTH, GRU_WIDTH), nn.ReLU())
-        self.head = nn.Linear(GRU_WIDTH, len(TASKS[task].outputs))
+        _train_only_last(encoder, chosen.trained_layers if trained_layers is None else trained_layers)
+        hidden = encoder.config.hidden_size
+        self.over_time = _Recurrent(hidden) if chosen.over_time == "gru" else _Transformer(hidden)
+        width = GRU_WIDTH if chosen.over_time == "gru" else hidden
+        self.aggregate = _aggregation(task, width, window_s)
+        self.compress = nn.Sequential(nn.Linear(width, EMBEDDING_SIZE), nn.ReLU())
+        self.head = nn.Linear(EMBEDDING_SIZE, len(TASKS[task].outputs))
         self.activation = nn.Tanh() if task == "va" else nn.Identity()
 
     def forward(self, waveforms: Tensor) -> Tensor:
@@ -57,20 +102,52 @@ class AudioModelV1(nn.Module):
 
     def embed(self, waveforms: Tensor) -> Tensor:
         """What the outputs are read from, (n, steps, 256): the acoustic embeddings that attention fusion takes."""
-        hidden = self.encoder(waveforms).last_hidden_state
-        recurrent, _ = self.recurrent(hidden)
-        return self.compress(self.aggregate(recurrent.transpose(1, 2)).transpose(1, 2))
+        hidden = self.over_time(self.encoder(waveforms).last_hidden_state)
+        return self.compress(self.aggregate(hidden.transpose(1, 2)).transpose(1, 2))
 
 
-def load_encoder(settings: AcousticConfig) -> Wav2Vec2Model:
+class _Recurrent(nn.Module):
+    """Two layers of gated recurrent units: (n, steps, width) to (n, steps, 256)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.GRU(width, GRU_WIDTH, num_layers=2, dropout=0.5, batch_first=True)
+
+    def forward(self, steps: Tensor) -> Tensor:
+        return self.layers(steps)[0]
+
+
+class _Transformer(nn.Module):
+    """Two transformer layers with 32 and 16 heads and positions added once: (n, steps, width) to the same shape."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(width, heads, dim_feedforward=width, dropout=0.1, batch_first=True)
+            for heads in HEADS
+        )
+
+    def forward(self, steps: Tensor) -> Tensor:
+        steps = steps + sinusoidal_positions(steps.shape[1], steps.shape[2]).to(steps)
+        for layer in self.layers:
+            steps = layer(steps)
+        return steps
+
+
+def load_encoder(settings: AcousticNetworkConfig) -> Wav2Vec2Model:
     """The encoder that `settings.encoder` names; `UserError` where the folder lacks it or part of its weights."""
-    if settings.encoder == "small":
-        return Wav2Vec2Model(SMALL)
+    encoder = Wav2Vec2Model(SMALL) if settings.encoder == "small" else _stored_encoder(settings)
+    if settings.gradient_checkpointing:
+        encoder.activation_checkpointing_enable()
+    return encoder
+
+
+def _stored_encoder(settings: AcousticNetworkConfig) -> Wav2Vec2Model:
     folder = Path(settings.encoder)
     if not (folder / "config.json").is_file():
         raise UserError(
-            f"acoustic.encoder is {settings.encoder!r}, which is neither 'small' nor a folder with a config.json; "
-            "download the model's files into a folder and give its path"
+            f"acoustic.network.encoder is {settings.encoder!r}, which is neither 'small' nor a folder with a "
+            "config.json; download the model's files into a folder and give its path"
         )
     try:
         loaded: Any = Wav2Vec2Model.from_pretrained(
@@ -90,7 +167,7 @@ def _has_safetensors(folder: Path) -> bool:
     return any(folder.glob("*.safetensors"))
 
 
-def normalise(waveforms: NDArray[np.int16], known: NDArray[np.bool_]) -> NDArray[np.float32]:
+def normalise(waveforms: NDArray[np.integer | np.floating], known: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Zero mean and unit variance over each window's known samples, zeros elsewhere, as the wav2vec2 processor does.
 
     `waveforms` and `known` are (n, n_samples); a window without a sound stays zero.
@@ -124,20 +201,23 @@ def steps_per_window(task: TaskName, window_s: int) -> int:
     return window_s * (LABEL_RATE_HZ if task == "va" else 1)
 
 
-def _aggregation(task: TaskName, window_s: int) -> nn.Sequential:
+def _aggregation(task: TaskName, width: int, window_s: int) -> nn.Sequential:
     """From 50 steps a second to the outputs' rate: the layers of the authors' code, whose VA branch is shorter."""
-    first = [nn.Conv1d(GRU_WIDTH, GRU_WIDTH, kernel_size=5, stride=3, dilation=2), nn.BatchNorm1d(GRU_WIDTH)]
+    first = [nn.Conv1d(width, width, kernel_size=5, stride=3, dilation=2), nn.BatchNorm1d(width)]
     last = [nn.AdaptiveAvgPool1d(steps_per_window(task, window_s)), nn.ReLU()]
     if task == "va":
         return nn.Sequential(*first, *last)
-    second = [nn.MaxPool1d(5), nn.ReLU(), nn.Conv1d(GRU_WIDTH, GRU_WIDTH, kernel_size=3), nn.BatchNorm1d(GRU_WIDTH)]
+    second = [nn.MaxPool1d(5), nn.ReLU(), nn.Conv1d(width, width, kernel_size=3), nn.BatchNorm1d(width)]
     return nn.Sequential(*first, *second, *last)
 
 
 def _train_only_last(encoder: Wav2Vec2Model, trained_layers: int) -> None:
     layers = encoder.encoder.layers
     if trained_layers > len(layers):
-        raise UserError(f"acoustic.trained_layers is {trained_layers}, but the encoder has only {len(layers)} layers")
+        raise UserError(
+            f"{trained_layers} encoder layers are to be trained, but the encoder has only {len(layers)}; set "
+            "acoustic.network.trained_layers, or take another architecture or encoder"
+        )
     encoder.requires_grad_(False)
     for layer in layers[len(layers) - trained_layers :]:
         layer.requires_grad_(True)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from abaw import metrics
-from abaw.config import AcousticConfig
+from abaw.config import AcousticNetworkConfig
 from abaw.errors import UserError
-from abaw.nn.acoustic import SAMPLE_RATE_HZ, AudioModelV1, cut, load_encoder, normalise, steps_per_window
+from abaw.nn.acoustic import SAMPLE_RATE_HZ, AudioModel, cut, load_encoder, normalise, steps_per_window
+from abaw.nn.audio_augmentation import augment
 from abaw.nn.losses import task_loss
 from abaw.nn.resume import Resume
 from abaw.nn.training import History, Scores, fit
@@ -47,7 +48,7 @@ class VoicedWindows:
     start_s: NDArray[np.float64]
 
     @classmethod
-    def of(cls, task: TaskName, voices: Iterable[Voice], settings: AcousticConfig) -> "VoicedWindows":
+    def of(cls, task: TaskName, voices: Iterable[Voice], settings: AcousticNetworkConfig) -> "VoicedWindows":
         """Windows on the voiced runs of some samples; those without any label are left out."""
         cuts, labels, places = [], [], []
         for voice in voices:
@@ -71,32 +72,39 @@ class VoicedWindows:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batch(self, items: NDArray[np.int64], device: torch.device) -> Tensor:
-        """The normalised waveforms of some windows."""
-        return torch.from_numpy(normalise(self.waveforms[items], self.known[items])).to(device)
+    def batch(self, items: NDArray[np.int64], device: torch.device, augmented: bool = False) -> Tensor:
+        """The normalised waveforms of some windows; with `augmented`, each changed in one way before."""
+        waveforms, known = self.waveforms[items].astype(np.float32), self.known[items]
+        if augmented:
+            waveforms = augment(torch.from_numpy(waveforms), torch.from_numpy(known)).numpy()
+        return torch.from_numpy(normalise(waveforms, known)).to(device)
 
 
-def build(task: TaskName, settings: AcousticConfig) -> AudioModelV1:
-    """A fresh AudioModelV1 on the encoder that the settings name."""
-    return AudioModelV1(task, load_encoder(settings), settings.window_s, settings.trained_layers)
+def build(task: TaskName, architecture: str, settings: AcousticNetworkConfig) -> AudioModel:
+    """A fresh model of the paper's three on the encoder that the settings name."""
+    return AudioModel(task, architecture, load_encoder(settings), settings.window_s, settings.trained_layers)
 
 
 def train_acoustic(
     task: TaskName,
+    architecture: str,
     train: VoicedWindows,
     val: VoicedWindows,
-    settings: AcousticConfig,
+    settings: AcousticNetworkConfig,
     seed: int,
     device: torch.device,
     resume: Resume | None = None,
-) -> tuple[AudioModelV1, History]:
+) -> tuple[AudioModel, History]:
     """Train on windows; the epoch is chosen by the challenge measure on the windows of `val`."""
-    model = build(task, settings).to(device)
+    model = build(task, architecture, settings).to(device)
     loss = task_loss(task, train.labels, device, label_smoothing=settings.label_smoothing)
     truth = torch.from_numpy(train.labels).float()
 
     def batch_loss(items: Tensor) -> Tensor:
-        return loss(model(train.batch(items.numpy(), device)), truth[items].to(device))
+        waveforms = train.batch(items.numpy(), device, settings.augmentation == "paper")
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            outputs = model(waveforms)
+        return loss(outputs.float(), truth[items].to(device))
 
     def evaluate() -> Scores:
         outputs, labels = window_outputs(model, val, settings.training.batch_size, device)
@@ -107,7 +115,7 @@ def train_acoustic(
 
 
 def window_outputs(
-    model: AudioModelV1, windows: VoicedWindows, batch_size: int, device: torch.device
+    model: AudioModel, windows: VoicedWindows, batch_size: int, device: torch.device
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Outputs (n * steps, 2 or 8) and labels (n * steps, 2 or 1) of every step of every window, one after the other."""
     with torch.inference_mode():
@@ -118,7 +126,7 @@ def window_outputs(
 
 
 def scored_windows(
-    task: TaskName, model: AudioModelV1, windows: VoicedWindows, settings: AcousticConfig, device: torch.device
+    task: TaskName, model: AudioModel, windows: VoicedWindows, settings: AcousticNetworkConfig, device: torch.device
 ) -> pa.Table:
     """The `scored` table of voiced windows: a row for each step, a second for EXPR, a fifth of one for VA."""
     outputs, labels = window_outputs(model, windows, settings.training.batch_size, device)
@@ -126,15 +134,15 @@ def scored_windows(
     length = settings.window_s / steps
     begins = (windows.start_s[:, None] + np.arange(steps) * length).ravel()
     return scored_table(
-        task, type(model).__name__, np.repeat(windows.samples, steps), begins, begins + length, outputs, labels
+        task, model.architecture, np.repeat(windows.samples, steps), begins, begins + length, outputs, labels
     )
 
 
 def predict_track(
     task: TaskName,
-    model: AudioModelV1,
+    model: AudioModel,
     track: NDArray[np.int16],
-    settings: AcousticConfig,
+    settings: AcousticNetworkConfig,
     device: torch.device,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
     """Predict on a whole 16 kHz track, voiced or not: starts (n,) and ends (n,) in seconds, outputs (n, 2 or 8)."""
@@ -143,9 +151,9 @@ def predict_track(
 
 def embed_track(
     task: TaskName,
-    model: AudioModelV1,
+    model: AudioModel,
     track: NDArray[np.int16],
-    settings: AcousticConfig,
+    settings: AcousticNetworkConfig,
     device: torch.device,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
     """The embeddings (n, 256) of a whole 16 kHz track; see `predict_track`."""
@@ -156,7 +164,7 @@ def _over_track(
     task: TaskName,
     network: Callable[[Tensor], Tensor],
     track: NDArray[np.int16],
-    settings: AcousticConfig,
+    settings: AcousticNetworkConfig,
     device: torch.device,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
     duration_s = len(track) / SAMPLE_RATE_HZ

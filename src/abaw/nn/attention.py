@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from abaw.config import OverTimeConfig
-from abaw.nn.dynamic import OverTime, sinusoidal_positions
+from abaw.nn.dynamic import OverTime
+from abaw.nn.positions import sinusoidal_positions
 from abaw.tables import EMBEDDING_SIZE
 from abaw.tasks import TASKS, TaskName
 

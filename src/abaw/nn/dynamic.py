@@ -4,7 +4,6 @@ Windows of frame embeddings go through three encoder layers; every frame of a wi
 face are masked: nothing attends to them, they have no loss and no prediction.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from abaw.config import DynamicNetworkConfig
+from abaw.nn.positions import sinusoidal_positions
 from abaw.tables import EMBEDDING_SIZE
 from abaw.tasks import TASKS, TaskName
 
@@ -65,13 +65,6 @@ class DynamicModel(OverTime):
             mean = (encoded * seen).sum(dim=1, keepdim=True) / seen.sum(dim=1, keepdim=True)
             encoded = mean.expand_as(encoded)
         return self.activation(self.head(encoded))
-
-
-def sinusoidal_positions(length: int, width: int) -> Tensor:
-    """The positional encoding (length, width) of Vaswani et al. 2017, section 3.5."""
-    rates = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
-    angles = torch.arange(length).unsqueeze(1) * rates
-    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
 
 
 def minmax_range(

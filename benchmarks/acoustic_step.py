@@ -1,0 +1,64 @@
+"""Memory and time of one training step of an acoustic model on PDEM's exact form, with random weights.
+
+    python benchmarks/acoustic_step.py --architecture AudioModelV3 --batch-size 4
+
+PDEM's weights are not needed: memory depends on the form alone, 12 layers of 1024. A second run with `--checkpointing`
+shows what gradient checkpointing saves. The last line is a JSON object: the peak memory of the process in MB and the
+seconds of the second step, in which nothing is set up any more.
+"""
+
+import argparse
+import json
+import resource
+import sys
+import time
+
+import torch
+
+from abaw.nn.acoustic import ARCHITECTURES, SMALL, AudioModel, Wav2Vec2Model
+from abaw.nn.losses import ccc_loss
+
+PDEM = type(SMALL)(
+    hidden_size=1024,
+    num_hidden_layers=12,
+    num_attention_heads=16,
+    intermediate_size=4096,
+    conv_bias=True,
+    feat_extract_norm="layer",
+    do_stable_layer_norm=True,
+)
+
+
+def main() -> None:
+    """Build, step twice, print the figures."""
+    command = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    command.add_argument("--architecture", choices=ARCHITECTURES, default="AudioModelV3")
+    command.add_argument("--batch-size", type=int, default=4, help="windows of 4 s")
+    command.add_argument("--checkpointing", action="store_true")
+    args = command.parse_args()
+
+    torch.manual_seed(0)
+    encoder = Wav2Vec2Model(PDEM)
+    if args.checkpointing:
+        encoder.activation_checkpointing_enable()
+    model = AudioModel("va", args.architecture, encoder, window_s=4).train()
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimiser = torch.optim.Adam(trained, 1e-4)
+    print(f"{args.architecture}: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, of which")
+    print(f"{sum(p.numel() for p in trained) / 1e6:.1f} M are trained; {args.batch_size} windows of 4 s")
+    begin = 0.0
+    for _ in range(2):
+        begin = time.perf_counter()
+        outputs = model(torch.randn(args.batch_size, 64000))
+        loss = ccc_loss(outputs, torch.rand(outputs.shape) * 2 - 1)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+    seconds = time.perf_counter() - begin
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    print(json.dumps({"peak_mb": round(peak_mb), "step_s": round(seconds, 1)}))
+
+
+if __name__ == "__main__":
+    main()

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[1]
+from runs import ROOT, SHRUNKEN, copy_tree, snakemake
 
 
 @pytest.fixture(scope="session")
@@ -13,4 +12,12 @@ def shared() -> Path:
     folder = ROOT.parent / "shared"
     if not (folder / "media").is_dir():
         pytest.skip("needs the real footage of ../shared, which this machine does not have")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Path:
+    """A folder in which the shrunken workflow has run on two cores, undisturbed; whoever edits in it puts it back."""
+    folder = copy_tree(tmp_path_factory.mktemp("undisturbed") / "abaw flow's")  # a blank and a quote in the path
+    snakemake(folder, "--cores", "2", *SHRUNKEN)
     return folder

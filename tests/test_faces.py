@@ -300,10 +300,12 @@ def test_a_broken_video_that_is_skipped_has_no_face_after_the_break_and_is_liste
         whole = tmp_path / "whole.parquet"
         with table_writer("faces", whole):
             pass
-        patch.setattr(
-            sys, "argv", ["list_broken.py", "--faces", str(whole), str(output), "--output", str(tmp_path / "b.csv")]
-        )
+        arguments = ["--faces", str(whole), str(output), "--output", str(tmp_path / "b.csv"), "--on-unreadable"]
+        patch.setattr(sys, "argv", ["list_broken.py", *arguments, "skip"])
         list_broken.main()
+        patch.setattr(sys, "argv", ["list_broken.py", *arguments, "stop"])
+        with pytest.raises(UserError, match=r"on_unreadable is stop.* breaks after frame .* delete .*a\.parquet"):
+            list_broken.main()
     with (tmp_path / "b.csv").open(newline="") as handle:
         assert list(csv.reader(handle))[1:] == [["a", problem, "no face from there on"]]
 

@@ -13,8 +13,9 @@ import zip_submissions
 from hypothesis import given
 from hypothesis import strategies as st
 
+from abaw.corpus.template import read_template, template_rows
 from abaw.errors import UserError
-from abaw.submission import check_predictions, predictions_text, read_template, template_rows, write_zip
+from abaw.submission import check_predictions, predictions_text, write_zip
 from abaw.tables import SCHEMAS, write_table
 from abaw.tasks import TASKS
 

@@ -4,95 +4,23 @@ import csv
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
 import zipfile
-from collections import Counter
 from itertools import pairwise
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from runs import ROOT, SHRUNKEN, contents, copy_tree, in_background, snakemake
 
-from abaw.submission import check_predictions, read_template
+from abaw.corpus.template import read_template
+from abaw.submission import check_predictions
 from abaw.tasks import TASKS
 
-ROOT = Path(__file__).resolve().parents[1]
-PARTS = ["Snakefile", "workflow", "profiles", "config", "envs", "src", "tests"]
-SHRUNKEN = ["--configfile", "tests/config/shrunken.yaml"]
-
 pytestmark = pytest.mark.workflow
-
-
-def copy_tree(folder: Path) -> Path:
-    """The project in a folder of its own, so that runs and edits touch nobody else's."""
-    folder.mkdir(parents=True)
-    for part in PARTS:
-        source = ROOT / part
-        if source.is_dir() and not source.is_symlink():
-            shutil.copytree(source, folder / part, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy2(source, folder / part, follow_symlinks=False)
-    return folder
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "snakemake", *arguments]
-
-
-def environment() -> dict[str, str]:
-    """As in an activated environment: `python` is the one that runs the tests."""
-    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-
-
-def snakemake(folder: Path, *arguments: str, check: bool = True) -> str:
-    done = subprocess.run(
-        command(*arguments),
-        cwd=folder,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
-    if check:
-        assert done.returncode == 0, done.stdout[-6000:]
-    else:
-        assert done.returncode != 0
-    return done.stdout
-
-
-def in_background(folder: Path, *arguments: str) -> subprocess.Popen:
-    """A run in a process group of its own, which can be killed as a whole."""
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(command(*arguments), cwd=folder, env=environment(), start_new_session=True, **silent)
-
-
-def planned(folder: Path, *arguments: str) -> Counter[str]:
-    """How many jobs of each rule a dry run lists."""
-    said = snakemake(folder, "-n", *SHRUNKEN, *arguments)
-    return Counter(re.findall(r"^(?:local)?rule (\w+):", said, re.MULTILINE))
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every final file and every table of a run, by path: all that must not depend on how the run went."""
-    results = folder / "results"
-    found = [*results.glob("submission_*.zip"), *results.rglob("*.parquet"), *results.rglob("*.safetensors")]
-    found += [*results.rglob("*.html"), *results.rglob("predictions.txt")]
-    found += [*results.rglob("*.csv"), *results.rglob("*.json"), *results.rglob("*.flac"), *results.rglob("*.png")]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
-    """A folder in which the shrunken workflow has run on two cores, undisturbed."""
-    folder = copy_tree(tmp_path_factory.mktemp("undisturbed") / "abaw flow's")  # a blank and a quote in the path
-    snakemake(folder, "--cores", "2", *SHRUNKEN)
-    return folder
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -132,22 +60,6 @@ def test_fusion_is_not_below_its_models_and_says_what_it_was_fitted_on(finished,
     assert found["system_4"]["fitted_on"] == "val, other videos"
     assert found["functional"]["fitted_on"] == "train, combination chosen on val"
     assert set(found) >= {"self_attention", "cross_attention", "constant"}
-
-
-FIFTH = """
-systems:
-  system_5:
-    title: both simple models
-    models: [acoustic, functional]
-    fusion: dirichlet
-"""
-
-
-def test_a_fifth_system_is_four_lines_and_runs_only_what_is_new(finished, tmp_path):
-    (tmp_path / "fifth.yaml").write_text(FIFTH)
-    found = planned(finished, str(tmp_path / "fifth.yaml"))
-    assert (found["fuse_dirichlet"], found["write_submission"], found["zip_submissions"]) == (2, 2, 2)
-    assert not {"fuse_forest", "align_predictions", "train_attention", "train_dynamic"} & set(found)
 
 
 @pytest.mark.parametrize(
@@ -190,71 +102,6 @@ def test_the_report_shows_scores_curves_and_timelines(finished):
     for shown in tables + figures:
         assert shown in html
     assert "fitted_on" in html  # a caption
-
-
-def test_a_second_call_has_nothing_to_do(finished):
-    assert "Nothing to be done" in snakemake(finished, "--cores", "2", *SHRUNKEN)
-    assert "Nothing to be done" in snakemake(finished, "results/submission_va.zip", "--cores", "2", *SHRUNKEN)
-
-
-def test_touching_every_file_reruns_nothing(finished):
-    for part in PARTS:
-        for path in [finished / part, *(finished / part).rglob("*")]:
-            if path.is_file() and not path.is_symlink():
-                path.touch()
-    assert planned(finished) == {}
-    for path in (finished / "results").rglob("*"):
-        if path.is_file():
-            path.touch()
-    assert planned(finished) == {}
-
-
-@pytest.mark.parametrize(
-    ("file", "first", "spared"),
-    [
-        ("src/abaw/timeline.py", {"align_predictions", "sweep_smoothing"}, {"predict_dynamic", "embed_voice"}),
-        ("src/abaw/fusion/dirichlet.py", {"fuse_dirichlet"}, {"align_predictions", "train_functional"}),
-        ("src/abaw/fusion/forest.py", {"fuse_forest"}, {"fuse_dirichlet", "align_predictions"}),
-        ("src/abaw/elm.py", {"train_functional"}, {"train_dynamic", "embed_faces", "train_attention"}),
-        ("src/abaw/nn/attention.py", {"train_attention"}, {"train_dynamic", "train_functional", "embed_voice"}),
-        ("workflow/report/index.html", {"write_report"}, {"collect_scores", "compare_paper"}),
-        ("src/abaw/speech/gate.py", {"gate_speech"}, {"track_faces", "extract_audio", "train_dynamic"}),
-        ("src/abaw/nn/spleeter.py", {"separate_speech"}, {"extract_audio", "gate_speech", "train_dynamic"}),
-        ("src/abaw/nn/dynamic.py", {"train_dynamic", "predict_dynamic"}, {"embed_faces", "train_acoustic"}),
-        ("src/abaw/corpus/check.py", {"check_corpus"}, {"track_faces", "extract_audio", "index_corpus"}),
-        ("workflow/scripts/plot_curves.py", {"plot_curves"}, {"plot_timeline", "collect_scores"}),
-    ],
-)
-def test_an_edited_line_reruns_its_rule_and_what_follows(finished, file, first, spared):
-    path = finished / file
-    before = path.read_text(encoding="utf-8")
-    path.write_text(
-        before + ("\n# an edited line\n" if path.suffix == ".py" else "\n<!-- an edited line -->\n"), encoding="utf-8"
-    )
-    try:
-        found = planned(finished)
-    finally:
-        path.write_text(before, encoding="utf-8")
-    assert first <= set(found)
-    assert not spared & set(found)
-    assert planned(finished) == {}
-
-
-def test_a_changed_value_reruns_the_rules_that_read_it(finished, tmp_path):
-    (tmp_path / "mine.yaml").write_text("timeline:\n  smoothing_s: 1.0\n")
-    found = planned(finished, str(tmp_path / "mine.yaml"))
-    # Models, challenges and splits; no system takes attention, whose test split is not asked for.
-    assert found["align_predictions"] == 3 * 2 * 3 + 2 * 2 * 2
-    assert found["write_report"] == 1
-    assert not {"train_static", "predict_dynamic", "predict_acoustic", "index_corpus"} & set(found)
-
-
-def test_another_window_trains_its_own_cell_only(finished, tmp_path):
-    (tmp_path / "more.yaml").write_text("dynamic:\n  sweep:\n    windows_s: [1.0, 2.0, 3.0]\n")
-    found = planned(finished, str(tmp_path / "more.yaml"))
-    assert found["train_dynamic"] == len(TASKS)
-    assert found["choose_dynamic"] == len(TASKS)
-    assert not {"train_static", "embed_faces", "train_acoustic", "track_faces"} & set(found)
 
 
 def test_a_wrong_value_stops_before_any_job_in_a_sentence(finished):

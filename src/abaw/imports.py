@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-UNTRACKED = frozenset({"abaw.config", "abaw.errors"})
+UNTRACKED = frozenset({"_command", "abaw.config", "abaw.errors", "abaw.imports"})
 """Modules that cannot change a result: the config's values reach a job by themselves, errors only end it."""
 
 
@@ -37,7 +37,7 @@ def _imported_names(path: Path) -> Iterator[str]:
 def _modules(name: str, beside: Path, source: Path) -> set[Path]:
     """The file of a dotted name and the `__init__` files above it, where they are the project's own."""
     parts = name.split(".")
-    if ".".join(parts[:2]) in UNTRACKED:
+    if {parts[0], ".".join(parts[:2])} & UNTRACKED:
         return set()
     files = set()
     for root in (beside, source):

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from abaw import metrics
 from abaw.bootstrap import intervals
 from abaw.files import whole_file
-from abaw.tasks import EXPRESSIONS, TASKS, TaskName
+from abaw.tasks import EXPRESSIONS, TaskName
 
 SCORE_COLUMNS = ("task", "system", "split", "measure", "value", "low", "high", "rows", "videos", "fitted_on")
 
@@ -48,24 +47,6 @@ def score_rows(
         numbers = [f"{number:.4f}" for number in (value, *ends[measure])]
         found.append(dict(zip(SCORE_COLUMNS, (task, system, split, measure, *numbers, *about), strict=True)))
     return found
-
-
-def scored_table(
-    task: TaskName,
-    variant: str,
-    samples: ArrayLike,
-    start_s: NDArray[np.float64],
-    end_s: NDArray[np.float64],
-    outputs: NDArray[np.floating],
-    truth: NDArray[np.float64],
-) -> pa.Table:
-    """A `scored` table: spans (n,), outputs (n, 2 or 8) and truth (n, 2 or 1), which becomes null where it is NaN."""
-    names = pa.array(list(np.asarray(samples, object)), pa.string())
-    columns: dict[str, Any] = {"variant": pa.array([variant] * len(names), pa.string()), "sample": names}
-    columns |= {"start_s": start_s, "end_s": end_s}
-    columns |= {name: outputs[:, k].astype(np.float64) for k, name in enumerate(TASKS[task].outputs)}
-    columns |= {f"true_{name}": pa.array(truth[:, k], from_pandas=True) for k, name in enumerate(TASKS[task].labels)}
-    return pa.table(columns)
 
 
 def constant_outputs(task: TaskName, truth: NDArray[np.float64]) -> NDArray[np.float64]:

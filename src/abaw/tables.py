@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import ArrayLike, NDArray
 
 from abaw.errors import UserError
 from abaw.files import whole_file
@@ -174,6 +175,24 @@ def scored(task: TaskName) -> str:
     `variant` says which of a model's forms the outputs are of; all have the same windows.
     """
     return f"scored_{task}"
+
+
+def scored_table(
+    task: TaskName,
+    variant: str,
+    samples: ArrayLike,
+    start_s: NDArray[np.float64],
+    end_s: NDArray[np.float64],
+    outputs: NDArray[np.floating],
+    truth: NDArray[np.float64],
+) -> pa.Table:
+    """A `scored` table: spans (n,), outputs (n, 2 or 8) and truth (n, 2 or 1), which becomes null where it is NaN."""
+    names = pa.array(list(np.asarray(samples, object)), pa.string())
+    columns: dict[str, Any] = {"variant": pa.array([variant] * len(names), pa.string()), "sample": names}
+    columns |= {"start_s": start_s, "end_s": end_s}
+    columns |= {name: outputs[:, k].astype(np.float64) for k, name in enumerate(TASKS[task].outputs)}
+    columns |= {f"true_{name}": pa.array(truth[:, k], from_pandas=True) for k, name in enumerate(TASKS[task].labels)}
+    return pa.table(columns)
 
 
 def labels(task: TaskName) -> str:

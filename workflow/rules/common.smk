@@ -26,8 +26,19 @@ from abaw.files import lock_folder
 from abaw.imports import files_behind
 from abaw.tasks import SPLITS, TASKS
 
+# What the system ends without a word gets a sentence from the shell around it, by its exit code: 128 and the signal.
+EPITAPH = (
+    "case $? in"
+    " 137) echo 'error: the job was killed, most likely for want of memory; give it more (resources: mem_mb), or run fewer"
+    " side by side (--cores); then run the same command again' >&2;;"
+    " 134|135|139) echo 'error: a library ended the job, often for want of memory or by a broken file; its log says more;"
+    " run the same command again' >&2;;"
+    " esac"
+)
 # Jobs find the package without its being installed, here, in a conda environment and on a cluster's node.
-shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(SOURCE))}; ")
+shell.prefix(
+    f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(SOURCE))}; trap {shlex.quote(EPITAPH)} EXIT; "
+)
 
 
 def read_layout() -> Layout:
@@ -86,6 +97,16 @@ def section(key: str) -> Callable:
     """A tracked param: one section of the configuration (dots between keys) as JSON."""
     value = reduce(lambda part, name: part[name], key.split("."), config)
     return lambda wildcards: json.dumps(value, sort_keys=True)
+
+
+def untracked(key: str) -> Callable:
+    """A param without reruns: a word, or a section as JSON, that the inputs show already or that only decides what is an error.
+
+    Snakemake takes a param that is made from `input` for a consequence of the inputs, and looks at these alone.
+    """
+    value = reduce(lambda part, name: part[name], key.split("."), config)
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return lambda wildcards, input: text
 
 
 def video_file(wildcards) -> str:

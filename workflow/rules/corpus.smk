@@ -26,7 +26,7 @@ if CONFIG.corpus.source == "demo":
             runtime=30,
         params:
             demo=section("demo"),
-            corpus=section("corpus"),
+            corpus=untracked("corpus"),
             seed=lambda wildcards: config["seed"],
         shell:
             "python {input.code[0]:q}"
@@ -58,7 +58,7 @@ rule index_corpus:
         mem_mb=1000,
         runtime=30,
     params:
-        corpus=section("corpus"),
+        corpus=untracked("corpus"),
     shell:
         "python {input.code[0]:q}"
         " --corpus {params.corpus:q}"
@@ -98,7 +98,9 @@ rule check_corpus:
         mem_mb=1000,
         runtime=10,
     params:
-        corpus=section("corpus"),
+        corpus=untracked("corpus"),
+        edition=section("corpus.edition"),
+        max_row_difference=section("corpus.max_row_difference"),
     shell:
         "python {input.code[0]:q}"
         " --corpus {params.corpus:q}"

@@ -27,7 +27,7 @@ if CONFIG.faces.source == "detect":
             runtime=60,
         params:
             settings=section("faces"),
-            on_unreadable=lambda wildcards: config["corpus"]["on_unreadable"],
+            on_unreadable=untracked("corpus.on_unreadable"),
             subjects=subjects_of,
         shell:
             "python {input.code[0]:q}"

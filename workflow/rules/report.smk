@@ -195,8 +195,14 @@ rule list_broken:
     resources:
         mem_mb=500,
         runtime=10,
+    params:
+        on_unreadable=lambda wildcards: config["corpus"]["on_unreadable"],
     shell:
-        "python {input.code[0]:q}" " --faces {input.faces:q}" " --output {output:q}" " > {log:q} 2>&1"
+        "python {input.code[0]:q}"
+        " --faces {input.faces:q}"
+        " --on-unreadable {params.on_unreadable}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
 
 
 rule plot_confusion:

@@ -25,7 +25,7 @@ rule extract_audio:
         mem_mb=1000,
         runtime=30,
     params:
-        on_unreadable=lambda wildcards: config["corpus"]["on_unreadable"],
+        on_unreadable=untracked("corpus.on_unreadable"),
     shell:
         "python {input.code[0]:q}"
         " --video {input.video:q}"

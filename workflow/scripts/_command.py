@@ -1,15 +1,21 @@
 """What every command shares: one parser with settings as JSON, and errors as sentences."""
 
 import argparse
+import errno
+import signal
 import sys
 from collections.abc import Callable
-from typing import TypeVar
+from types import FrameType
+from typing import NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from abaw.errors import UserError
 
 Settings = TypeVar("Settings", bound=BaseModel)
+
+_NO_MEMORY = ("out of memory", "allocate memory", "insufficient memory", "bad_alloc")
+"""What libraries say that have no `MemoryError`: torch, OpenCV, the loader of shared libraries, C++."""
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
@@ -30,8 +36,37 @@ def settings_from(model: type[Settings]) -> Callable[[str], Settings]:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a command; a `UserError` ends it with its sentence and exit code 1, without a traceback."""
+    """Run a command; what the user can mend ends it with a sentence and exit code 1, without a traceback.
+
+    That is a `UserError`, too little memory or disk, and a signal that asks it to end, as a cluster sends at the end
+    of a job's time: what it was writing is removed first.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGXCPU):
+        signal.signal(number, _end)
     try:
         main()
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    except Exception as error:
+        if sentence := _sentence(error):
+            sys.exit(f"error: {sentence}")
+        raise
+
+
+def _sentence(error: Exception) -> str | None:
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, MemoryError) or any(words in str(error).lower() for words in _NO_MEMORY):
+        return (
+            f"the memory is used up ({error}); give the job more (resources: mem_mb), run fewer side by side "
+            "(--cores), or give smaller batches in the configuration; then run the same command again"
+        )
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full ({error}); make room and run the same command again"
+    return None
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(
+        f"error: the job was told to end ({signal.Signals(number).name}) before it was done, as at the end of its "
+        "time; run the same command again, a training goes on after its last epoch; or give the job more time first "
+        "(resources: runtime)"
+    )

@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from abaw.errors import UserError
 from abaw.frames import KEYS, truth_at
-from abaw.fusion.dirichlet import without_the_unsure
 from abaw.tables import frames, labels, matrix, read_table
 from abaw.tasks import TASKS, TaskName
 
@@ -32,13 +31,8 @@ def check_counts(arguments: argparse.ArgumentParser, args: argparse.Namespace) -
         arguments.error("--models, --frames-val and --frames-test need one value for each model, in one order")
 
 
-def read_models(
-    task: TaskName, paths: Sequence[str], models: Sequence[str], max_entropy_nats: float | None = None
-) -> tuple[pa.Table, list[np.ndarray]]:
-    """The rows' keys, which all tables must share, and each model's outputs.
-
-    With `max_entropy_nats` the acoustic model has no say where its classes are less sure.
-    """
+def read_models(task: TaskName, paths: Sequence[str], models: Sequence[str]) -> tuple[pa.Table, list[np.ndarray]]:
+    """The rows' keys, which all tables must share, and each model's outputs."""
     first, *others = tables = [read_table(frames(task), path) for path in paths]
     for path, model, table in zip(paths[1:], models[1:], others, strict=True):
         if not table.select(KEYS).equals(first.select(KEYS)):
@@ -46,11 +40,7 @@ def read_models(
                 f"{path} ({model}) and {paths[0]} ({models[0]}) do not have the same rows, first in the sample "
                 f"{_first_difference(first, table)}; align both again with the same tracks"
             )
-    outputs = [matrix(table, TASKS[task].outputs) for table in tables]
-    if task == "expr" and max_entropy_nats is not None and "acoustic" in models:
-        place = list(models).index("acoustic")
-        outputs[place] = without_the_unsure(outputs[place], max_entropy_nats)
-    return first.select(KEYS), outputs
+    return first.select(KEYS), [matrix(table, TASKS[task].outputs) for table in tables]
 
 
 def read_truth(args: argparse.Namespace, keys: pa.Table) -> np.ndarray:

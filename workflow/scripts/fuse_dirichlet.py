@@ -7,15 +7,18 @@ JSON file of the weights, their score and the score of each model alone.
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 from _command import parser, run, settings_from
 from _fusion import add_fusion_arguments, check_counts, read_models, read_truth
 
 from abaw.config import DirichletConfig
 from abaw.files import whole_file
 from abaw.frames import frames_table
-from abaw.fusion.dirichlet import DirichletWeightedFusion
+from abaw.fusion.dirichlet import DirichletWeightedFusion, without_the_unsure
 from abaw.tables import frames, write_table
 from abaw.tasks import TASKS
 
@@ -29,8 +32,8 @@ def main() -> None:
     check_counts(arguments, args)
 
     settings = args.settings
-    val = read_models(args.task, args.frames_val, args.models, settings.max_entropy_nats)
-    test = read_models(args.task, args.frames_test, args.models, settings.max_entropy_nats)
+    val = read_sure(args, args.frames_val)
+    test = read_sure(args, args.frames_test)
     fusion = DirichletWeightedFusion(
         args.task, settings.candidates, settings.concentration, settings.search, args.seed
     ).fit(val[1], read_truth(args, val[0]))
@@ -41,6 +44,16 @@ def main() -> None:
     print(
         f"{len(fusion.scores_)} candidates, {TASKS[args.task].challenge_measure} {fusion.score_:.3f} on val: {args.fit}"
     )
+
+
+def read_sure(args: argparse.Namespace, paths: Sequence[str]) -> tuple[pa.Table, list[np.ndarray]]:
+    """Keys and outputs of the models; with `max_entropy_nats` speech has no say where its classes are less sure."""
+    keys, outputs = read_models(args.task, paths, args.models)
+    most = args.settings.max_entropy_nats
+    if args.task == "expr" and most is not None and "acoustic" in args.models:
+        place = args.models.index("acoustic")
+        outputs[place] = without_the_unsure(outputs[place], most)
+    return keys, outputs
 
 
 def write_weights(args: argparse.Namespace, fusion: DirichletWeightedFusion) -> None:

@@ -17,8 +17,7 @@ from abaw.files import whole_file
 from abaw.functional_model import Cell, Windows, about, choose, save_model
 from abaw.nn.checkpoint import sha256_of
 from abaw.priors import label_prior
-from abaw.scores import scored_table
-from abaw.tables import labels, read_table, read_tables, scored, write_table
+from abaw.tables import labels, read_table, read_tables, scored, scored_table, write_table
 from abaw.tasks import TASKS
 
 FITTED_ON = "train, combination chosen on val"

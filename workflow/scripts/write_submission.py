@@ -8,9 +8,10 @@ by row; the same input gives the same bytes.
 import pyarrow as pa
 from _command import parser, run
 
+from abaw.corpus.template import read_template, template_rows
 from abaw.errors import UserError
 from abaw.files import whole_file
-from abaw.submission import check_predictions, predictions_text, prior_frames, read_template, template_rows
+from abaw.submission import check_predictions, predictions_text, prior_frames
 from abaw.tables import frames, labels, read_table
 from abaw.tasks import TASKS
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from _command import parser, run
 
+from abaw.corpus.template import read_template
 from abaw.errors import UserError
-from abaw.submission import check_predictions, read_template, write_zip
+from abaw.submission import check_predictions, write_zip
 from abaw.tasks import TASKS
 
 

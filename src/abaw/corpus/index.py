@@ -7,8 +7,8 @@ from tqdm import tqdm
 
 from abaw.corpus.labels import read_labels, unlabelled_rows
 from abaw.corpus.layout import Layout, Track
+from abaw.corpus.template import read_template, template_rows
 from abaw.errors import UserError
-from abaw.submission import read_template, template_rows
 from abaw.tables import SCHEMAS, labels
 from abaw.tasks import Split, TaskName
 from abaw.video import VideoInfo, probe

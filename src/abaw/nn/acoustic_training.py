@@ -17,8 +17,8 @@ from abaw.nn.audio_augmentation import augment
 from abaw.nn.losses import task_loss
 from abaw.nn.resume import Resume
 from abaw.nn.training import History, Scores, fit
-from abaw.scores import scored_table
 from abaw.speech.windows import window_labels, windows_in_run, windows_over
+from abaw.tables import scored_table
 from abaw.tasks import TASKS, TaskName
 
 Runs = list[tuple[float, float]]

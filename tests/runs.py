@@ -1,0 +1,84 @@
+"""Running the workflow in a folder of its own: copies of the project, runs, dry runs, and what they leave behind."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PARTS = ["Snakefile", "workflow", "profiles", "config", "envs", "src", "tests"]
+SHRUNKEN = ["--configfile", "tests/config/shrunken.yaml"]
+
+
+def copy_tree(folder: Path) -> Path:
+    """The project in a folder of its own, so that runs and edits touch nobody else's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir() and not source.is_symlink():
+            shutil.copytree(source, folder / part, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, folder / part, follow_symlinks=False)
+    return folder
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "snakemake", *arguments]
+
+
+def environment() -> dict[str, str]:
+    """As in an activated environment: `python` is the one that runs the tests."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+def snakemake(folder: Path, *arguments: str, check: bool = True) -> str:
+    done = subprocess.run(
+        command(*arguments),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    if check:
+        assert done.returncode == 0, done.stdout[-6000:]
+    else:
+        assert done.returncode != 0
+    return done.stdout
+
+
+def in_background(folder: Path, *arguments: str) -> subprocess.Popen:
+    """A run in a process group of its own, which can be killed as a whole."""
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(command(*arguments), cwd=folder, env=environment(), start_new_session=True, **silent)
+
+
+@dataclass
+class Plan:
+    """What a dry run lists: how many jobs of each rule, and the values of their wildcards."""
+
+    jobs: dict[str, int] = field(default_factory=dict)
+    wildcards: dict[str, set[str]] = field(default_factory=dict)
+
+
+def planned(folder: Path, *arguments: str) -> Plan:
+    """What a dry run of the shrunken workflow lists."""
+    plan = Plan()
+    said = snakemake(folder, "-n", *SHRUNKEN, *arguments)
+    for rule, body in re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", said, re.MULTILINE):
+        plan.jobs[rule] = plan.jobs.get(rule, 0) + 1
+        for line in re.findall(r"^    wildcards: (.*)", body, re.MULTILINE):
+            for name, value in (pair.split("=", 1) for pair in line.split(", ")):
+                plan.wildcards.setdefault(name, set()).add(value)
+    return plan
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of the results by path, without the times in benchmarks: what must not depend on how a run went."""
+    found = [path for path in (folder / "results").rglob("*") if path.is_file()]
+    timed = folder / "results" / "benchmarks"
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found if not path.is_relative_to(timed)}

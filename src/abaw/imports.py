@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 UNTRACKED = frozenset({"_command", "abaw.config", "abaw.errors", "abaw.imports"})
@@ -25,8 +26,14 @@ def files_behind(script: Path, source: Path) -> list[Path]:
     return [script, *sorted(found - {script})]
 
 
-def _imported_names(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+@cache
+def _imported_names(path: Path) -> tuple[str, ...]:
+    """What a file imports, read once a process: the workflow asks for every script behind which the file is."""
+    return tuple(_names_in(ast.parse(path.read_text(encoding="utf-8"), str(path))))
+
+
+def _names_in(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -34,14 +41,15 @@ def _imported_names(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def _modules(name: str, beside: Path, source: Path) -> set[Path]:
+@cache
+def _modules(name: str, beside: Path, source: Path) -> frozenset[Path]:
     """The file of a dotted name and the `__init__` files above it, where they are the project's own."""
     parts = name.split(".")
     if {parts[0], ".".join(parts[:2])} & UNTRACKED:
-        return set()
+        return frozenset()
     files = set()
     for root in (beside, source):
         for depth in range(1, len(parts) + 1):
             stem = root.joinpath(*parts[:depth])
             files |= {path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()}
-    return files
+    return frozenset(files)

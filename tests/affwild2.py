@@ -1,7 +1,8 @@
 """A corpus of AffWild2's real shape, without its content: names, frame counts and rates as published, labels made up.
 
 594 ids in 578 videos, and the twenty videos that no challenge names; frame counts and rates are those of the 548
-videos in `affwild2-stats`, the rest is drawn from them. Videos are stand-ins, labels are random.
+videos in `affwild2-stats`, the rest is drawn from them; without these, 548 are drawn with about their mean. Videos are
+stand-ins, labels are random.
 """
 
 import csv
@@ -19,7 +20,8 @@ from abaw.corpus.names import CHALLENGE_FOLDERS, SPLIT_FOLDERS, TEST_LISTS
 from abaw.demo.plan import TEMPLATES
 from abaw.tasks import EXPRESSIONS, SPLITS, TASKS, Split, TaskName
 
-N_VIDEOS = 578
+N_VIDEOS, N_PUBLISHED = 578, 548
+MEAN_LOG_FRAMES, SPREAD_LOG_FRAMES = 8.17, 0.85
 LEFT_AND_RIGHT = (
     "130-25-1280x720",
     "135-24-1920x1080",
@@ -52,8 +54,8 @@ class Shape:
     fps: Fraction
 
 
-def write_affwild2(root: Path, stats: Path, seed: int = 0) -> CorpusConfig:
-    """Write the corpus into `root` from the two lists in `stats`; the configuration that reads it."""
+def write_affwild2(root: Path, stats: Path | None, seed: int = 0) -> CorpusConfig:
+    """Write the corpus into `root`, from the two lists in `stats` if given; the configuration that reads it."""
     rng = np.random.default_rng(seed)
     shapes = _shapes(stats, rng)
     for number, (name, shape) in enumerate(shapes.items()):
@@ -83,12 +85,16 @@ def write_affwild2(root: Path, stats: Path, seed: int = 0) -> CorpusConfig:
     return corpus
 
 
-def _shapes(stats: Path, rng: np.random.Generator) -> dict[str, Shape]:
-    counts, rates = (_column(stats / name) for name in ("counter_frame.csv", "videos_frame_rate.txt"))
-    shapes = {
-        Path(file).stem: Shape(Path(file).suffix, int(counts[file]), Fraction(rates[file]).limit_denominator(1001))
-        for file in counts
-    }
+def _shapes(stats: Path | None, rng: np.random.Generator) -> dict[str, Shape]:
+    if stats is None:
+        frames = np.exp(rng.normal(MEAN_LOG_FRAMES, SPREAD_LOG_FRAMES, N_PUBLISHED)).astype(int)
+        shapes = {f"{1000 + k}": Shape(".mp4", int(n_frames), Fraction(30)) for k, n_frames in enumerate(frames)}
+    else:
+        counts, rates = (_column(stats / name) for name in ("counter_frame.csv", "videos_frame_rate.txt"))
+        shapes = {
+            Path(file).stem: Shape(Path(file).suffix, int(counts[file]), Fraction(rates[file]).limit_denominator(1001))
+            for file in counts
+        }
     published = list(shapes.values())
     more = [name for name in (*LEFT_AND_RIGHT, *ONE_SUFFIX) if name not in shapes]
     more += [f"{number}" for number in range(600, 600 + N_VIDEOS - len(shapes) - len(more))]

@@ -1,0 +1,177 @@
+"""What orchestration costs at AffWild2's size: the real rules and configuration on 594 tracks, with empty commands.
+
+    python benchmarks/scale.py
+
+The corpus has AffWild2's names, splits, frame counts and rates (those in --stats, or made up in the same numbers), and
+stand-ins for videos. `snakemake -n` plans config/affwild2.yaml on it; then the workflow runs, with a stand-in for
+`python` that only makes the files which a job's arguments name and which are not there. Shells, logs, benchmarks,
+provenance and checksums are Snakemake's own. A last call has nothing to do.
+
+Snakemake also reads the inputs of its jobs to know their content again, which empty files hide. How often it read each
+video is counted in its records; this costs --video-mbit-s of the corpus's length, as many times, at sha256's speed.
+
+The real work is estimated from below. The four commands of every video (faces, sound, separation, gate) are run for
+real on one thread, on a demo video that is repeated to two lengths; the difference gives seconds of work for a second
+of video, without the start of a process, and most of AffWild2's videos are larger. Trainings count as nothing.
+
+The last line printed is a JSON object: `plan_s`, the planning; `seconds_per_job`, the whole run over its jobs;
+`overhead_share`, the run and the reading over these and the real work, all of it as if one after the other.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import imageio_ffmpeg
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
+
+from affwild2 import write_affwild2  # noqa: E402  (the folders need not be installed)
+from runs import command, copy_tree  # noqa: E402
+
+from abaw.config import check_config  # noqa: E402
+from abaw.corpus.layout import read_folders  # noqa: E402
+from abaw.demo.corpus import write_corpus  # noqa: E402
+from abaw.demo.plan import plan_corpus  # noqa: E402
+from abaw.video import probe  # noqa: E402
+
+STANDIN = """#!/bin/sh
+for word; do
+  case $word in results/*) [ -e "$word" ] || : > "$word" ;; esac
+done
+"""
+REPEATS = (1, 4)
+SETTINGS = check_config(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))
+
+
+def timed(command: list[str], folder: Path, path: str) -> tuple[float, float, str]:
+    """Run a command; its wall-clock time in seconds, its peak resident memory in MB, and what it said."""
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    with tempfile.TemporaryFile("w+") as said:
+        begin = time.perf_counter()
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=said)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - begin
+        said.seek(0)
+        text = said.read()
+    if status:
+        sys.exit(f"{' '.join(command)[:200]} failed:\n{text[-2000:]}")
+    return seconds, usage.ru_maxrss / 1024, text
+
+
+def work_per_second(folder: Path) -> dict[str, float]:
+    """Seconds of real work for each second of a video, on one thread, of each command that every video needs."""
+    plan = plan_corpus(SETTINGS.demo, SETTINGS.seed)
+    plan = replace(plan, videos=tuple(video for video in plan.videos if video.name == "12-24-1920x1080"))
+    corpus = SETTINGS.corpus.model_copy(update={"videos": str(folder), "annotations": str(folder)})
+    corpus = corpus.model_copy(update={"test_lists": str(folder), "templates": str(folder)})
+    write_corpus(plan, corpus, folder / "truth")
+    video = folder / plan.videos[0].path
+    lengths_s, costs_s = zip(*(_one_video(folder / f"{count}.mp4", video, count) for count in REPEATS), strict=True)
+    longer_s = lengths_s[1] - lengths_s[0]
+    return {name: max(0.0, costs_s[1][name] - costs_s[0][name]) / longer_s for name in costs_s[0]}
+
+
+def _one_video(path: Path, video: Path, count: int) -> tuple[float, dict[str, float]]:
+    """Repeat a video `count` times; the length of that in seconds, and what each command takes for it."""
+    ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-stream_loop", str(count - 1)]
+    subprocess.run([*ffmpeg, "-i", str(video), "-c", "copy", str(path)], check=True)
+    faces, mixture, voice, voiced = (path.with_suffix(end) for end in (".faces", ".mix.flac", ".voice.flac", ".voiced"))
+    subjects, rate_hz = json.dumps([{"sample": path.stem, "side": None}]), SETTINGS.faces.analysis_rate_hz
+    own, audio, gate = (
+        part.model_dump_json() for part in (SETTINGS.faces, SETTINGS.speech.audio, SETTINGS.speech.gate)
+    )
+    film = {"video": path, "on-unreadable": "stop"}
+    sound = {"separator": SETTINGS.speech.separator, "compute": SETTINGS.compute.model_dump_json()}
+    commands = {
+        "track_faces": film | {"subjects": subjects, "settings": own, "threads": 1, "output": faces},
+        "extract_audio": film | {"output": mixture},
+        "separate_speech": sound | {"mixture": mixture, "settings": audio, "output": voice},
+        "gate_speech": {"faces": faces, "rate-hz": rate_hz, "settings": gate, "output": voiced},
+    }
+    found = {}
+    for name, options in commands.items():
+        words = [word for option, value in options.items() for word in (f"--{option}", str(value))]
+        script = str(ROOT / "workflow" / "scripts" / f"{name}.py")
+        found[name], _, _ = timed([sys.executable, script, *words], path.parent, os.environ["PATH"])
+    return float(probe(path).duration_s), found
+
+
+def times_read(folder: Path, videos: set[str]) -> float:
+    """How often Snakemake read each video to know its content, on average, by its records."""
+    reads = 0
+    for path in (folder / ".snakemake" / "metadata").rglob("*"):
+        if path.is_file():
+            reads += len(videos & set(json.loads(path.read_text())["input_checksums"]))
+    return reads / len(videos)
+
+
+def sha256_mb_s() -> float:
+    """The speed of sha256 on what lies in memory."""
+    data = os.urandom(1 << 26)
+    begin = time.perf_counter()
+    hashlib.sha256(data).digest()
+    return len(data) / 1e6 / (time.perf_counter() - begin)
+
+
+def main() -> None:
+    """Make the corpus, plan, run, and say what is what."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--stats", type=Path, default=ROOT.parent / "shared" / "media" / "affwild2-stats")
+    parser.add_argument("--cores", type=int, default=2, help="jobs at a time")
+    parser.add_argument("--video-mbit-s", type=float, default=2.0, help="size of a second of video")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        work = work_per_second(Path(scratch) / "demo")
+        print("seconds of work for a second of video: " + ", ".join(f"{name} {work[name]:.4f}" for name in work))
+
+        corpus = write_affwild2(Path(scratch) / "affwild2", args.stats if args.stats.is_dir() else None)
+        layout = read_folders(corpus)
+        videos = {str(tracks[0].path) for tracks in layout.videos().values()}
+        total_s = sum(float(probe(Path(video)).duration_s) for video in videos)
+        print(f"{len(layout.tracks)} tracks in {len(videos)} videos, {total_s / 3600:.1f} hours")
+
+        folder = copy_tree(Path(scratch) / "project")
+        (folder / "mine.json").write_text(json.dumps({"corpus": corpus.model_dump()}))
+        standin = Path(scratch) / "bin" / "python"
+        standin.parent.mkdir()
+        standin.write_text(STANDIN)
+        standin.chmod(0o755)
+        path = f"{standin.parent}:{os.environ['PATH']}"
+        call = command("--configfile", "config/affwild2.yaml", "mine.json", "--cores", str(args.cores))
+        plan_s, plan_mb, text = timed([*call, "-n", "--quiet", "rules"], folder, path)
+        n_jobs = int(re.findall(r"^total +(\d+)", text, re.MULTILINE)[-1])
+        run_s, run_mb, _ = timed([*call, "--quiet", "all"], folder, path)
+        again_s, _, _ = timed(call, folder, path)
+        reads = times_read(folder, videos)
+        files = [entry for entry in (folder / ".snakemake").rglob("*") if entry.is_file()]
+        size_mb = sum(entry.stat().st_size for entry in files) / 1e6
+        results = sum(entry.is_file() for part in ("results", "logs") for entry in (folder / part).rglob("*"))
+    reading_s = reads * total_s * args.video_mbit_s / 8 / sha256_mb_s()
+    real_s = total_s * sum(work.values())
+    print(f"planning: {plan_s:.1f} s, {plan_mb:.0f} MB; nothing to do: {again_s:.1f} s")
+    print(f"run: {n_jobs} jobs in {run_s:.1f} s, {run_mb:.0f} MB")
+    print(f"files: {results} results and logs, {len(files)} of Snakemake's with {size_mb:.1f} MB")
+    print(f"each video is read {reads:.1f} times to know its content: {reading_s:.0f} s")
+    print(f"estimated real work, without trainings: {real_s / 3600:.1f} hours on one core")
+    overhead_s = run_s + reading_s
+    figures = {
+        "plan_s": round(plan_s, 2),
+        "seconds_per_job": round(run_s / n_jobs, 4),
+        "overhead_share": round(overhead_s / (overhead_s + real_s), 5),
+    }
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

@@ -4,9 +4,12 @@ The table of contents. Each stage is one file of rules, in the order in which da
 name in workflow/scripts. `config/README.md` explains the configuration, `docs/stages.md` the stages.
 """
 
+import logging
+
 from snakemake.utils import min_version
 
 min_version("9.25")
+logging.raiseExceptions = False  # a log that a full disk does not take is no traceback; the screen says all of it
 
 
 configfile: "config/config.yaml"

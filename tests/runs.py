@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ["Snakefile", "workflow", "profiles", "config", "envs", "src", "tests"]
@@ -51,10 +52,11 @@ def snakemake(folder: Path, *arguments: str, check: bool = True) -> str:
     return done.stdout
 
 
-def in_background(folder: Path, *arguments: str) -> subprocess.Popen:
-    """A run in a process group of its own, which can be killed as a whole."""
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(command(*arguments), cwd=folder, env=environment(), start_new_session=True, **silent)
+def in_background(folder: Path, *arguments: str, said: int | IO = subprocess.DEVNULL, **more: str) -> subprocess.Popen:
+    """A run in a process group of its own, which can be killed as a whole; `more` goes into its environment."""
+    streams = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": said}
+    variables = environment() | more
+    return subprocess.Popen(command(*arguments), cwd=folder, env=variables, start_new_session=True, **streams)
 
 
 @dataclass

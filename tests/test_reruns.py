@@ -59,7 +59,7 @@ READERS = {
     "write_report": "",
     "list_broken": "",
 }
-"""Which rules read what a rule writes. The check of the corpus comes before all, and makes nothing run again."""
+"""Which rules read what a rule writes."""
 
 LEARNING = (
     "train_static train_dynamic choose_dynamic train_functional train_acoustic choose_acoustic embed_voice"

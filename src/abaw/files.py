@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -66,6 +67,21 @@ def _is_full(folder: Path) -> bool:
     """Not a block is left; False where the file system does not say how many it has."""
     found = os.statvfs(folder)
     return found.f_blocks > 0 and found.f_bavail == 0
+
+
+def check_room(folder: str | os.PathLike[str], least_mb: int) -> None:
+    """Raise `UserError` where the folder cannot be written in, or its disk has less than `least_mb` megabytes left."""
+    path = Path(folder).absolute()
+    if not os.access(path, os.W_OK):
+        raise UserError(
+            f"{path} is read-only or not yours; give yourself the right to write there, or run in another folder"
+        )
+    left_mb = shutil.disk_usage(path).free / 1e6
+    if left_mb < least_mb:
+        raise UserError(
+            f"the disk of {path} has {left_mb:.1f} MB left, a run needs {least_mb} MB to begin and far more for its "
+            "results; make room and run the same command again"
+        )
 
 
 def lock_folder(folder: str | os.PathLike[str]) -> IO[str]:

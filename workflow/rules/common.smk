@@ -5,6 +5,7 @@ are no rules. Read by every other .smk file.
 """
 
 import json
+import os
 import re
 import shlex
 import sys
@@ -22,7 +23,7 @@ from abaw.corpus.crops import CropFolders, find_crops
 from abaw.corpus.layout import Layout, build_layout, read_folders
 from abaw.demo.plan import plan_corpus
 from abaw.errors import UserError
-from abaw.files import lock_folder
+from abaw.files import check_room, lock_folder
 from abaw.imports import files_behind
 from abaw.tasks import SPLITS, TASKS
 
@@ -36,9 +37,9 @@ EPITAPH = (
     " esac"
 )
 # Jobs find the package without its being installed, here, in a conda environment and on a cluster's node.
-shell.prefix(
-    f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(SOURCE))}; trap {shlex.quote(EPITAPH)} EXIT; "
-)
+shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(SOURCE))}; trap {shlex.quote(EPITAPH)} EXIT; ")
+
+LEAST_MB = 50
 
 
 def read_layout() -> Layout:
@@ -60,6 +61,8 @@ def read_crop_folders() -> CropFolders:
 
 
 try:
+    for folder in filter(os.path.isdir, (".", ".snakemake", "results", "logs")):
+        check_room(folder, LEAST_MB)
     CONFIG = check_config(config)
     DEMO = plan_corpus(CONFIG.demo, CONFIG.seed)
     LAYOUT = read_layout()
@@ -71,8 +74,6 @@ BACKBONE = CONFIG.static.backbone
 MODELS = CONFIG.models
 SYSTEMS = CONFIG.systems
 VIDEOS = LAYOUT.videos()
-# An input of the first jobs of every video: the corpus is checked before anything is computed, and never makes them rerun.
-CHECKED = ancient("results/report/corpus.html")
 
 
 wildcard_constraints:

@@ -91,6 +91,7 @@ rule check_corpus:
         "logs/check_corpus.log",
     benchmark:
         "results/benchmarks/check_corpus.tsv"
+    priority: 100  # it comes first, and where it fails no further job is started
     conda:
         "../../envs/main.yaml"
     threads: 1

@@ -11,7 +11,6 @@ if CONFIG.faces.source == "detect":
         """Detect, follow and crop the subjects of one video, and measure their mouths (paper §3.2.1, §3.2.2)."""
         input:
             code=code("track_faces"),
-            checked=CHECKED,
             video=video_file,
         output:
             "results/faces/{video}.parquet",
@@ -45,7 +44,6 @@ else:
         """Take the organisers' crops of one video's subjects as they are, and measure their mouths (paper §3.2.1)."""
         input:
             code=code("import_crops"),
-            checked=CHECKED,
             video=video_file,
             crops=crops_of,
         output:

@@ -10,7 +10,6 @@ rule extract_audio:
     """Take the audio out of one container, on the timeline of the video (paper §3.2.1)."""
     input:
         code=code("extract_audio"),
-        checked=CHECKED,
         video=video_file,
     output:
         "results/speech/mixture/{video}.flac",

@@ -43,7 +43,7 @@ class Disturbed:
 
     @contextmanager
     def running(self, path: str = "") -> Iterator[subprocess.Popen]:
-        """Start it, with `path` before the folders of programs; what is left of it at the end of the block is killed."""
+        """Start it, with `path` before the folders of programs; what is left at the end of the block is killed."""
         begin, found = time.monotonic(), {"PATH": f"{path}:{environment()['PATH']}"} if path else {}
         with (self.beside / "said.txt").open("w+", errors="replace") as said:
             process = in_background(self.folder, *ARGUMENTS, said=said, **found)
@@ -70,7 +70,7 @@ class Disturbed:
                 meanwhile()
             process.wait(timeout=1200)
         found = {" ".join(text.split()) for text in re.findall(r"(?:^|\s)error: .*", self.said)}
-        found |= {text for text in re.findall(r"WorkflowError:\n(.*)", self.said)}
+        found |= set(re.findall(r"WorkflowError:\n(.*)", self.said))
         if process.returncode == 0 or "Traceback" in self.said or len(found) != 1 or expected not in str(found):
             sys.exit(f"expected one sentence with {expected!r}, exit code {process.returncode}:\n{self.said[-6000:]}")
         print(f"    {found.pop()}")

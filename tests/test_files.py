@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from abaw.errors import UserError
-from abaw.files import lock_folder, whole_file
+from abaw.files import check_room, lock_folder, whole_file
 from abaw.imports import files_behind
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,6 +27,40 @@ def test_a_file_appears_only_when_the_block_ends_well(tmp_path):
         raise ZeroDivisionError
     assert path.read_text() == "whole"
     assert [entry.name for entry in path.parent.iterdir()] == ["table.csv"]
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    for name in (".table.123.part.csv", ".table.x.123.part.csv", ".other.123.part.csv"):
+        (tmp_path / name).write_text("half")
+    with whole_file(tmp_path / "table.csv") as beside:
+        beside.write_text("whole")
+    assert {path.name for path in tmp_path.iterdir()} == {"table.csv", ".table.x.123.part.csv", ".other.123.part.csv"}
+
+
+def test_a_full_disk_is_a_sentence(tmp_path):
+    with (
+        pytest.raises(UserError, match=r"table\.csv cannot be written, for the disk is full; make room"),
+        whole_file(tmp_path / "table.csv"),
+        Path("/dev/full").open("w") as full,
+    ):
+        full.write("x")
+        full.flush()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written_in_is_a_sentence(tmp_path):
+    tmp_path.chmod(0o555)
+    with pytest.raises(UserError, match="is read-only or not yours"), whole_file(tmp_path / "table.csv") as beside:
+        beside.write_text("x")
+    with pytest.raises(UserError, match="is read-only or not yours"):
+        check_room(tmp_path, 1)
+
+
+def test_a_disk_without_room_is_a_sentence(tmp_path):
+    check_room(tmp_path, 1)
+    with pytest.raises(UserError, match=r"the disk of .* has .* MB left, a run needs \d+ MB to begin"):
+        check_room(tmp_path, 10**12)
 
 
 def test_a_folder_has_one_run_at_a_time_and_a_kill_leaves_no_lock(tmp_path):

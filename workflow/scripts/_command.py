@@ -14,8 +14,8 @@ from abaw.errors import UserError
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
-_NO_MEMORY = ("out of memory", "allocate memory", "insufficient memory", "bad_alloc")
-"""What libraries say that have no `MemoryError`: torch, OpenCV, the loader of shared libraries, C++."""
+_NO_MEMORY = ("out of memory", "allocate memory", "insufficient memory", "bad_alloc", "terminated abruptly")
+"""What those say that have no `MemoryError`: torch, OpenCV, the loader of libraries, C++, a pool with a killed process."""
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:

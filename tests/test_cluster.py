@@ -1,0 +1,84 @@
+"""What can be said of the cluster's profile, its environments and its container without a cluster."""
+
+import os
+import re
+import stat
+from pathlib import Path
+
+import pytest
+import yaml
+
+from abaw.errors import UserError
+from abaw.slurm import JOB_PREFIX, check_none_left, jobs_left
+
+ROOT = Path(__file__).resolve().parents[1]
+RULES = {
+    name: body
+    for path in sorted((ROOT / "workflow/rules").glob("*.smk"))
+    for name, body in re.findall(
+        r"^ *rule (\w+):\n(.*?)(?=^ *rule \w+:|\Z)", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+}
+
+
+def profile(name: str) -> dict:
+    return yaml.safe_load((ROOT / "workflow/profiles" / name / "profile.yaml").read_text(encoding="utf-8"))
+
+
+def test_the_cluster_keeps_the_settings_of_the_default_profile():
+    assert profile("default").items() <= profile("slurm").items()
+
+
+def test_the_profile_names_rules_that_exist():
+    slurm = profile("slurm")
+    assert set(slurm["groups"]) | set(slurm["set-resources"]) <= set(RULES)
+    assert set(slurm["group-components"]) == set(slurm["groups"].values())
+    assert f"{slurm['slurm-jobname-prefix']}_" == JOB_PREFIX
+
+
+def test_networks_are_trained_on_a_gpu_and_no_job_that_others_share_asks_for_one():
+    slurm = profile("slurm")
+    assert {name for name in RULES if name.startswith("train_")} - set(slurm["set-resources"]) == {"train_functional"}
+    for name, asked in slurm["set-resources"].items():
+        assert asked == {"slurm_partition": "gpu", "gpu": 1}
+        assert name not in slurm["groups"]
+        assert "compute=section(" in RULES[name], f"{name} does not read compute.device"
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_partitions_and_accounts_are_in_the_profile_only_and_memory_grows_with_attempts(name):
+    assert "slurm_" not in RULES[name]
+    assert "gpu" not in RULES[name]
+    assert "mem_mb=memory_mb(" in RULES[name]
+
+
+@pytest.fixture
+def queue(tmp_path, monkeypatch):
+    """A squeue that says what it is told: of SLURM only the form of its answer is stood in for; tests/slurm has it real."""
+
+    def answers(text: str) -> None:
+        program = tmp_path / "bin" / "squeue"
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f"#!/bin/sh\ncat <<'END'\n{text}\nEND\n", encoding="utf-8")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+
+    return answers
+
+
+def test_jobs_that_a_killed_run_has_left_in_this_folder_are_named(queue, tmp_path):
+    here = tmp_path / "a|b"
+    here.mkdir()
+    queue(
+        f"11|{JOB_PREFIX}0a-1|{here}\n12_[3-4]|{JOB_PREFIX}0a-1|{here}/\n"
+        f"13|{JOB_PREFIX}0a-2|{tmp_path}\n14|my_own_job|{here}"
+    )
+    assert jobs_left(here) == ["11", "12_[3-4]"]
+    with pytest.raises(UserError, match=r"left 2 jobs in the queue .* scancel 11 12_\[3-4\]$"):
+        check_none_left(here)
+
+
+def test_without_slurm_there_is_nothing_left(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert jobs_left(tmp_path) == []
+    check_none_left(tmp_path)

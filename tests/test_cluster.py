@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from test_workflow import copy_tree, snakemake
 
 from abaw.errors import UserError
 from abaw.slurm import JOB_PREFIX, check_none_left, jobs_left
@@ -52,9 +53,17 @@ def test_partitions_and_accounts_are_in_the_profile_only_and_memory_grows_with_a
     assert "mem_mb=memory_mb(" in RULES[name]
 
 
+@pytest.mark.workflow
+def test_a_job_that_is_tried_again_asks_for_twice_the_memory(tmp_path):
+    folder = copy_tree(tmp_path / "flow")
+    for attempt, expected_mb in ((1, 2000), (2, 4000), (3, 8000)):
+        said = snakemake(folder, "-n", "results/demo/truth/corpus.json", "--attempt", str(attempt))
+        assert f"mem_mb={expected_mb}," in said
+
+
 @pytest.fixture
 def queue(tmp_path, monkeypatch):
-    """A squeue that says what it is told: of SLURM only the form of its answer is stood in for; tests/slurm has it real."""
+    """A squeue that says what it is told, in the form of the real one, which tests/slurm asks."""
 
     def answers(text: str) -> None:
         program = tmp_path / "bin" / "squeue"

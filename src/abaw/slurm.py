@@ -15,7 +15,7 @@ def check_none_left(folder: Path) -> None:
     """Raise `UserError` where jobs that an earlier run has submitted in `folder` still wait or run.
 
     A run that is killed, or whose machine goes down, leaves its jobs in the queue. They would write and remove the same
-    files as those of the next run. On a machine without SLURM, or whose SLURM does not answer, there is nothing to check.
+    files as those of the next run. Without SLURM, or where SLURM does not answer, nothing is checked.
     """
     left = jobs_left(folder)
     if left:

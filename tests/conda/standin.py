@@ -3,9 +3,9 @@
     python standin.py make FOLDER    write FOLDER/bin/conda, FOLDER/bin/activate and FOLDER/channel
     FOLDER/bin/conda info|config|env create|--version ...    what Snakemake calls conda for
 
-It is not conda. The channels that an environment's file names are not asked, FOLDER/channel stands in for them. Its package
-python is the executable of this machine with the standard library where it is, as in a virtual environment; its pip is that
-of the interpreter which has made it. What `pip:` lists is installed by that pip, as conda does.
+It is not conda. The channels that an environment's file names are not asked, FOLDER/channel stands in for them. Its
+package python is the executable of this machine with the standard library where it is, as in a virtual environment; its
+pip is that of the interpreter which has made it. What `pip:` lists is installed by that pip, as conda does.
 """
 
 import argparse
@@ -51,7 +51,9 @@ def make_channel(channel: Path) -> None:
     asyncio.run(index_fs(channel))
 
 
-def write_package(channel: Path, name: str, version: str, files: Mapping[str, Path | bytes], depends: list[str]) -> None:
+def write_package(
+    channel: Path, name: str, version: str, files: Mapping[str, Path | bytes], depends: list[str]
+) -> None:
     """One package in conda's older format, a tar with its files and what it says of itself in info/."""
     subdir = str(rattler.Platform.current())
     (channel / subdir).mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""`snakemake --sdm conda` as far as it can be tried without conda: by the stand-in beside this file, which says what it is.
+"""`snakemake --sdm conda` as far as it can be tried without conda: by the stand-in beside this file, which says so.
 
 The files of envs/, solved, installed with all their pins, and used by a rule. Minutes and gigabytes: `make test-conda`.
 """

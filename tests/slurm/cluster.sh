@@ -5,7 +5,7 @@
 #   tests/slurm/cluster.sh down        end every process that `up` and its jobs have started, and take its files away
 #
 # Nodes cpu1 and cpu2 are in partition cpu, gpu1 with two GPUs that are none (/dev/null, /dev/zero) in partition gpu. Each
-# claims the CPUs of this machine and 32 GB. Wants Debian's packages slurmctld, slurmd, slurm-client and munge. A machine
+# claims 2 CPUs and 32 GB. Wants Debian's packages slurmctld, slurmd, slurm-client and munge. A machine
 # that has a SLURM already is left alone.
 set -euo pipefail
 
@@ -55,7 +55,7 @@ check() {
 }
 
 configure() {
-    host=$(hostname -s) cpus=$(nproc)
+    host=$(hostname -s)
     mkdir -p "$run/state" "$run/munge" "$ETC"
     cat >"$run/slurm.conf" <<END
 $MARK
@@ -74,7 +74,7 @@ StateSaveLocation=$run/state
 SlurmdSpoolDir=$run/spool.%n
 SlurmctldLogFile=$run/slurmctld.log
 SlurmdLogFile=$run/slurmd.%n.log
-# Nodes claim more memory than there is, so that what the workflow asks for has a place on a small machine.
+# Nodes may claim more than there is, so that what the workflow asks for has a place on a small machine.
 SlurmdParameters=config_overrides
 SlurmdTimeout=30
 ProctrackType=proctrack/linuxproc
@@ -88,9 +88,9 @@ GresTypes=gpu
 ReturnToService=2
 MinJobAge=600
 KillWait=5
-NodeName=cpu1 NodeHostname=$host NodeAddr=127.0.0.1 Port=17001 CPUs=$cpus RealMemory=32000
-NodeName=cpu2 NodeHostname=$host NodeAddr=127.0.0.1 Port=17002 CPUs=$cpus RealMemory=32000
-NodeName=gpu1 NodeHostname=$host NodeAddr=127.0.0.1 Port=17003 CPUs=$cpus RealMemory=32000 Gres=gpu:2
+NodeName=cpu1 NodeHostname=$host NodeAddr=127.0.0.1 Port=17001 CPUs=2 RealMemory=32000
+NodeName=cpu2 NodeHostname=$host NodeAddr=127.0.0.1 Port=17002 CPUs=2 RealMemory=32000
+NodeName=gpu1 NodeHostname=$host NodeAddr=127.0.0.1 Port=17003 CPUs=2 RealMemory=32000 Gres=gpu:2
 PartitionName=cpu Nodes=cpu[1-2] Default=YES MaxTime=INFINITE State=UP
 PartitionName=gpu Nodes=gpu1 MaxTime=INFINITE State=UP
 END

@@ -53,6 +53,34 @@ def test_partitions_and_accounts_are_in_the_profile_only_and_memory_grows_with_a
     assert "mem_mb=memory_mb(" in RULES[name]
 
 
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_has_an_environment_that_exists(name):
+    [file] = re.findall(r"conda:\s+\"../../(.*?)\"", RULES[name])
+    assert (ROOT / file).is_file()
+
+
+def test_the_environments_pin_what_their_lock_pins():
+    for file in sorted((ROOT / "envs").glob("*.yaml")):
+        [lock] = re.findall(r"Generated from (\S+) by", file.read_text(encoding="utf-8").splitlines()[0])
+        dependencies = yaml.safe_load(file.read_text(encoding="utf-8"))["dependencies"]
+        [pins] = [item["pip"] for item in dependencies if isinstance(item, dict)]
+        lines = (line.split("#")[0].strip() for line in (ROOT / lock).read_text(encoding="utf-8").splitlines())
+        assert pins == [line for line in lines if line]
+        assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in pins)
+
+
+def test_the_container_installs_the_same_lock_for_the_same_python():
+    definition = (ROOT / "envs" / "main.def").read_text(encoding="utf-8")
+    [base] = re.findall(r"^From: \S+:(\S+)$", definition, re.MULTILINE)
+    assert re.fullmatch(r"[\d.]+-slim", base), "a tag that stays what it is"
+    assert "requirements.lock /opt/requirements.lock" in definition
+    assert "pip install --no-cache-dir --disable-pip-version-check -r /opt/requirements.lock" in definition
+    environment = yaml.safe_load((ROOT / "envs" / "main.yaml").read_text(encoding="utf-8"))
+    assert set(re.findall(r"python(3\.\d+)", definition)) == {environment["dependencies"][0].removeprefix("python=")}
+    assert "apptainer build envs/main.sif envs/main.def" in definition
+    assert 'container: "envs/main.sif"' in (ROOT / "Snakefile").read_text(encoding="utf-8")
+
+
 @pytest.mark.workflow
 def test_a_job_that_is_tried_again_asks_for_twice_the_memory(tmp_path):
     folder = copy_tree(tmp_path / "flow")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from test_workflow import copy_tree, snakemake
+from runs import copy_tree, snakemake
 
 from abaw.errors import UserError
 from abaw.slurm import JOB_PREFIX, check_none_left, jobs_left

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_workflow import SHRUNKEN, contents, copy_tree, in_background, planned, snakemake
+from runs import SHRUNKEN, contents, copy_tree, in_background, planned, snakemake
 
 CLUSTER = Path(__file__).with_name("cluster.sh")
 # Two threads wide, since this machine may have no more; asked often and of squeue, since there is no database of jobs.
@@ -82,7 +82,7 @@ def test_every_job_runs_where_the_profile_says_and_the_bytes_are_those_of_a_loca
     folder, scratch = copy_tree(tmp_path / "abaw flow's"), tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setenv("TMPDIR", str(scratch))
-    n_jobs = sum(planned(folder).values())
+    n_jobs = sum(planned(folder).jobs.values())
     started = time.monotonic()
     snakemake(folder, *THROUGH_SLURM)
     wall_s = time.monotonic() - started

@@ -37,7 +37,7 @@ EPITAPH = (
     " esac"
 )
 # Each job has a scratch folder of its own, which goes with it.
-ENDING = f"{EPITAPH}; rm -rf \"$TMPDIR\""
+ENDING = f'{EPITAPH}; rm -rf "$TMPDIR"'
 # Jobs find the package without its being installed, here, in a conda environment and on a cluster's node.
 shell.prefix(
     f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(SOURCE))}; "

@@ -3,10 +3,10 @@ PYTHON ?= python3.11
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo test lint generate lock clean
+.PHONY: help setup demo test test-slurm test-conda lint generate lock clean
 
 help:  ## say what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: .venv/.stamp  ## make the environment .venv from requirements.lock, once
 
@@ -23,6 +23,12 @@ demo: setup  ## run the whole pipeline on the embedded corpus: submissions, scor
 
 test: setup  ## run the tests, a shrunken run of the workflow among them
 	python -m pytest
+
+test-slurm: setup  ## run the shrunken workflow on a real SLURM on this machine, as root (docs/cluster.md)
+	python -m pytest -m slurm tests/slurm
+
+test-conda: setup  ## make the environments of envs/ by a stand-in for conda, and run a rule in one
+	python -m pytest -m conda tests/conda
 
 lint: setup  ## ruff, snakefmt, snakemake --lint, mypy, and the generated files
 	ruff check .

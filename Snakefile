@@ -18,6 +18,10 @@ configfile: "config/config.yaml"
 report: "workflow/report/workflow.rst"
 
 
+# Read with --sdm apptainer only; envs/main.def makes it.
+container: "envs/main.sif"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/corpus.smk"
 include: "workflow/rules/faces.smk"

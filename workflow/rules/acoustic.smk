@@ -30,7 +30,7 @@ rule train_acoustic:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=6000,
+        mem_mb=memory_mb(6000, per_input=8),
         runtime=720,
     params:
         settings=section("acoustic.network"),
@@ -81,7 +81,7 @@ rule choose_acoustic:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory_mb(1000),
         runtime=10,
     shell:
         "python {input.code[0]:q}"
@@ -115,7 +115,7 @@ rule predict_acoustic:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=4000,
+        mem_mb=memory_mb(4000, per_input=2),
         runtime=120,
     params:
         settings=section("acoustic.network"),

@@ -25,7 +25,7 @@ rule embed_voice:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=4000,
+        mem_mb=memory_mb(4000, per_input=2),
         runtime=120,
     params:
         settings=section("acoustic.network"),
@@ -63,7 +63,7 @@ rule train_attention:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=4000,
+        mem_mb=memory_mb(4000, per_input=4),
         runtime=240,
     params:
         settings=section("attention.network"),
@@ -106,7 +106,7 @@ rule predict_attention:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=4000,
+        mem_mb=memory_mb(4000),
         runtime=60,
     params:
         settings=section("attention.network"),

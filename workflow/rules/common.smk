@@ -25,6 +25,7 @@ from abaw.demo.plan import plan_corpus
 from abaw.errors import UserError
 from abaw.files import check_room, lock_folder
 from abaw.imports import files_behind
+from abaw.slurm import check_none_left
 from abaw.tasks import SPLITS, TASKS
 
 # What the system ends without a word gets a sentence from the shell around it, by its exit code: 128 and the signal.
@@ -36,8 +37,13 @@ EPITAPH = (
     " run the same command again' >&2;;"
     " esac"
 )
+# Each job has a scratch folder of its own, which goes with it.
+ENDING = f'{EPITAPH}; rm -rf "$TMPDIR"'
 # Jobs find the package without its being installed, here, in a conda environment and on a cluster's node.
-shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(SOURCE))}; trap {shlex.quote(EPITAPH)} EXIT; ")
+shell.prefix(
+    f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(SOURCE))}; "
+    f"TMPDIR=$(mktemp -d -t abaw.XXXXXXXX); export TMPDIR; trap {shlex.quote(ENDING)} EXIT; "
+)
 
 LEAST_MB = 50
 
@@ -108,6 +114,15 @@ def untracked(key: str) -> Callable:
     value = reduce(lambda part, name: part[name], key.split("."), config)
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
     return lambda wildcards, input: text
+
+
+def memory_mb(least: int, per_input: float = 0.0) -> Callable:
+    """A resource: `least` and so many MB for each of the inputs; twice as much each time that the job is tried again."""
+
+    def needed(wildcards, input, attempt) -> int:
+        return int((least + (per_input * input.size_mb if per_input else 0)) * 2 ** (attempt - 1))
+
+    return needed
 
 
 def video_file(wildcards) -> str:
@@ -252,10 +267,14 @@ def pretraining_files(wildcards) -> list[str]:
 
 
 def take_folder() -> None:
-    """Let no second run write in this folder; the system lets go of it when this process ends, even by a kill."""
+    """Let no second run write in this folder, nor jobs that a killed one has left on a cluster.
+
+    The system lets go of the folder when this process ends, even by a kill. Jobs call no hooks, so they do not come here.
+    """
     global FOLDER
     try:
         FOLDER = lock_folder(".snakemake")
+        check_none_left(Path.cwd())
     except UserError as error:
         raise WorkflowError(str(error)) from None
 

@@ -22,7 +22,7 @@ if CONFIG.corpus.source == "demo":
             "../../envs/main.yaml"
         threads: 2
         resources:
-            mem_mb=2000,
+            mem_mb=memory_mb(2000),
             runtime=30,
         params:
             demo=section("demo"),
@@ -55,7 +55,7 @@ rule index_corpus:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory_mb(1000),
         runtime=30,
     params:
         corpus=untracked("corpus"),
@@ -96,7 +96,7 @@ rule check_corpus:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory_mb(1000),
         runtime=10,
     params:
         corpus=untracked("corpus"),
@@ -125,7 +125,7 @@ rule index_pretraining:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_mb(4000),
         runtime=60,
     params:
         settings=section("pretraining"),

@@ -27,7 +27,7 @@ rule train_dynamic:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=4000,
+        mem_mb=memory_mb(4000, per_input=4),
         runtime=240,
     params:
         settings=section("dynamic.network"),
@@ -77,7 +77,7 @@ rule choose_dynamic:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory_mb(1000),
         runtime=10,
     shell:
         "python {input.code[0]:q}"
@@ -109,7 +109,7 @@ rule predict_dynamic:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=4000,
+        mem_mb=memory_mb(4000),
         runtime=60,
     params:
         settings=section("dynamic.network"),

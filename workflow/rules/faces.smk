@@ -22,7 +22,7 @@ if CONFIG.faces.source == "detect":
             "../../envs/main.yaml"
         threads: 1
         resources:
-            mem_mb=2000,
+            mem_mb=memory_mb(2000),
             runtime=60,
         params:
             settings=section("faces"),
@@ -56,7 +56,7 @@ else:
             "../../envs/main.yaml"
         threads: 1
         resources:
-            mem_mb=1000,
+            mem_mb=memory_mb(1000),
             runtime=60,
         params:
             rate_hz=lambda wildcards: config["faces"]["analysis_rate_hz"],

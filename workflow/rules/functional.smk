@@ -25,7 +25,7 @@ rule train_functional:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=8000,
+        mem_mb=memory_mb(8000, per_input=4),
         runtime=120,
     params:
         settings=section("functional"),
@@ -60,7 +60,7 @@ rule predict_functional:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=4000,
+        mem_mb=memory_mb(4000),
         runtime=60,
     params:
         settings=section("functional"),

@@ -27,7 +27,7 @@ rule fuse_dirichlet:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_mb(4000),
         runtime=60,
     params:
         settings=section("fusion.dirichlet"),
@@ -72,7 +72,7 @@ rule fuse_forest:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=8000,
+        mem_mb=memory_mb(8000),
         runtime=120,
     params:
         settings=section("fusion.forest"),

@@ -22,7 +22,7 @@ rule score_predictions:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory_mb(2000),
         runtime=30,
     params:
         systems=lambda wildcards: list(named_frames(wildcards.task, wildcards.split)),
@@ -61,7 +61,7 @@ rule collect_scores:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory_mb(500),
         runtime=10,
     shell:
         "python {input.code[0]:q}" " --scores {input.scores:q}" " --output {output:q}" " > {log:q} 2>&1"
@@ -89,7 +89,7 @@ rule plot_timeline:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory_mb(1000),
         runtime=10,
     params:
         systems=lambda wildcards: list(shown_frames(wildcards.task)),
@@ -129,7 +129,7 @@ rule plot_curves:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory_mb(1000),
         runtime=10,
     params:
         networks=["static", "dynamic", "acoustic", *(f"{name}_attention" for name in CONFIG.attention.mechanisms)],
@@ -163,7 +163,7 @@ rule plot_sweep:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory_mb(1000),
         runtime=10,
     shell:
         "python {input.code[0]:q}"
@@ -193,7 +193,7 @@ rule list_broken:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory_mb(500),
         runtime=10,
     params:
         on_unreadable=lambda wildcards: config["corpus"]["on_unreadable"],
@@ -225,7 +225,7 @@ rule plot_confusion:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory_mb(1000),
         runtime=10,
     params:
         systems=list(named_frames("expr", "val")),
@@ -258,7 +258,7 @@ rule plot_weights:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory_mb(1000),
         runtime=10,
     params:
         systems=[name for name, system in SYSTEMS.items() if system.fusion == "dirichlet"],
@@ -292,7 +292,7 @@ rule compare_paper:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory_mb(1000),
         runtime=10,
     params:
         tasks=list(TASKS),
@@ -337,7 +337,7 @@ rule write_report:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory_mb(1000),
         runtime=10,
     params:
         corpus=corpus_in_words(),

@@ -21,7 +21,7 @@ rule extract_audio:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory_mb(1000),
         runtime=30,
     params:
         on_unreadable=untracked("corpus.on_unreadable"),
@@ -48,7 +48,7 @@ rule separate_speech:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=2000,
+        mem_mb=memory_mb(2000),
         runtime=60,
     params:
         separator=lambda wildcards: config["speech"]["separator"],
@@ -79,7 +79,7 @@ rule gate_speech:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory_mb(1000),
         runtime=10,
     params:
         settings=section("speech.gate"),

@@ -25,7 +25,7 @@ rule train_static:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=6000,
+        mem_mb=memory_mb(6000, per_input=2),
         runtime=720,
     params:
         settings=section("static"),
@@ -64,7 +64,7 @@ rule embed_faces:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=4000,
+        mem_mb=memory_mb(4000, per_input=2),
         runtime=240,
     params:
         compute=section("compute"),

@@ -22,7 +22,7 @@ rule write_submission:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory_mb(2000),
         runtime=30,
     params:
         skipped=lambda wildcards: LAYOUT.skipped_of(wildcards.task, "test"),
@@ -53,7 +53,7 @@ rule zip_submissions:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory_mb(2000),
         runtime=10,
     params:
         systems=lambda wildcards: list(SYSTEMS),

@@ -25,7 +25,7 @@ rule sweep_smoothing:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_mb(4000),
         runtime=60,
     params:
         settings=section("timeline"),
@@ -59,7 +59,7 @@ rule align_predictions:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory_mb(2000),
         runtime=30,
     params:
         smoothing_s=lambda wildcards: config["timeline"]["smoothing_s"],

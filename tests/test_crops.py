@@ -133,10 +133,11 @@ def test_every_analysed_frame_has_a_row_and_a_missing_number_no_face(tmp_path, c
     given = {"sample", "frame", "time_s", "has_face"}
     for row in rows:
         filled = {name for name, value in row.items() if value is not None}
-        assert filled == (given | {"crop", "mouth_opening"} if row["has_face"] else given)
+        assert filled == (given | {"crop", "mouth_opening", "mouth_area"} if row["has_face"] else given)
         if row["has_face"]:
             assert row["crop"] == jpeg(row["frame"])
             assert 0.1 < row["mouth_opening"] < 0.3
+            assert 0.001 < row["mouth_area"] < 0.03
     said = capsys.readouterr().out
     assert "video2_left: 6 crops; 2 other entries of the folder are left out" in said
     assert "video2_left: 4 of 10 analysed frames have a face" in said
@@ -155,7 +156,7 @@ def test_a_crop_without_a_face_mesh_has_no_mouth(tmp_path):
     (folder / "00001.jpg").write_bytes(encode_crop(np.full((80, 60, 3), 90, np.uint8), 90))
     (row,) = imported(tmp_path, write_numbered(tmp_path / "a.mp4", 1, Fraction(25)), folder)
     assert row["has_face"]
-    assert row["mouth_opening"] is None
+    assert row["mouth_opening"] is row["mouth_area"] is None
     assert decode_crop(row["crop"]).shape == (80, 60, 3)
 
 

@@ -288,7 +288,7 @@ def test_a_face_mesh_sees_the_faces_and_their_mouths(small: CorpusPlan, made: Pa
                 left, top, right, bottom = (
                     max(0, round(side)) for side in np.array(box) + np.array([-15, -15, 15, 15])
                 )
-                mouth = meter.measure(np.ascontiguousarray(frame.bgr[top:bottom, left:right]))
+                mouth = meter.measure(np.ascontiguousarray(frame.bgr[top:bottom, left:right, ::-1]))
                 measured.append(np.nan if mouth is None else mouth.opening)
                 expected.append(truth["mouth_opening"][frame.number - 1])
             assert len(measured) >= 6 and np.mean(np.isnan(measured)) < 0.1, track.sample

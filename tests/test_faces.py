@@ -19,11 +19,10 @@ from skimage import data
 from abaw.config import FacesConfig
 from abaw.errors import UserError
 from abaw.faces.crop import crop_region, decode_crop, encode_crop
-from abaw.faces.detection import Detection, select
+from abaw.faces.detection import select
 from abaw.faces.mediapipe import MediaPipeDetector
 from abaw.faces.mouth import MouthMeter
 from abaw.faces.retinaface import RetinaFace, load_network, prior_boxes
-from abaw.faces.tracking import PATIENCE_S, Subject, Tracker, places
 from abaw.tables import FIVE_POINTS, GROUP_ROWS, read_metadata, read_table, table_writer
 
 DEFAULT = yaml.safe_load((Path(__file__).parents[1] / "config" / "config.yaml").read_text())["faces"]
@@ -130,65 +129,8 @@ def test_a_subject_with_a_side_is_followed_alone(tmp_path):
     assert track(tmp_path, frames, ALONE)["solo"][0]["x1_px"] < 240
 
 
-def face(x, side=20.0, score=0.9, y=50.0):
-    half = side / 2
-    return Detection(np.array([x - half, y - half, x + half, y + half]), score, np.full((5, 2), np.nan))
-
-
-def followed(people, frames, step_s=0.2, width_px=200):
-    """The centres that a tracker gives for detections of frame after frame; None where there is no face."""
-    tracker = Tracker(people)
-    chosen = [tracker.update(k * step_s, detections, width_px) for k, detections in enumerate(frames)]
-    return [tuple(None if one is None else float(one.centre[0]) for one in faces) for faces in chosen]
-
-
-def test_one_subject_is_the_most_prominent_and_then_the_nearest():
-    frames = [[face(50), face(150, side=40)], [face(50, side=60), face(155, side=30)], [face(50), face(160)]]
-    assert followed(1, frames) == [(150,), (155,), (160,)]
-
-
-def test_a_bystander_takes_over_only_after_the_patience():
-    misses = int(PATIENCE_S / 0.2)
-    frames = [[face(50)], *[[face(150)]] * (misses + 2)]
-    assert followed(1, frames) == [(50,), *[(None,)] * misses, (150,), (150,)]
-    assert followed(1, [[face(50)], [face(150)], [face(150), face(52)]]) == [(50,), (None,), (52,)]
-
-
-def test_a_lone_face_belongs_to_whom_it_was_nearest_or_to_its_half_at_first_sight():
-    assert followed(2, [[face(130)]]) == [(None, 130)]
-    assert followed(2, [[face(30)]]) == [(30, None)]
-    both = [face(30), face(130)]
-    assert followed(2, [both, [face(125)], [face(35)]]) == [(30, 130), (None, 125), (35, None)]
-    empty = [[]] * 4
-    assert followed(2, [both, *empty, [face(90)]])[-1] == (None, 90)
-
-
-def test_the_first_frame_with_both_says_who_is_left():
-    assert followed(2, [[face(60)], [face(61), face(20)], [face(62), face(21)]]) == [(60, None), (20, 61), (21, 62)]
-
-
-def test_who_comes_back_is_sought_on_their_side_only():
-    start = [[face(30), face(130)]] + [[face(30)]] * 3
-    assert followed(2, [*start, [face(30), face(5, side=8)]])[-1] == (30, None)
-    assert followed(2, [*start, [face(30), face(180)]])[-1] == (30, 180)
-
-
-def test_of_three_faces_two_people_keep_the_nearest():
-    assert followed(2, [[face(30), face(130)], [face(80, side=90), face(128), face(33)]])[-1] == (33, 128)
-
-
-def test_places():
-    left, right, unnamed = Subject("x_left", "left"), Subject("x_right", "right"), Subject("x", None)
-    assert (places([unnamed]), places([left]), places([right])) == ([0], [0], [1])
-    assert (places([left, right]), places([right, left])) == ([0, 1], [1, 0])
-    assert (places([unnamed, left]), places([unnamed, right]), places([right, unnamed])) == ([1, 0], [0, 1], [1, 0])
-    for wrong in ([], [unnamed, unnamed], [left, left], [left, right, unnamed]):
-        with pytest.raises(UserError, match=r"expected is one, or two on different sides"):
-            places(wrong)
-
-
 def test_the_mouth_opening_is_free_of_scale_and_of_the_crops_shape():
-    crop, meter = ASTRONAUT[35:175, 35:175], MouthMeter()
+    crop, meter = np.ascontiguousarray(ASTRONAUT[35:175, 35:175, ::-1]), MouthMeter()
     opening = meter.measure(crop).opening
     assert 0.1 < opening < 0.25
     for scale in (0.75, 1.5, 3):
@@ -198,7 +140,7 @@ def test_the_mouth_opening_is_free_of_scale_and_of_the_crops_shape():
 
 
 def test_an_opening_mouth_opens_and_a_wall_has_none():
-    crop, meter = ASTRONAUT[35:175, 35:175], MouthMeter()
+    crop, meter = np.ascontiguousarray(ASTRONAUT[35:175, 35:175, ::-1]), MouthMeter()
     line = int(meter.measure(crop).corners[:, 1].mean()) + 2
     openings = []
     for rows in (0, 4, 8):
@@ -318,7 +260,7 @@ def rows_of(n_rows):
 def read_columns():
     points = [f"{point}_{axis}_px" for point in FIVE_POINTS for axis in "xy"]
     box = ["x0_px", "y0_px", "x1_px", "y1_px"]
-    return ["sample", "frame", "time_s", "has_face", "score", *box, *points, "mouth_opening", "crop"]
+    return ["sample", "frame", "time_s", "has_face", "score", *box, *points, "mouth_opening", "mouth_area", "crop"]
 
 
 def test_a_table_written_row_by_row_does_not_depend_on_how_rows_come(tmp_path):

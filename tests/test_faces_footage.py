@@ -11,7 +11,7 @@ import yaml
 from abaw.config import FacesConfig
 from abaw.faces.detection import make_detector
 from abaw.faces.pipeline import analyse_video
-from abaw.faces.tracking import Subject
+from abaw.faces.subjects import Subject
 
 DEFAULT = yaml.safe_load((Path(__file__).parents[1] / "config" / "config.yaml").read_text())["faces"]
 WEIGHTS = Path("weights") / "retinaface-mobilenet0.25" / "mobilenet0.25_Final.pth"

@@ -20,7 +20,7 @@ from abaw.speech.audio import MIXTURE_RATE_HZ, extract_stereo, read_flac, silenc
 from abaw.speech.gate import join_runs, voiced_runs
 from abaw.speech.windows import window_labels, windows_in_run, windows_over
 
-GATE = GateConfig(min_opening=0.05, min_movement=0.02, window_s=1.0, max_gap_s=0.5, min_run_s=0.5)
+GATE = GateConfig(rule="movement", min_opening=0.05, min_movement=0.02, window_s=1.0, max_gap_s=0.5, min_run_s=0.5)
 SETTINGS = AcousticNetworkConfig(
     encoder="small",
     window_s=4,

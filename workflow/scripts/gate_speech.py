@@ -10,7 +10,7 @@ from _command import parser, run, settings_from
 
 from abaw.config import GateConfig
 from abaw.frames import blocks
-from abaw.speech.gate import voiced_runs
+from abaw.speech.gate import authors_runs, voiced_runs
 from abaw.tables import SCHEMAS, matrix, read_table, write_table
 
 
@@ -23,11 +23,15 @@ def main() -> None:
     arguments.add_argument("--output", type=Path, required=True)
     args = arguments.parse_args()
 
-    faces = read_table("faces", args.faces, ["sample", "frame", "time_s", "mouth_opening"])
+    faces = read_table("faces", args.faces, ["sample", "frame", "time_s", "mouth_opening", "mouth_area"])
     rows: list[dict[str, object]] = []
     for sample, block in blocks(faces.sort_by([("sample", "ascending"), ("frame", "ascending")])):
-        opening = matrix(block, ["mouth_opening"])[:, 0]
-        runs = voiced_runs(block["time_s"].to_numpy(), opening, args.rate_hz, args.settings)
+        opening, area = matrix(block, ["mouth_opening", "mouth_area"]).T
+        times_s = block["time_s"].to_numpy()
+        if args.settings.rule == "authors":
+            runs = authors_runs(times_s, area, args.rate_hz)
+        else:
+            runs = voiced_runs(times_s, opening, args.rate_hz, args.settings)
         rows.extend({"sample": sample, "run": n, "start_s": a, "end_s": b} for n, (a, b) in enumerate(runs))
         print(f"{sample}: {sum(b - a for a, b in runs):.1f} s of speech in {len(runs)} runs")
     write_table("voiced", pa.Table.from_pylist(rows, SCHEMAS["voiced"]), args.output)

@@ -29,6 +29,10 @@ class FacesConfig(Section):
         description="Detections below this score are dropped; mediapipe gives none below 0.5, and false ones up to "
         "0.69 on footage without a face."
     )
+    subject: Literal["prominent", "longest", "largest"] = Field(
+        description="Which of several faces is the subject: the track with the greatest score times area over its "
+        "frames, the one seen in the most frames, or the one with the largest box."
+    )
     margin_px: Annotated[int, Field(ge=0, le=200)] = Field(
         description="Pixels added on each side of the box before the crop (paper §3.2.2: 15; the authors' code: 10)."
     )

@@ -16,6 +16,10 @@ class AudioConfig(Section):
 class GateConfig(Section):
     """When the target speaker's mouth says that they speak (paper §3.2.1)."""
 
+    rule: Literal["movement", "authors"] = Field(
+        description="movement: the lips are open and move, by the keys below; authors: the mean of the last 30 rows' "
+        "mouth area exceeds the video's mean, closed runs under 0.5 s are kept, and the keys below do not count."
+    )
     min_opening: Annotated[float, Field(gt=0, lt=1)] = Field(
         description="Lip gap over eye distance, averaged over window_s, above which the mouth counts as speaking."
     )

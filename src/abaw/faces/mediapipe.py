@@ -15,15 +15,16 @@ _POINTS = ("right_eye", "left_eye", "nose")
 
 
 class MediaPipeDetector:
-    """Both models on every frame; where both see a face, the full-range one's box counts.
+    """Both models on every frame; where both see a face, the short-range one's box counts.
 
     The full-range model finds small faces that the short-range one misses, and misses large ones behind a hand that
-    the other finds. Neither gives a face that scores below 0.5. Their threads cannot be set.
+    the other finds, whose boxes lie closer to the face. Neither gives a face that scores below 0.5. Their threads
+    cannot be set.
     """
 
     def __init__(self, min_score: float) -> None:
         self._min_score = min_score
-        self._models = [start(FaceDetection, model_selection=model) for model in (_FULL_RANGE, _SHORT_RANGE)]
+        self._models = [start(FaceDetection, model_selection=model) for model in (_SHORT_RANGE, _FULL_RANGE)]
 
     def detect(self, bgr: np.ndarray) -> list[Detection]:
         """Find the faces of an image (height x width x 3, uint8), best first; mouth corners are NaN."""

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from mediapipe.python.solutions.face_mesh import FaceMesh
 
@@ -12,17 +11,27 @@ _UPPER_LIP, _LOWER_LIP = 13, 14
 _MOUTH_RIGHT, _MOUTH_LEFT = 61, 291
 _EYES = [33, 133], [362, 263]
 """Outer and inner corner of the right eye, inner and outer corner of the left: an eye's centre is between its two."""
+_UPPER_RIM = [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308]
+_LOWER_RIM = [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308]
+"""The inner rims of the lips, from the right corner to the left one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Mouth:
     """`opening`: gap between the inner lips over the distance between the eyes' centres, 0 where closed, free of scale.
 
-    `corners`: the subject's right and left mouth corner (2 x 2, x and y in pixels of the crop).
+    `area`: of the strip between the inner lips, in crops' areas, in [0, 1]; the authors' measure, which grows with the
+    face's share of the crop. `corners`: the subject's right and left mouth corner (2 x 2, x and y in pixels of the
+    crop).
     """
 
     opening: float
+    area: float
     corners: np.ndarray
+
+    def columns(self) -> dict[str, float]:
+        """What the table `faces` holds of it."""
+        return {"mouth_opening": self.opening, "mouth_area": self.area}
 
 
 class MouthMeter:
@@ -31,13 +40,33 @@ class MouthMeter:
     def __init__(self) -> None:
         self._mesh = start(FaceMesh, static_image_mode=True, max_num_faces=1, refine_landmarks=False)
 
-    def measure(self, bgr: np.ndarray) -> Mouth | None:
+    def measure(self, rgb: np.ndarray) -> Mouth | None:
         """Measure the mouth in the crop of a face (height x width x 3, uint8); None where no mesh is found."""
-        found = self._mesh.process(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)).multi_face_landmarks
+        found = self._mesh.process(rgb).multi_face_landmarks
         if not found:
             return None
-        height, width = bgr.shape[:2]
-        mesh = np.array([(point.x, point.y) for point in found[0].landmark]) * (width, height)
+        height, width = rgb.shape[:2]
+        shares = np.array([(point.x, point.y) for point in found[0].landmark])
+        mesh = shares * (width, height)
         right_eye, left_eye = (mesh[corners].mean(axis=0) for corners in _EYES)
         gap = np.linalg.norm(mesh[_LOWER_LIP] - mesh[_UPPER_LIP])
-        return Mouth(float(gap / np.linalg.norm(left_eye - right_eye)), mesh[[_MOUTH_RIGHT, _MOUTH_LEFT]])
+        return Mouth(
+            opening=float(gap / np.linalg.norm(left_eye - right_eye)),
+            area=strip_area(shares[_UPPER_RIM], shares[_LOWER_RIM]),
+            corners=mesh[[_MOUTH_RIGHT, _MOUTH_LEFT]],
+        )
+
+
+def strip_area(upper: np.ndarray, lower: np.ndarray) -> float:
+    """The area between two lines of n points each (n x 2), cut into triangles whose areas all count as positive.
+
+    The triangles are those of the authors' `open_mouth_features_extraction.py`, so that lips whose lines cross have an
+    area as there.
+
+    >>> strip_area(np.array([[0, 0], [1, 0], [2, 0]]), np.array([[0, 0], [1, 3], [2, 0]]))
+    3.0
+    """
+    corner, across = lower[:-1], upper[1:] - lower[:-1]
+    sides = (upper[:-1] - corner, lower[1:] - corner)
+    doubled = [np.abs(across[:, 0] * side[:, 1] - across[:, 1] * side[:, 0]) for side in sides]
+    return float(np.sum(doubled) / 2)

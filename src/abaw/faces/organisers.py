@@ -59,18 +59,18 @@ def _row(track: Crops, number: int, time_s: float, meter: MouthMeter) -> Row:
     row = bare_row(track.sample, number, time_s, has_face=path is not None)
     if path is None:
         return row
-    jpeg, bgr = _read(path)
-    mouth = meter.measure(bgr)
-    return row | {"crop": jpeg, "mouth_opening": None if mouth is None else mouth.opening}
+    jpeg, rgb = _read(path)
+    mouth = meter.measure(rgb)
+    return row | {"crop": jpeg} | ({} if mouth is None else mouth.columns())
 
 
 def _read(path: Path) -> tuple[bytes, np.ndarray]:
-    """The bytes of a crop and its pixels (height x width x 3, uint8, BGR)."""
+    """The bytes of a crop and its pixels (height x width x 3, uint8, RGB)."""
     try:
         jpeg = path.read_bytes()
         if not jpeg.startswith(_JPEG):
             raise ValueError("it does not begin like one")
-        return jpeg, np.ascontiguousarray(decode_crop(jpeg)[..., ::-1])
+        return jpeg, decode_crop(jpeg)
     except (OSError, ValueError, cv2.error) as error:
         raise UserError(
             f"the crop {path} cannot be read as a JPEG ({error}); unpack it again, or remove it: its frame then has no "

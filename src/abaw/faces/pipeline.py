@@ -6,11 +6,13 @@ from os import PathLike
 import numpy as np
 
 from abaw.config import FacesConfig
-from abaw.faces.crop import crop_region, encode_crop
+from abaw.faces.crop import crop_region, decode_crop, encode_crop
+from abaw.faces.cuts import CutFinder
 from abaw.faces.detection import Detection, make_detector
 from abaw.faces.mouth import MouthMeter
 from abaw.faces.row import Row, bare_row
-from abaw.faces.tracking import Subject, Tracker, places
+from abaw.faces.subjects import Subject, TrackedFace, TrackedFrame, cast, places
+from abaw.faces.tracking import Tracker
 from abaw.tables import FIVE_POINTS
 from abaw.video import SampledFrame, sample_frames
 
@@ -24,36 +26,50 @@ def analyse_video(
 ) -> Iterator[list[Row]]:
     """Yield for each analysed frame one row of the table `faces` per subject, in their order, with a face or without.
 
-    Nothing is kept but the subjects' last boxes, so memory does not grow with the video. Points that the detector lacks
-    come from the mesh where there is one. Raises `UserError` for a video that cannot be read, for weights that are not
-    the expected ones, and for subjects that `places` refuses.
+    Memory does not grow with the video: what is kept are the crops of the next `abaw.faces.subjects.LOOK_AHEAD_S`. The
+    mouth is measured on the stored crop; points that the detector lacks come from its mesh where there is one. Raises
+    `UserError` for a video that cannot be read, for weights that are not the expected ones, and for subjects that
+    `places` refuses.
     """
     standing = places(subjects)
     people = 1 if len(subjects) == 1 and subjects[0].side is None else 2
-    tracker, detector, meter = Tracker(people), make_detector(settings, threads), MouthMeter()
-    for frame in sample_frames(path, settings.analysis_rate_hz, threads):
-        faces = tracker.update(frame.time_s, detector.detect(frame.bgr), frame.bgr.shape[1])
+    meter = MouthMeter()
+    for frame, faces in cast(_tracked(path, settings, threads), people, settings.subject):
         yield [
-            _row(subject.sample, frame, faces[place], settings, meter)
-            for subject, place in zip(subjects, standing, strict=True)
+            _row(subject.sample, frame, faces[place], meter) for subject, place in zip(subjects, standing, strict=True)
         ]
 
 
-def _row(sample: str, frame: SampledFrame, face: Detection | None, settings: FacesConfig, meter: MouthMeter) -> Row:
-    row = bare_row(sample, frame.number, frame.time_s, has_face=face is not None)
-    if face is None:
-        return row
+def _tracked(path: str | PathLike[str], settings: FacesConfig, threads: int) -> Iterator[TrackedFrame]:
+    """The analysed frames with all their faces, followed and cropped."""
+    detector, tracker, cuts, shot = make_detector(settings, threads), Tracker(), CutFinder(), 0
+    for frame in sample_frames(path, settings.analysis_rate_hz, threads):
+        detections, cut = detector.detect(frame.bgr), cuts.is_cut(frame.bgr)
+        shot += cut
+        tracks = tracker.update(frame.time_s, detections, cut)
+        faces = [_cropped(frame, *seen, settings) for seen in zip(tracks, detections, strict=True)]
+        yield TrackedFrame(frame.number, frame.time_s, shot, frame.bgr.shape[1], faces)
+
+
+def _cropped(frame: SampledFrame, track: int, face: Detection, settings: FacesConfig) -> TrackedFace:
     height, width = frame.bgr.shape[:2]
     x0, y0, x1, y1 = crop_region(face.box, settings.margin_px, width, height)
-    crop = np.ascontiguousarray(frame.bgr[y0:y1, x0:x1])
-    mouth = meter.measure(crop)
-    points = face.points.copy()
+    crop = encode_crop(np.ascontiguousarray(frame.bgr[y0:y1, x0:x1]), settings.jpeg_quality)
+    return TrackedFace(track, face, crop, (x0, y0))
+
+
+def _row(sample: str, frame: TrackedFrame, seen: TrackedFace | None, meter: MouthMeter) -> Row:
+    row = bare_row(sample, frame.number, frame.time_s, has_face=seen is not None)
+    if seen is None:
+        return row
+    mouth = meter.measure(decode_crop(seen.crop))
+    points = seen.face.points.copy()
     if mouth is not None:
-        seen = mouth.corners + np.array([x0, y0])
-        points[_MOUTH_CORNERS] = np.where(np.isnan(points[_MOUTH_CORNERS]), seen, points[_MOUTH_CORNERS])
-    row |= {"score": face.score, "mouth_opening": None if mouth is None else mouth.opening}
-    row |= zip(_BOX_COLUMNS, face.box.tolist(), strict=True)
-    row |= {
+        corners = mouth.corners + np.array(seen.corner_px)
+        points[_MOUTH_CORNERS] = np.where(np.isnan(points[_MOUTH_CORNERS]), corners, points[_MOUTH_CORNERS])
+        row |= mouth.columns()
+    row |= {"score": seen.face.score, "crop": seen.crop}
+    row |= zip(_BOX_COLUMNS, seen.face.box.tolist(), strict=True)
+    return row | {
         name: None if np.isnan(at) else at for name, at in zip(_POINT_COLUMNS, points.ravel().tolist(), strict=True)
     }
-    return row | {"crop": encode_crop(crop, settings.jpeg_quality)}

@@ -1,14 +1,15 @@
 """Who speaks when, by the mouth: runs in which the target speaker's lips move (paper §3.2.1).
 
-The authors compare a rolling mean of the mouth's area with the video's own mean, which calls about 42 % of every
-video open, also of a person who never speaks. Here the opening is measured in eye distances, so that one threshold
-holds for all videos, and the lips must move: an open smile is not speech.
+The authors compare a rolling mean of the mouth's area with the video's own mean (`abaw.speech.authors_gate`). Here the
+opening is measured in eye distances, so that one threshold holds for all videos, and the lips must move: an open smile
+is not speech.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from abaw.config import GateConfig
+from abaw.speech.authors_gate import kept_rows, open_flags
 
 Runs = list[tuple[float, float]]
 
@@ -28,10 +29,20 @@ def voiced_runs(
         near = near[~np.isnan(near)]
         if len(near) >= 2:
             speaks[number] = near.mean() >= settings.min_opening and near.std() >= settings.min_movement
-    pad = 0.5 / rate_hz
-    runs = [(max(0.0, time - pad), time + pad) for time in times_s[speaks]]
-    joined = join_runs(runs, max(settings.max_gap_s, 1e-6))
+    joined = join_runs(runs_of(speaks, times_s, rate_hz), max(settings.max_gap_s, 1e-6))
     return [(start, end) for start, end in joined if end - start >= settings.min_run_s]
+
+
+def authors_runs(times_s: NDArray[np.float64], area: NDArray[np.float64], rate_hz: float) -> Runs:
+    """Runs (start_s, end_s) that the authors' rule keeps, from mouth areas (n,), NaN where no mouth was seen."""
+    return runs_of(kept_rows(open_flags(area), rate_hz), times_s, rate_hz)
+
+
+def runs_of(flags: NDArray[np.bool_], times_s: NDArray[np.float64], rate_hz: float) -> Runs:
+    """Runs (start_s, end_s) of set flags (n,) at times (n,); a row stands for half an interval on each side."""
+    changes = np.flatnonzero(np.diff(flags, prepend=False, append=False)).reshape(-1, 2)
+    pad_s = 0.5 / rate_hz
+    return [(max(0.0, times_s[first] - pad_s), times_s[after - 1] + pad_s) for first, after in changes]
 
 
 def join_runs(runs: Runs, max_gap_s: float) -> Runs:

@@ -16,7 +16,8 @@ from abaw.errors import UserError
 from abaw.nn.acoustic import AudioModel, cut, load_encoder, normalise, steps_per_window
 from abaw.nn.acoustic_training import Voice, VoicedWindows, predict_track
 from abaw.rows import row_times
-from abaw.speech.audio import MIXTURE_RATE_HZ, extract_stereo, read_flac, silence, to_mono, write_flac
+from abaw.nn.resampling import resampled, to_mono
+from abaw.speech.audio import MIXTURE_RATE_HZ, as_long_as, extract_stereo, read_flac, write_flac
 from abaw.speech.gate import join_runs, voiced_runs
 from abaw.speech.windows import window_labels, windows_in_run, windows_over
 

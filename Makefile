@@ -3,10 +3,10 @@ PYTHON ?= python3.11
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo test lint generate lock clean
+.PHONY: help setup demo test test-spleeter lint generate lock clean
 
 help:  ## say what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: .venv/.stamp  ## make the environment .venv from requirements.lock, once
 
@@ -24,6 +24,13 @@ demo: setup  ## run the whole pipeline on the embedded corpus: submissions, scor
 test: setup  ## run the tests, a shrunken run of the workflow among them
 	python -m pytest
 
+test-spleeter: setup  ## compare Spleeter's own program, in a throw-away environment, with ours: parity in dB
+	rm -rf .venv-spleeter
+	$(PYTHON) -m venv .venv-spleeter
+	.venv-spleeter/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-spleeter.lock
+	python benchmarks/spleeter_parity.py --python .venv-spleeter/bin/python
+	rm -rf .venv-spleeter
+
 lint: setup  ## ruff, snakefmt, snakemake --lint, mypy, and the generated files
 	ruff check .
 	ruff format --check .
@@ -32,14 +39,17 @@ lint: setup  ## ruff, snakefmt, snakemake --lint, mypy, and the generated files
 	mypy
 	python tools/generate.py --check
 
-generate: setup  ## write config/README.md, config/schema.json and envs/main.yaml anew
+generate: setup  ## write config/README.md, config/schema.json and envs/*.yaml anew
 	python tools/generate.py
 
-lock:  ## resolve requirements.in anew into requirements.lock, in a throw-away environment
+lock:  ## resolve requirements*.in anew into requirements*.lock, in a throw-away environment
 	rm -rf .venv-lock
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.in
 	.venv-lock/bin/python -m pip freeze --all --exclude pip | sed -E 's/\+cpu$$//' > requirements.lock
+	$(PYTHON) -m venv --clear .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-spleeter.in
+	.venv-lock/bin/python -m pip freeze --all --exclude pip > requirements-spleeter.lock
 	rm -rf .venv-lock
 
 clean:  ## remove results and logs; the environment stays

@@ -7,15 +7,12 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from sounds import music, si_sdr_db
+from sounds import music, si_sdr_db, spoken
 from torch.nn import functional
 
-from abaw.config import DemoConfig
-from abaw.demo.plan import plan_corpus
-from abaw.demo.voice import RATE_HZ, perform
 from abaw.errors import UserError
 from abaw.nn import spleeter
-from abaw.nn.resampling import resampled, to_mono
+from abaw.nn.resampling import to_mono
 from abaw.speech.audio import MIXTURE_RATE_HZ, as_long_as, extract_stereo, made_by, read_blocks, write_flac
 from abaw.video import probe, sample_frames
 
@@ -55,11 +52,7 @@ def voice_by_the_book(sound, stems):
 @pytest.fixture(scope="module")
 def clean():
     """Some twelve seconds of espeak-ng's speech, mono at 44.1 kHz."""
-    speech = perform(plan_corpus(DemoConfig(tracks=10, max_duration_s=5.0), 3))
-    runs = [(spoken.sound, *run) for spoken in speech.values() for run in spoken.runs_s]
-    said = [sound[round(start_s * RATE_HZ) : round(end_s * RATE_HZ)] for sound, start_s, end_s in runs]
-    parts = resampled([np.concatenate(said)], RATE_HZ, MIXTURE_RATE_HZ)
-    return np.concatenate(list(parts))[: 12 * MIXTURE_RATE_HZ]
+    return spoken()
 
 
 @pytest.mark.parametrize("background", ["music", "noise"])

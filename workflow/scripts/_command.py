@@ -3,13 +3,14 @@
 import argparse
 import sys
 from collections.abc import Callable
-from typing import TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import TYPE_CHECKING, TypeVar
 
 from abaw.errors import UserError
 
-Settings = TypeVar("Settings", bound=BaseModel)
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Settings = TypeVar("Settings", bound="BaseModel")
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
@@ -19,6 +20,7 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
 
 def settings_from(model: type[Settings]) -> Callable[[str], Settings]:
     """An argparse type that reads one section of the config, given as JSON."""
+    from pydantic import ValidationError  # which Spleeter's environment, where no settings are read, does not have
 
     def read(text: str) -> Settings:
         try:

@@ -1,6 +1,7 @@
 """Take the voice out of one track, as 16 kHz mono FLAC.
 
-In: the mixture, 44.1 kHz stereo. Out: the voice by Spleeter's 2stems model; without a separator, the mixture itself.
+In: the mixture, 44.1 kHz stereo, or the voice in it by Spleeter's own program. Out: the voice by Spleeter's 2stems model;
+without a separator, what came in.
 """
 
 from pathlib import Path
@@ -28,7 +29,7 @@ def main() -> None:
         device = runtime.start(args.compute, seed=0)  # nothing is drawn
         blocks = spleeter.separate(blocks, spleeter.load_stems(device))
     rate_hz = args.settings.sample_rate_hz
-    made = f"{made_by(args.mixture)}, separator {args.separator}"
+    made = made_by(args.mixture) + (", Spleeter's model in PyTorch" if args.separator == "spleeter" else "")
     length = write_flac(to_mono(blocks, rate_hz), rate_hz, 1, args.output, made)
     print(f"{length / rate_hz:.2f} s, separator {args.separator}: {args.output}")
 

@@ -35,5 +35,9 @@ class SpeechConfig(Section):
     separator: Literal["spleeter", "none"] = Field(
         description="Takes the voice out of music and noise: Spleeter's 2stems model, or none, the mixture as it is."
     )
+    engine: Literal["torch", "tensorflow"] = Field(
+        description="What runs Spleeter: our definition of its model in PyTorch with Deezer's weights, or its own program "
+        "in TensorFlow, in an environment of its own (--use-conda); both give the same voice."
+    )
     audio: AudioConfig
     gate: GateConfig

@@ -117,10 +117,11 @@ rule separate_speech:
 
 
 rule gate_speech:
-    """Call a stretch voiced where the lips of the target speaker move (paper §3.2.1)."""
+    """Call a stretch voiced where the lips of the target speaker move, or a voice is heard (paper §3.2.1)."""
     input:
         code=code("gate_speech"),
         faces="results/faces/{video}.parquet",
+        voice=[] if CONFIG.speech.gate.source == "mouth" else "results/speech/vocals/{video}.flac",
     output:
         "results/speech/voiced/{video}.parquet",
     log:
@@ -139,6 +140,7 @@ rule gate_speech:
     shell:
         "python {input.code[0]:q}"
         " --faces {input.faces:q}"
+        " --voice {input.voice:q}"
         " --rate-hz {params.rate_hz}"
         " --settings {params.settings:q}"
         " --output {output:q}"

@@ -14,8 +14,12 @@ class AudioConfig(Section):
 
 
 class GateConfig(Section):
-    """When the target speaker's mouth says that they speak (paper §3.2.1)."""
+    """When the target speaker speaks, by their mouth (paper §3.2.1)."""
 
+    source: Literal["mouth", "vad", "both"] = Field(
+        description="mouth: where the lips speak; vad: where silero-vad hears a voice, whosever it is; both: where the "
+        "two agree."
+    )
     min_opening: Annotated[float, Field(gt=0, lt=1)] = Field(
         description="Lip gap over eye distance, averaged over window_s, above which the mouth counts as speaking."
     )
@@ -23,6 +27,10 @@ class GateConfig(Section):
         description="Standard deviation of the same over window_s that speech must reach: an open smile is not speech."
     )
     window_s: Annotated[float, Field(gt=0, le=10)] = Field(description="Length of that window.")
+    max_blip_s: Annotated[float, Field(ge=0, le=5)] = Field(
+        description="Voiced runs up to this length are dropped before gaps are closed; at 5 frames a second a single "
+        "frame is a run of 0.2 (authors: none)."
+    )
     max_gap_s: Annotated[float, Field(ge=0, le=5)] = Field(
         description="Closed runs up to this length inside speech are kept (authors' code: 0.5)."
     )

@@ -110,7 +110,7 @@ def read_flac(path: Path) -> NDArray[np.int16]:
 
 
 def read_blocks(path: Path) -> Iterator[Stereo]:
-    """Read a stereo track in blocks."""
+    """Read a track in blocks (channels, n)."""
     with soundfile.SoundFile(path) as track:
         for block in track.blocks(blocksize=_BLOCK, dtype="float32", always_2d=True):
             yield block.T

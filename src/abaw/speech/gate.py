@@ -11,16 +11,24 @@ from numpy.typing import NDArray
 from abaw.config import GateConfig
 
 Runs = list[tuple[float, float]]
+_ROUNDING_S = 1e-6
 
 
 def voiced_runs(
-    times_s: NDArray[np.float64], opening: NDArray[np.float64], rate_hz: float, settings: GateConfig
+    times_s: NDArray[np.float64],
+    opening: NDArray[np.float64],
+    rate_hz: float,
+    settings: GateConfig,
+    heard: Runs | None = None,
 ) -> Runs:
     """Runs (start_s, end_s) of speech from mouth openings (n,) at increasing times (n,), NaN where no mouth was seen.
 
     A frame speaks where the openings seen in the window around it have the mean and the standard deviation that
-    `settings` ask for. Frames stand for half an analysis interval on each side, so runs have a length.
+    `settings` ask for. Frames stand for half an analysis interval on each side, so runs have a length. `heard` are the
+    runs of a voice activity detector, which `settings.source` may ask for beside or instead of the mouth's.
     """
+    if settings.source == "vad":
+        return tidied(heard or [], settings)
     half = settings.window_s / 2
     speaks = np.zeros(len(times_s), dtype=bool)
     for number, time in enumerate(times_s):
@@ -28,10 +36,23 @@ def voiced_runs(
         near = near[~np.isnan(near)]
         if len(near) >= 2:
             speaks[number] = near.mean() >= settings.min_opening and near.std() >= settings.min_movement
+    changes = np.flatnonzero(np.diff(speaks, prepend=False, append=False)).reshape(-1, 2)
     pad = 0.5 / rate_hz
-    runs = [(max(0.0, time - pad), time + pad) for time in times_s[speaks]]
-    joined = join_runs(runs, max(settings.max_gap_s, 1e-6))
-    return [(start, end) for start, end in joined if end - start >= settings.min_run_s]
+    runs = [(max(0.0, times_s[first] - pad), times_s[after - 1] + pad) for first, after in changes]
+    return tidied(common_runs(runs, heard or []) if settings.source == "both" else runs, settings)
+
+
+def tidied(runs: Runs, settings: GateConfig) -> Runs:
+    """Runs, sorted by start, without blips, then joined over short gaps, then without those that are still short."""
+    lasting = [run for run in runs if run[1] - run[0] > settings.max_blip_s + _ROUNDING_S]
+    joined = join_runs(lasting, settings.max_gap_s + _ROUNDING_S)
+    return [(start, end) for start, end in joined if end - start >= settings.min_run_s - _ROUNDING_S]
+
+
+def common_runs(runs: Runs, others: Runs) -> Runs:
+    """Where a run of each of two lists, both sorted, is; runs of one list do not overlap."""
+    both = [(max(a, c), min(b, d)) for a, b in runs for c, d in others if c < b and a < d]
+    return sorted(both)
 
 
 def join_runs(runs: Runs, max_gap_s: float) -> Runs:

@@ -19,6 +19,7 @@ from abaw.nn.resume import Resume
 from abaw.nn.training import History, Scores, fit
 from abaw.scores import scored_table
 from abaw.speech.windows import window_labels, windows_in_run, windows_over
+from abaw.tables import VOICED
 from abaw.tasks import TASKS, TaskName
 
 Runs = list[tuple[float, float]]
@@ -167,7 +168,7 @@ def embed_track(
     settings: AcousticNetworkConfig,
     device: torch.device,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
-    """The embeddings (n, 256) of a whole 16 kHz track; see `predict_track`."""
+    """The embeddings (n, width) of a whole 16 kHz track; see `predict_track`."""
     return _over_track(task, model.embed, track, settings, device)
 
 
@@ -198,8 +199,16 @@ def _over_track(
 
 
 def prediction_table(
-    task: TaskName, sample: str, begins: NDArray[np.float64], ends: NDArray[np.float64], values: NDArray[np.float32]
+    task: TaskName,
+    sample: str,
+    begins: NDArray[np.float64],
+    ends: NDArray[np.float64],
+    values: NDArray[np.float32],
+    runs: Runs,
 ) -> pa.Table:
-    """What `predict_track` found for one sample, as a `predictions` table."""
+    """What `predict_track` found for one sample, as a `predictions` table; voiced is what has its middle in a run."""
+    middles = (begins + ends) / 2
+    voiced = np.any([(start <= middles) & (middles < end) for start, end in [*runs, (0.0, 0.0)]], axis=0)
     columns = {"sample": pa.array([sample] * len(begins), pa.string()), "start_s": begins, "end_s": ends}
+    columns[VOICED] = pa.array(voiced)
     return pa.table(columns | {name: values[:, k] for k, name in enumerate(TASKS[task].outputs)})

@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo test test-slurm test-conda lint generate lock clean
+.PHONY: help setup demo test test-slurm test-conda test-spleeter lint generate lock clean
 
 help:  ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,13 @@ test-slurm: setup  ## run the shrunken workflow on a real SLURM on this machine,
 test-conda: setup  ## make the environments of envs/ by a stand-in for conda, and run a rule in one
 	python -m pytest -m conda tests/conda
 
+test-spleeter: setup  ## compare Spleeter's own program, in a throw-away environment, with ours: parity in dB
+	rm -rf .venv-spleeter
+	$(PYTHON) -m venv .venv-spleeter
+	.venv-spleeter/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-spleeter.lock
+	python benchmarks/spleeter_parity.py --python .venv-spleeter/bin/python
+	rm -rf .venv-spleeter
+
 lint: setup  ## ruff, snakefmt, snakemake --lint, mypy, and the generated files
 	ruff check .
 	ruff format --check .
@@ -38,14 +45,17 @@ lint: setup  ## ruff, snakefmt, snakemake --lint, mypy, and the generated files
 	mypy
 	python tools/generate.py --check
 
-generate: setup  ## write config/README.md, config/schema.json and envs/main.yaml anew
+generate: setup  ## write config/README.md, config/schema.json and envs/*.yaml anew
 	python tools/generate.py
 
-lock:  ## resolve requirements.in anew into requirements.lock, in a throw-away environment
+lock:  ## resolve requirements*.in anew into requirements*.lock, in a throw-away environment
 	rm -rf .venv-lock
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.in
 	.venv-lock/bin/python -m pip freeze --all --exclude pip | sed -E 's/\+cpu$$//' > requirements.lock
+	$(PYTHON) -m venv --clear .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-spleeter.in
+	.venv-lock/bin/python -m pip freeze --all --exclude pip > requirements-spleeter.lock
 	rm -rf .venv-lock
 
 clean:  ## remove results and logs; the environment stays

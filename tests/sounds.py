@@ -3,6 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from abaw.config import DemoConfig
+from abaw.demo.plan import plan_corpus
+from abaw.demo.voice import RATE_HZ, perform
+from abaw.nn.resampling import resampled
 from abaw.speech.audio import MIXTURE_RATE_HZ
 
 
@@ -23,3 +27,11 @@ def music(length: int) -> NDArray:
             pitch = 220 * 2 ** ((note + (0, 5, 7, 3)[number % 4]) / 12)
             sound[there] += sum(np.sin(2 * np.pi * pitch * k * at) / k for k in range(1, 5)) * np.exp(-3 * at)
     return sound
+
+
+def spoken() -> NDArray:
+    """Some twelve seconds of espeak-ng's speech, mono at 44.1 kHz."""
+    speech = perform(plan_corpus(DemoConfig(tracks=10, max_duration_s=5.0), 3))
+    runs = [(heard.sound, *run) for heard in speech.values() for run in heard.runs_s]
+    said = [sound[round(start_s * RATE_HZ) : round(end_s * RATE_HZ)] for sound, start_s, end_s in runs]
+    return np.concatenate(list(resampled([np.concatenate(said)], RATE_HZ, MIXTURE_RATE_HZ)))[: 12 * MIXTURE_RATE_HZ]

@@ -105,7 +105,16 @@ def test_the_authors_runs_are_times():
 
 def test_the_rules_differ_where_a_still_mouth_is_open_and_at_five_rows_a_second():
     """A smile of 10 s is speech by the authors' rule; and 30 rows are 6 s, which end long after the speech."""
-    gate = GateConfig(rule="movement", min_opening=0.05, min_movement=0.015, window_s=0.6, max_gap_s=0.5, min_run_s=0.5)
+    gate = GateConfig(
+        source="mouth",
+        rule="movement",
+        min_opening=0.05,
+        min_movement=0.015,
+        window_s=0.6,
+        max_blip_s=0.2,
+        max_gap_s=0.5,
+        min_run_s=0.5,
+    )
     times_s = np.arange(150) / 5
     smile = np.where((times_s >= 10) & (times_s < 20), 0.15, 0.01)
     assert sum(b - a for a, b in voiced_runs(times_s, smile, 5, gate)) < 2  # but for the smile's beginning and end

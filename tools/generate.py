@@ -1,10 +1,10 @@
-"""Write the files that follow from others: config/README.md, config/schema.json and envs/main.yaml.
+"""Write the files that follow from others: config/README.md, config/schema.json and envs/*.yaml.
 
     python tools/generate.py            write them
     python tools/generate.py --check    write nothing; fail, naming the files, where they differ
 
-The first two follow from the typed configuration in src/abaw/config/ and the values in config/config.yaml, the third
-from requirements.lock.
+The first two follow from the typed configuration in src/abaw/config/ and the values in config/config.yaml, the
+environments from requirements.lock and requirements-spleeter.lock.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import sys
 import types
 import typing
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -32,7 +33,7 @@ only the keys that differ. Unknown keys, wrong types and values out of range sto
 This page is generated from `src/abaw/config/` by `make generate`.
 """
 
-ENVIRONMENT_HEAD = """# Generated from requirements.lock by `make generate`, conda and make install the same pins.
+ENVIRONMENT_HEAD = """# Generated from {lock} by `make generate`, conda and make install the same pins.
 channels:
   - conda-forge
   - nodefaults
@@ -65,10 +66,11 @@ def config_schema() -> str:
     return json.dumps(Config.model_json_schema(), indent=2) + "\n"
 
 
-def environment() -> str:
+def environment(lock: str) -> str:
     """A conda environment whose pip section repeats the lock: Snakemake copies the yaml alone, a link would break."""
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
-    return ENVIRONMENT_HEAD + "".join(f"      - {line}\n" for line in lock if line and not line.startswith("#"))
+    lines = (ROOT / lock).read_text(encoding="utf-8").splitlines()
+    pins = "".join(f"      - {line}\n" for line in lines if line and not line.startswith("#"))
+    return ENVIRONMENT_HEAD.format(lock=lock) + pins
 
 
 def _sections(path: str, model: type[Section], values: Any) -> Iterator[tuple[str, type[Section], Any]]:
@@ -123,7 +125,8 @@ def _words(annotation: Any, constraints: Sequence[Any] = ()) -> str:
 FILES = {
     "config/README.md": config_readme,
     "config/schema.json": config_schema,
-    "envs/main.yaml": environment,
+    "envs/main.yaml": partial(environment, "requirements.lock"),
+    "envs/spleeter.yaml": partial(environment, "requirements-spleeter.lock"),
 }
 
 

@@ -28,12 +28,13 @@ def labels_at(labels: NDArray[np.float64], frames: NDArray[np.integer]) -> NDArr
 
 
 def embedding_matrix(table: pa.Table) -> NDArray[np.float32]:
-    """The embeddings of a table as (n_rows, 256), zeros where a row has none."""
+    """The embeddings of a table as (n_rows, width), zeros where a row has none; a face's are 256 wide."""
     column = table["embedding"].combine_chunks()
-    width = column.type.list_size
-    found = np.zeros((len(column), width), dtype=np.float32)
     known = column.is_valid().to_numpy(zero_copy_only=False)
-    found[known] = column.drop_null().flatten().to_numpy().reshape(-1, width)
+    values = column.drop_null().flatten().to_numpy()
+    width = column.type.list_size if pa.types.is_fixed_size_list(column.type) else len(values) // max(1, known.sum())
+    found = np.zeros((len(column), width), dtype=np.float32)
+    found[known] = values.reshape(-1, width)
     return found
 
 

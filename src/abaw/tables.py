@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
@@ -21,6 +22,8 @@ from abaw.files import whole_file
 from abaw.tasks import TASKS, TaskName
 
 EMBEDDING_SIZE = 256
+VOICED = "voiced"
+"""Whether the target speaker speaks in a prediction's span; models that do not hear leave the column out: null."""
 GROUP_ROWS = 256
 """Rows of a group where a table is written row by row: a few megabytes of crops."""
 FIVE_POINTS = ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left")
@@ -65,10 +68,13 @@ SCHEMAS: dict[str, pa.Schema] = {
         _ROW | {"time_s": pa.float64(), "has_face": pa.bool_()},
         {"embedding": pa.list_(pa.float16(), EMBEDDING_SIZE)},
     ),
+    "voice_embeddings": _schema(
+        _ROW | {"time_s": pa.float64(), "has_face": pa.bool_(), "embedding": pa.list_(pa.float16())}
+    ),
 }
 for _task in TASKS.values():
     _outputs = dict.fromkeys(_task.outputs, pa.float32())
-    SCHEMAS[f"predictions_{_task.name}"] = _schema(_SPAN | _outputs)
+    SCHEMAS[f"predictions_{_task.name}"] = _schema(_SPAN | _outputs, {VOICED: pa.bool_()})
     SCHEMAS[f"frames_{_task.name}"] = _schema(_ROW | _outputs)
     SCHEMAS[f"scored_{_task.name}"] = _schema(
         {"variant": pa.string()} | _SPAN | dict.fromkeys(_task.outputs, pa.float64()),
@@ -159,8 +165,14 @@ def matrix(table: pa.Table, columns: Sequence[str]) -> np.ndarray:
     return np.column_stack([table[name].to_numpy().astype(np.float64) for name in columns])
 
 
+def runs_of(voiced: pa.Table, sample: str) -> list[tuple[float, float]]:
+    """The runs (start_s, end_s) of one sample in a `voiced` table."""
+    rows = voiced.filter(pc.field("sample") == sample)
+    return list(zip(rows["start_s"].to_pylist(), rows["end_s"].to_pylist(), strict=True))
+
+
 def predictions(task: TaskName) -> str:
-    """The kind of the table that every model of `task` writes."""
+    """The kind of the table that every model of `task` writes; only those that hear fill its column `voiced`."""
     return f"predictions_{task}"
 
 
@@ -207,8 +219,10 @@ def _from_rows(kind: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
 
 
 def _checked(kind: str, table: pa.Table, metadata: Mapping[str, str] | None) -> pa.Table:
-    _refuse_columns(kind, table.column_names)
     schema = SCHEMAS[kind]
+    if VOICED in schema.names and VOICED not in table.column_names:
+        table = table.append_column(VOICED, pa.nulls(len(table), pa.bool_()))
+    _refuse_columns(kind, table.column_names)
     _refuse_nulls(kind, table, "")
     table = table.select(schema.names).cast(schema.remove_metadata())
     return table.replace_schema_metadata({"abaw_table": kind, **(metadata or {})})

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor
+from math import ceil, floor
 from os import PathLike
 from pathlib import Path
 from typing import TypeVar
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
@@ -24,6 +25,8 @@ from abaw.errors import BrokenVideoError, UserError
 
 FORMATS = ("mov", "matroska", "avi", "flv", "mpeg", "mpegts", "mpegvideo", "asf")
 _LOCAL = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
+_PRIMING = {"mp3": 1105, "mp2": 481, "aac": 1024, "ac3": 256}
+"""Samples that encoder and decoder put before the sound: time stamps say so, but AVI has none."""
 _ROUNDING = Fraction(1, 2000)
 """How far a mean rate may lie from the nominal one by the container's rounding; 24 and 24000/1001 are 1/1000 apart."""
 
@@ -93,17 +96,20 @@ def probe(path: str | PathLike[str]) -> VideoInfo:
         fps = _frame_rate(path, stream)
         tick = stream.time_base or 1 / fps
         stamps = _indexed(path, container, stream)
-        if stamps is None or _is_variable(stamps, tick * fps):
+        lead = _lead(container, stamps or [], tick)
+        if stamps is None or _is_variable(_moved(stamps, lead), tick * fps):
             stamps = _demuxed(path, container, stream, fps)
+            lead = _lead(container, stamps, tick)
         if not stamps:
             raise UserError(f"{path} has a video stream without a frame; copy the file again")
+        stamps = _moved(stamps, lead)
         times = None
         if _is_variable(stamps, tick * fps):
             times = tuple(Fraction((stamp - stamps[0]) * tick) for stamp in stamps)
         return VideoInfo(
             fps=fps,
             n_frames=len(stamps),
-            duration_s=float(times[-1] + 1 / fps if times else _duration(stream) or len(stamps) / fps),
+            duration_s=float(times[-1] + 1 / fps if times else _duration(stream, lead) or len(stamps) / fps),
             has_audio=bool(container.streams.audio),
             width_px=stream.codec_context.width,
             height_px=stream.codec_context.height,
@@ -166,11 +172,30 @@ def _frame_rate(path: str | PathLike[str], stream: VideoStream) -> Fraction:
     return Fraction(rate)
 
 
-def _duration(stream: VideoStream) -> Fraction | None:
+def _duration(stream: VideoStream, lead: int) -> Fraction | None:
     """The stream's own duration in seconds; containers that do not count their frames only estimate it."""
     if not stream.frames or not stream.duration or not stream.time_base:
         return None
-    return stream.duration * stream.time_base
+    return (stream.duration - lead) * stream.time_base
+
+
+def priming_s(container: InputContainer) -> Fraction:
+    """How much later than it should the sound of an AVI file begins, in seconds; 0 for what has time stamps."""
+    stream = container.streams.best("audio")
+    known = isinstance(stream, AudioStream) and stream.codec_context  # None for a codec without a decoder
+    if not known or container.format.name != "avi" or not known.sample_rate:
+        return Fraction(0)
+    return Fraction(_PRIMING.get(known.codec.canonical_name, 0), known.sample_rate)
+
+
+def _lead(container: InputContainer, stamps: Sequence[int], tick: Fraction) -> int:
+    """Empty ticks after the first frame by which ffmpeg's AVI muxer moves the pictures where a sound has priming."""
+    empty = stamps[1] - stamps[0] - 1 if len(stamps) > 1 else 0
+    return empty if 0 < empty <= ceil(priming_s(container) / tick) else 0
+
+
+def _moved(stamps: Sequence[int], lead: int) -> list[int]:
+    return [*stamps[:1], *(stamp - lead for stamp in stamps[1:])]
 
 
 def _indexed(path: str | PathLike[str], container: InputContainer, stream: VideoStream) -> list[int] | None:
@@ -220,6 +245,8 @@ def _timed(path: str | PathLike[str], container: InputContainer, stream: VideoSt
             if number == 1:
                 start = stamp or start
             else:
+                if number == 2 and stamp is not None:
+                    start += _lead(container, [round(start / interval), round(stamp / interval)], interval) * interval
                 time = stamp - start if stamp is not None and stamp - start > time else time + interval
             yield _Timed(number, time, frame)
     except av.FFmpegError as error:

@@ -98,10 +98,11 @@ rule choose_acoustic:
 
 
 rule predict_acoustic:
-    """Predict whole tracks, voiced or not, in windows of 4 s."""
+    """Predict whole tracks, voiced or not, in windows of 4 s, and mark what is voiced."""
     input:
         code=code("predict_acoustic"),
         audio=of_split("results/speech/vocals/{video}.flac"),
+        voiced=of_split("results/speech/voiced/{video}.parquet"),
         tracks="results/corpus/{task}/{split}/tracks.parquet",
         weights="results/acoustic/{task}/best/model.safetensors",
         card="results/acoustic/{task}/best/card.json",
@@ -124,6 +125,7 @@ rule predict_acoustic:
         "python {input.code[0]:q}"
         " --task {wildcards.task}"
         " --audio {input.audio:q}"
+        " --voiced {input.voiced:q}"
         " --tracks {input.tracks:q}"
         " --weights {input.weights:q}"
         " --card {input.card:q}"

@@ -5,6 +5,9 @@ results/speech/vocals/{video}.flac, the voice in it at 16 kHz mono, and results/
 Read by: acoustic (the voice and when it speaks).
 """
 
+from abaw.speech.spleeter_program import WEIGHTS as SPLEETER_WEIGHTS
+
+BY_PROGRAM = CONFIG.speech.separator == "spleeter" and CONFIG.speech.engine == "tensorflow"
 
 rule extract_audio:
     """Take the audio out of one container, on the timeline of the video (paper §3.2.1)."""
@@ -33,11 +36,59 @@ rule extract_audio:
         " > {log:q} 2>&1"
 
 
+rule fetch_spleeter:
+    """Fetch the weights of Spleeter's own program; each file's sha256 must be the known one."""
+    input:
+        code=code("fetch_spleeter"),
+    output:
+        expand("resources/spleeter/2stems/{name}", name=SPLEETER_WEIGHTS),
+    log:
+        "logs/fetch_spleeter.log",
+    benchmark:
+        "results/benchmarks/fetch_spleeter.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    shell:
+        "python {input.code[0]:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
+
+
+rule run_spleeter:
+    """Take the voice out of one track by Spleeter's own program, where `speech.engine` is tensorflow (paper §3.2.1)."""
+    input:
+        code=code("run_spleeter"),
+        mixture="results/speech/mixture/{video}.flac",
+        weights=rules.fetch_spleeter.output,
+    output:
+        "results/speech/spleeter/{video}.flac",
+    log:
+        "logs/run_spleeter/{video}.log",
+    benchmark:
+        "results/benchmarks/run_spleeter/{video}.tsv"
+    conda:
+        "../../envs/spleeter.yaml"
+    threads: CONFIG.compute.threads
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    shell:
+        "python {input.code[0]:q}"
+        " --mixture {input.mixture:q}"
+        " --weights {input.weights[0]:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
+
+
 rule separate_speech:
     """Take the voice out of one track, without the music and noise behind it (paper §3.2.1)."""
     input:
         code=code("separate_speech"),
-        mixture="results/speech/mixture/{video}.flac",
+        mixture=f"results/speech/{'spleeter' if BY_PROGRAM else 'mixture'}/{{video}}.flac",
     output:
         "results/speech/vocals/{video}.flac",
     log:
@@ -51,7 +102,7 @@ rule separate_speech:
         mem_mb=memory_mb(2000),
         runtime=60,
     params:
-        separator=lambda wildcards: config["speech"]["separator"],
+        separator=lambda wildcards: "none" if BY_PROGRAM else config["speech"]["separator"],
         settings=section("speech.audio"),
         compute=section("compute"),
     shell:
@@ -65,10 +116,11 @@ rule separate_speech:
 
 
 rule gate_speech:
-    """Call a stretch voiced where the lips of the target speaker move (paper §3.2.1)."""
+    """Call a stretch voiced where the lips of the target speaker move, or a voice is heard (paper §3.2.1)."""
     input:
         code=code("gate_speech"),
         faces="results/faces/{video}.parquet",
+        voice=[] if CONFIG.speech.gate.source == "mouth" else "results/speech/vocals/{video}.flac",
     output:
         "results/speech/voiced/{video}.parquet",
     log:
@@ -87,6 +139,7 @@ rule gate_speech:
     shell:
         "python {input.code[0]:q}"
         " --faces {input.faces:q}"
+        " --voice {input.voice:q}"
         " --rate-hz {params.rate_hz}"
         " --settings {params.settings:q}"
         " --output {output:q}"

@@ -6,16 +6,17 @@ import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import NoReturn, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from abaw.errors import UserError
 
-Settings = TypeVar("Settings", bound=BaseModel)
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Settings = TypeVar("Settings", bound="BaseModel")
 
 _NO_MEMORY = ("out of memory", "allocate memory", "insufficient memory", "bad_alloc", "terminated abruptly")
-"""What those say that have no `MemoryError`: torch, OpenCV, the loader of libraries, C++, a pool with a killed process."""
+"""What those say that have no `MemoryError`: torch, OpenCV, the loader of libraries, C++, a pool whose process died."""
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
@@ -25,6 +26,7 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
 
 def settings_from(model: type[Settings]) -> Callable[[str], Settings]:
     """An argparse type that reads one section of the config, given as JSON."""
+    from pydantic import ValidationError  # which Spleeter's environment, where no settings are read, does not have
 
     def read(text: str) -> Settings:
         try:

@@ -25,8 +25,9 @@ def add_prediction_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def read_modalities(paths: Sequence[Path]) -> list[pa.Table]:
-    """Embeddings of several modalities, a table each, which must be of the same frames."""
-    first, *others = tables = [read_table("embeddings", path) for path in paths]
+    """Embeddings of faces and of voice, a table each, which must be of the same frames."""
+    kinds = ("embeddings", "voice_embeddings")
+    first, *others = tables = [read_table(kind, path) for kind, path in zip(kinds, paths, strict=True)]
     for path, table in zip(paths[1:], others, strict=True):
         if not table.select(KEYS).equals(first.select(KEYS)):
             raise UserError(f"{path} and {paths[0]} are not of the same frames; delete {path} and run again")
@@ -34,10 +35,14 @@ def read_modalities(paths: Sequence[Path]) -> list[pa.Table]:
 
 
 def write_predictions(
-    args: argparse.Namespace, table: pa.Table, card: Mapping[str, Any], fitted_on: str = "train, epoch chosen on val"
+    args: argparse.Namespace,
+    table: pa.Table,
+    card: Mapping[str, Any],
+    fitted_on: str = "train, epoch chosen on val",
+    remarks: Mapping[str, str] | None = None,
 ) -> None:
-    """Write the table with the model's digest, the units of its values and what it knows, and say where it is."""
+    """Write the table with the model's digest, the units of its values, what it knows and remarks; say where it is."""
     units = "value" if args.task == "va" else "logit"
-    about = {"model_sha256": card["sha256"], "units": units, "fitted_on": fitted_on}
+    about = {"model_sha256": card["sha256"], "units": units, "fitted_on": fitted_on, **(remarks or {})}
     write_table(predictions(args.task), table, args.output, about)
     print(f"{len(table)} predictions: {args.output}")

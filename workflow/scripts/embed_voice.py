@@ -1,7 +1,7 @@
 """Take the acoustic model's embeddings at the analysed frames of one split.
 
 In: the visual embeddings, whose rows say which frames those are, tracks table, FLAC tracks, weights and card. Out: the
-table embeddings with the same rows and the voice's embeddings, at frames with a face.
+table voice_embeddings with the same rows and, at each, what the model's outputs are read from, as wide as the model is.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from abaw.interpolation import interpolate, overlap_mean
 from abaw.nn import checkpoint, runtime
 from abaw.nn.acoustic_training import build, embed_track
 from abaw.speech.audio import read_flac
-from abaw.tables import EMBEDDING_SIZE, SCHEMAS, read_table, write_table
+from abaw.tables import SCHEMAS, read_table, write_table
 from abaw.tasks import TASKS
 
 
@@ -35,8 +35,8 @@ def main() -> None:
     args = arguments.parse_args()
 
     tables = list(tqdm(embedded(args), "samples", disable=None))
-    table = pa.concat_tables([SCHEMAS["embeddings"].empty_table(), *tables])
-    write_table("embeddings", table, args.output, {"model_sha256": checkpoint.read_card(args.card)["sha256"]})
+    table = pa.concat_tables([SCHEMAS["voice_embeddings"].empty_table(), *tables])
+    write_table("voice_embeddings", table, args.output, {"model_sha256": checkpoint.read_card(args.card)["sha256"]})
     print(f"{len(table)} frames of {len(tables)} samples: {args.output}")
 
 
@@ -50,9 +50,8 @@ def embedded(args: argparse.Namespace) -> Iterator[pa.Table]:
     for sample, block in blocks(read_table("embeddings", args.frames)):
         found = embed_track(args.task, model, read_flac(audio[videos[sample]]), args.settings, device)
         values = interpolate(*overlap_mean(*found), block["time_s"].to_numpy()).astype(np.float16)
-        hidden = ~block["has_face"].to_numpy(zero_copy_only=False).astype(bool)
-        column = pa.FixedSizeListArray.from_arrays(values.ravel(), EMBEDDING_SIZE, mask=pa.array(hidden))
-        yield block.drop(["embedding"]).append_column("embedding", column).cast(SCHEMAS["embeddings"])
+        column = pa.FixedSizeListArray.from_arrays(values.ravel(), values.shape[1])
+        yield block.drop(["embedding"]).append_column("embedding", column).cast(SCHEMAS["voice_embeddings"])
 
 
 if __name__ == "__main__":

@@ -1,17 +1,22 @@
 """Take the audio out of one video, as 44.1 kHz stereo FLAC on the video's timeline.
 
-In: a video. Out: a FLAC file; a silent one of the video's length where it has no audio stream, or,
-where unreadable videos are skipped, none that can be decoded.
+In: a video. Out: a FLAC file exactly as long as the video; a silent one where it has no audio stream, or, where
+unreadable videos are skipped, none that can be decoded.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import imageio_ffmpeg
+import numpy as np
 from _command import parser, run
+from numpy.typing import NDArray
 
 from abaw.errors import UserError
-from abaw.speech.audio import MIXTURE_RATE_HZ, extract_stereo, silence, write_flac
+from abaw.speech.audio import MIXTURE_RATE_HZ, as_long_as, extract_stereo, write_flac
 from abaw.video import probe
+
+DECODER = f"ffmpeg {imageio_ffmpeg.get_ffmpeg_version()}"
 
 
 def main() -> None:
@@ -24,18 +29,21 @@ def main() -> None:
 
     info = probe(args.video)
     reason = None if info.has_audio else "the video has no audio stream"
-    length = 0
-    if reason is None:
-        try:
-            length = write_flac(extract_stereo(args.video), MIXTURE_RATE_HZ, 2, args.output)
-        except UserError as error:
-            if args.on_unreadable == "stop":
-                raise
-            reason = str(error)
-    if reason is not None:
-        length = write_flac([silence(info.duration_s)], MIXTURE_RATE_HZ, 2, args.output)
-    what = f"of silence, for {reason}" if reason else f"of audio, by ffmpeg {imageio_ffmpeg.get_ffmpeg_version()}"
-    print(f"{length / MIXTURE_RATE_HZ:.2f} s {what}: {args.output}")
+    blocks = extract_stereo(args.video) if info.has_audio else iter(())
+    try:
+        write_track(blocks, info.duration_s, args.output)
+    except UserError as error:
+        if args.on_unreadable == "stop":
+            raise
+        reason = str(error)
+        write_track(iter(()), info.duration_s, args.output)
+    what = f"of silence, for {reason}" if reason else f"of audio, by {DECODER}"
+    print(f"{info.duration_s:.2f} s {what}: {args.output}")
+
+
+def write_track(blocks: Iterable[NDArray[np.int16]], duration_s: float, path: Path) -> None:
+    """Write the blocks as FLAC of exactly the video's duration, with the decoder's version in its comment."""
+    write_flac(as_long_as(blocks, duration_s), MIXTURE_RATE_HZ, 2, path, comment=DECODER)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ def main() -> None:
 
     device = runtime.start(args.compute, seed=0)
     card = checkpoint.read_card(args.card)
-    model = checkpoint.load(AttentionFusion(args.task, card["mechanism"], args.settings), args.weights, card).to(device)
+    model = AttentionFusion(args.task, card["mechanism"], args.settings, card["voice_width"])
+    model = checkpoint.load(model, args.weights, card).to(device)
     sequences = Sequences.of(args.task, read_modalities(args.embeddings), None, card["window"], "none", device)
     table = predict_over_time(args.task, model, sequences, card["prior"], args.settings.training.batch_size)
     write_predictions(args, table, card)

@@ -1,6 +1,7 @@
 """Take the voice out of one track, as 16 kHz mono FLAC.
 
-In: the mixture, 44.1 kHz stereo. Out: the voice by Spleeter's 2stems model; without a separator, the mixture itself.
+In: the mixture, 44.1 kHz stereo, or the voice in it by Spleeter's own program. Out: the voice by Spleeter's 2stems model;
+without a separator, what came in.
 """
 
 from pathlib import Path
@@ -9,7 +10,8 @@ from _command import parser, run, settings_from
 
 from abaw.config import AudioConfig, ComputeConfig
 from abaw.nn import runtime, spleeter
-from abaw.speech.audio import read_blocks, to_mono, write_flac
+from abaw.nn.resampling import to_mono
+from abaw.speech.audio import made_by, read_blocks, write_flac
 
 
 def main() -> None:
@@ -27,7 +29,8 @@ def main() -> None:
         device = runtime.start(args.compute, seed=0)  # nothing is drawn
         blocks = spleeter.separate(blocks, spleeter.load_stems(device))
     rate_hz = args.settings.sample_rate_hz
-    length = write_flac(to_mono(blocks, rate_hz), rate_hz, 1, args.output)
+    made = made_by(args.mixture) + (", Spleeter's model in PyTorch" if args.separator == "spleeter" else "")
+    length = write_flac(to_mono(blocks, rate_hz), rate_hz, 1, args.output, made)
     print(f"{length / rate_hz:.2f} s, separator {args.separator}: {args.output}")
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pyarrow.compute as pc
 from _command import parser, run, settings_from
 from _training import add_training_arguments, resume_of, write_training
 
@@ -20,7 +19,7 @@ from abaw.nn.acoustic import ARCHITECTURES
 from abaw.nn.acoustic_training import Voice, VoicedWindows, scored_windows, train_acoustic
 from abaw.rows import rows_of
 from abaw.speech.audio import read_flac
-from abaw.tables import labels, read_table, read_tables, scored, write_table
+from abaw.tables import labels, read_table, read_tables, runs_of, scored, write_table
 
 
 def voices(args: argparse.Namespace, tracks: Path) -> Iterator[Voice]:
@@ -30,11 +29,10 @@ def voices(args: argparse.Namespace, tracks: Path) -> Iterator[Voice]:
     audio = {path.stem: path for path in args.audio}
     table = read_table("tracks", tracks)
     for row, asked in zip(table.to_pylist(), rows_of(table), strict=True):
-        runs = voiced.filter(pc.field("sample") == row["sample"])
-        spans = list(zip(runs["start_s"].to_pylist(), runs["end_s"].to_pylist(), strict=True))
-        track = read_flac(audio[row["video"]]) if row["has_audio"] and spans else np.empty(0, np.int16)
+        runs = runs_of(voiced, row["sample"])
+        track = read_flac(audio[row["video"]]) if row["has_audio"] and runs else np.empty(0, np.int16)
         if len(track):
-            yield Voice(row["sample"], track, spans, truth[row["sample"]], asked.edges_s())
+            yield Voice(row["sample"], track, runs, truth[row["sample"]], asked.edges_s())
 
 
 def main() -> None:

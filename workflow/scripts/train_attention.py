@@ -16,7 +16,7 @@ from abaw.nn import runtime
 from abaw.nn.attention import AttentionFusion, Mechanism
 from abaw.nn.dynamic_training import Sequences, train_over_time
 from abaw.priors import label_prior
-from abaw.tables import labels, read_tables
+from abaw.tables import EMBEDDING_SIZE, labels, read_tables
 
 
 def main() -> None:
@@ -39,9 +39,11 @@ def main() -> None:
         for paths in (args.train, args.val)
     )
     resume = resume_of(args)
-    model = AttentionFusion(args.task, args.mechanism, args.settings)
+    voice_width = train.windows.embeddings.shape[-1] - EMBEDDING_SIZE
+    model = AttentionFusion(args.task, args.mechanism, args.settings, voice_width)
     history = train_over_time(args.task, model, train, val, args.settings, args.seed, device, resume)
-    card = {"window": window, "mechanism": args.mechanism, "prior": label_prior(args.task, train.labels)}
+    card = {"window": window, "mechanism": args.mechanism, "voice_width": voice_width}
+    card |= {"prior": label_prior(args.task, train.labels)}
     write_training(args, model, history, card, len(train.windows), resume)
 
 

@@ -14,8 +14,12 @@ class AudioConfig(Section):
 
 
 class GateConfig(Section):
-    """When the target speaker's mouth says that they speak (paper §3.2.1)."""
+    """When the target speaker speaks, by their mouth (paper §3.2.1)."""
 
+    source: Literal["mouth", "vad", "both"] = Field(
+        description="mouth: where the lips speak; vad: where silero-vad hears a voice, whosever it is; both: where the "
+        "two agree."
+    )
     rule: Literal["movement", "authors"] = Field(
         description="movement: the lips are open and move, by the keys below; authors: the mean of the last 30 rows' "
         "mouth area exceeds the video's mean, closed runs under 0.5 s are kept, and the keys below do not count."
@@ -27,6 +31,10 @@ class GateConfig(Section):
         description="Standard deviation of the same over window_s that speech must reach: an open smile is not speech."
     )
     window_s: Annotated[float, Field(gt=0, le=10)] = Field(description="Length of that window.")
+    max_blip_s: Annotated[float, Field(ge=0, le=5)] = Field(
+        description="Voiced runs up to this length are dropped before gaps are closed; at 5 frames a second a single "
+        "frame is a run of 0.2 (authors: none)."
+    )
     max_gap_s: Annotated[float, Field(ge=0, le=5)] = Field(
         description="Closed runs up to this length inside speech are kept (authors' code: 0.5)."
     )
@@ -38,6 +46,10 @@ class SpeechConfig(Section):
 
     separator: Literal["spleeter", "none"] = Field(
         description="Takes the voice out of music and noise: Spleeter's 2stems model, or none, the mixture as it is."
+    )
+    engine: Literal["torch", "tensorflow"] = Field(
+        description="What runs Spleeter: our definition of its model in PyTorch with Deezer's weights, or its own program "
+        "in TensorFlow, in an environment of its own (--use-conda); both give the same voice."
     )
     audio: AudioConfig
     gate: GateConfig

@@ -24,7 +24,7 @@ _VIDEO_OPTIONS = {
 _AUDIO_CODECS = {".mp4": "aac", ".avi": "libmp3lame"}
 _AUDIO_OPTIONS = {"b": "64000"}
 _MP3_DELAY = 1105
-"""Samples of silence that MP3 puts before the sound; MP4 has a field for such a delay, AVI has none."""
+"""Samples of silence that MP3 puts before the sound; MP4 has a field for such a delay, for AVI readers must know it."""
 
 
 def write_video(
@@ -49,7 +49,7 @@ def write_video(
             frame.pts, frame.time_base = index, 1 / fps
             container.mux(video.encode(frame))
         container.mux(video.encode())
-        _mux_sound(container, audio, sound, skipped=_MP3_DELAY if path.suffix == ".avi" else 0)
+        _mux_sound(container, audio, sound, pts=_MP3_DELAY if path.suffix == ".avi" else 0)
 
 
 def _video_stream(container: OutputContainer, suffix: str, fps: Fraction, size_px: tuple[int, int]) -> VideoStream:
@@ -71,11 +71,11 @@ def _audio_stream(container: OutputContainer, suffix: str, rate_hz: int) -> Audi
     return stream
 
 
-def _mux_sound(container: OutputContainer, stream: AudioStream, sound: NDArray[np.float32], skipped: int) -> None:
-    samples = np.round(np.clip(sound[skipped:], -1, 1) * 32767).astype(np.int16)
+def _mux_sound(container: OutputContainer, stream: AudioStream, sound: NDArray[np.float32], pts: int) -> None:
+    samples = np.round(np.clip(sound, -1, 1) * 32767).astype(np.int16)
     frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
     # The first packet then stands at 0, not before it, where AVI would shift the pictures.
-    frame.sample_rate, frame.pts, frame.time_base = stream.rate, skipped, Fraction(1, stream.rate)
+    frame.sample_rate, frame.pts, frame.time_base = stream.rate, pts, Fraction(1, stream.rate)
     context = stream.codec_context
     parts = av.AudioResampler(context.format, "mono", stream.rate, context.frame_size)
     for part in [*parts.resample(frame), *parts.resample(None)]:

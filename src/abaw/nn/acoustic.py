@@ -98,12 +98,15 @@ class AudioModel(nn.Module):
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Outputs over the steps of each window."""
-        return self.activation(self.head(self.embed(waveforms)))
+        return self.activation(self.head(self.compress(self.embed(waveforms))))
 
     def embed(self, waveforms: Tensor) -> Tensor:
-        """What the outputs are read from, (n, steps, 256): the acoustic embeddings that attention fusion takes."""
+        """What comes out of the aggregation, (n, steps, width): the embeddings that attention fusion takes.
+
+        They are as wide as the encoder, 1024 with PDEM's, where V1 has 256.
+        """
         hidden = self.over_time(self.encoder(waveforms).last_hidden_state)
-        return self.compress(self.aggregate(hidden.transpose(1, 2)).transpose(1, 2))
+        return self.aggregate(hidden.transpose(1, 2)).transpose(1, 2)
 
 
 class _Recurrent(nn.Module):

@@ -18,7 +18,7 @@ from abaw.nn.losses import task_loss
 from abaw.nn.resume import Resume
 from abaw.nn.training import History, Scores, fit
 from abaw.speech.windows import window_labels, windows_in_run, windows_over
-from abaw.tables import scored_table
+from abaw.tables import VOICED, scored_table
 from abaw.tasks import TASKS, TaskName
 
 Runs = list[tuple[float, float]]
@@ -37,36 +37,43 @@ class Voice:
 
 @dataclass(frozen=True)
 class VoicedWindows:
-    """Labelled windows: waveforms and which of their values are known, (n, n_samples); labels (n, 20, 2) or (n, 4), NaN
-    where none; the sample of each, (n,), and its begin in seconds.
+    """Labelled windows as places on the tracks, which are held once: whatever their step, windows cost no memory.
+
+    Of each of n windows: the number of its track in `tracks`, where it begins and where its voiced run ends (s), its
+    sample, and its labels, (n, 20, 2) or (n, 4), NaN where none. They stand in the order of samples, runs and time.
     """
 
-    waveforms: NDArray[np.int16]
-    known: NDArray[np.bool_]
-    labels: NDArray[np.float64]
-    samples: NDArray[np.object_]
+    window_s: int
+    tracks: list[NDArray[np.int16]]
+    track: NDArray[np.int64]
     start_s: NDArray[np.float64]
+    end_s: NDArray[np.float64]
+    samples: NDArray[np.object_]
+    labels: NDArray[np.float64]
 
     @classmethod
     def of(cls, task: TaskName, voices: Iterable[Voice], settings: AcousticNetworkConfig) -> "VoicedWindows":
         """Windows on the voiced runs of some samples; those without any label are left out."""
-        cuts, labels, places = [], [], []
+        tracks, labels, places = [], [], []
         for voice in voices:
-            for start_s, end_s in voice.runs:
-                for window_start in windows_in_run(start_s, end_s, settings.window_s, settings.step_s):
-                    found = window_labels(task, voice.labels, voice.edges_s, window_start, end_s, settings.window_s)
+            tracks.append(voice.track)
+            for run_start, end_s in voice.runs:
+                for start_s in windows_in_run(run_start, end_s, settings.window_s, settings.step_s):
+                    found = window_labels(task, voice.labels, voice.edges_s, start_s, end_s, settings.window_s)
                     if not np.isnan(found).all():
                         labels.append(found)
-                        cuts.append(cut(voice.track, window_start, end_s, settings.window_s))
-                        places.append((voice.sample, window_start))
-        if not cuts:
+                        places.append((len(tracks) - 1, start_s, end_s, voice.sample))
+        if not places:
             raise UserError(f"no voiced window of {task} has a label; speech.gate may be too strict for this corpus")
+        track, starts_s, ends_s, samples = zip(*places, strict=True)
         return cls(
-            np.stack([window for window, _ in cuts]),
-            np.stack([known for _, known in cuts]),
+            settings.window_s,
+            tracks,
+            np.array(track),
+            np.array(starts_s, np.float64),
+            np.array(ends_s, np.float64),
+            np.array(samples, dtype=object),
             np.stack(labels),
-            np.array([sample for sample, _ in places], dtype=object),
-            np.array([start_s for _, start_s in places], dtype=np.float64),
         )
 
     def __len__(self) -> int:
@@ -74,9 +81,13 @@ class VoicedWindows:
 
     def batch(self, items: NDArray[np.int64], device: torch.device, augmented: bool = False) -> Tensor:
         """The normalised waveforms of some windows; with `augmented`, each changed in one way before."""
-        waveforms, known = self.waveforms[items].astype(np.float32), self.known[items]
+        cuts = [
+            cut(self.tracks[self.track[item]], self.start_s[item], self.end_s[item], self.window_s) for item in items
+        ]
+        waveforms, known = np.stack([window for window, _ in cuts]), np.stack([mask for _, mask in cuts])
         if augmented:
-            waveforms = augment(torch.from_numpy(waveforms), torch.from_numpy(known)).numpy()
+            changed = augment(torch.from_numpy(waveforms.astype(np.float32)), torch.from_numpy(known))
+            return torch.from_numpy(normalise(changed.numpy(), known)).to(device)
         return torch.from_numpy(normalise(waveforms, known)).to(device)
 
 
@@ -156,7 +167,7 @@ def embed_track(
     settings: AcousticNetworkConfig,
     device: torch.device,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
-    """The embeddings (n, 256) of a whole 16 kHz track; see `predict_track`."""
+    """The embeddings (n, width) of a whole 16 kHz track; see `predict_track`."""
     return _over_track(task, model.embed, track, settings, device)
 
 
@@ -187,8 +198,16 @@ def _over_track(
 
 
 def prediction_table(
-    task: TaskName, sample: str, begins: NDArray[np.float64], ends: NDArray[np.float64], values: NDArray[np.float32]
+    task: TaskName,
+    sample: str,
+    begins: NDArray[np.float64],
+    ends: NDArray[np.float64],
+    values: NDArray[np.float32],
+    runs: Runs,
 ) -> pa.Table:
-    """What `predict_track` found for one sample, as a `predictions` table."""
+    """What `predict_track` found for one sample, as a `predictions` table; voiced is what has its middle in a run."""
+    middles = (begins + ends) / 2
+    voiced = np.any([(start <= middles) & (middles < end) for start, end in [*runs, (0.0, 0.0)]], axis=0)
     columns = {"sample": pa.array([sample] * len(begins), pa.string()), "start_s": begins, "end_s": ends}
+    columns[VOICED] = pa.array(voiced)
     return pa.table(columns | {name: values[:, k] for k, name in enumerate(TASKS[task].outputs)})

@@ -22,15 +22,18 @@ MODALITIES = 2
 
 
 class AttentionFusion(OverTime):
-    """Embeddings of both modalities side by side (n, w, 512) and a mask of frames with a face (n, w) to outputs.
+    """Embeddings of both modalities side by side (n, w, 256 + voice_width) and a mask of frames with a face (n, w).
 
+    The voice's, as wide as the acoustic model is, are projected to the width of the faces', 256, in which both attend.
     The outputs (n, w, 2 or 8) are valence and arousal in (-1, 1) through tanh, or the logits of the eight expressions.
     """
 
-    def __init__(self, task: TaskName, mechanism: Mechanism, settings: OverTimeConfig) -> None:
+    def __init__(self, task: TaskName, mechanism: Mechanism, settings: OverTimeConfig, voice_width: int) -> None:
         super().__init__()
         self.mechanism = mechanism
-        self.normalise = nn.BatchNorm1d(MODALITIES * EMBEDDING_SIZE)
+        self.voice_width = voice_width
+        self.normalise = nn.BatchNorm1d(EMBEDDING_SIZE + voice_width)
+        self.project = nn.Linear(voice_width, EMBEDDING_SIZE)
         self.modality = nn.Parameter(torch.zeros(MODALITIES, EMBEDDING_SIZE))
         layer = _SelfLayer if mechanism == "self" else _CrossLayer
         self.layers = nn.ModuleList(layer(settings) for _ in range(settings.layers))
@@ -43,8 +46,9 @@ class AttentionFusion(OverTime):
         inputs = torch.zeros(embeddings.shape, device=embeddings.device)
         inputs[has_face] = self.normalise(embeddings[has_face].float())
         positions = sinusoidal_positions(embeddings.shape[1], EMBEDDING_SIZE).to(inputs)
+        face, voice = inputs.split([EMBEDDING_SIZE, self.voice_width], dim=-1)
         face, voice = (
-            part + positions + kind for part, kind in zip(inputs.chunk(MODALITIES, -1), self.modality, strict=True)
+            part + positions + kind for part, kind in zip((face, self.project(voice)), self.modality, strict=True)
         )
         for layer in self.layers:
             face, voice = layer(face, voice, ~has_face)

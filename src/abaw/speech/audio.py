@@ -1,7 +1,4 @@
-"""Audio out of a container, on the video's own timeline, in pieces: an hour needs no more memory than a minute.
-
-Resampling is soxr's, not torchaudio's: soxr resamples a stream piece by piece, and loads beside every build of torch.
-"""
+"""Audio out of a container, on the video's own timeline, in pieces: an hour needs no more memory than a minute."""
 
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -14,12 +11,12 @@ import ffmpeg
 import imageio_ffmpeg
 import numpy as np
 import soundfile
-import soxr
 from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
 from abaw.errors import UserError
 from abaw.files import whole_file
+from abaw.video import priming_s
 
 MIXTURE_RATE_HZ = 44100
 """The sample rate of the extracted tracks: that of Spleeter's models."""
@@ -31,15 +28,17 @@ _BLOCK = 1 << 19
 
 
 def extract_stereo(video: Path) -> Iterator[NDArray[np.int16]]:
-    """The track of a video in blocks (n, 2) at MIXTURE_RATE_HZ; sample 0 sounds at the container's time zero.
+    """The track of a video in blocks (n, 2) at MIXTURE_RATE_HZ; sample 0 sounds when the first video frame is shown.
 
-    More than two channels are mixed down; one is copied into both as loud as it is. ffmpeg pads or cuts where a
-    stream's time stamps jump. Its binary comes with imageio-ffmpeg: one version runs everywhere. Raises `UserError`
-    where the file has no audio that can be decoded.
+    What sounds before that frame is left out. ffmpeg pads or cuts where a stream's time stamps jump, and goes on after
+    packets that it cannot decode. More than two channels are mixed down; one is copied into both as loud as it is.
+    ffmpeg's binary comes with imageio-ffmpeg: one version runs everywhere. Raises `UserError` where the file has no
+    audio that can be decoded.
     """
-    source = ffmpeg.input(f"file:{video.resolve()}", protocol_whitelist="file")
-    track = source.audio.filter("aresample", MIXTURE_RATE_HZ, **{"async": 1, "first_pts": 0})
-    channels = 1 if _n_channels(video) == 1 else 2  # ffmpeg itself would make one of two 3 dB quieter
+    start_s, channels = _first_frame_s(video)
+    source = ffmpeg.input(f"file:{video.resolve()}", protocol_whitelist="file", copyts=None)
+    track = source.audio.filter("asetpts", f"PTS-({start_s})/TB")
+    track = track.filter("aresample", MIXTURE_RATE_HZ, **{"async": 1, "first_pts": 0})
     output = track.output("pipe:", format="s16le", acodec="pcm_s16le", ac=channels, ar=MIXTURE_RATE_HZ, threads=1)
     command = output.global_args("-nostdin").compile(cmd=imageio_ffmpeg.get_ffmpeg_exe())
     with TemporaryFile() as said, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said) as process:
@@ -52,44 +51,57 @@ def extract_stereo(video: Path) -> Iterator[NDArray[np.int16]]:
             raise UserError(f"the audio of {video} cannot be decoded: {reason[-1] if reason else 'no reason given'}")
 
 
-def _n_channels(video: Path) -> int:
-    """The channels of the sound that ffmpeg takes; 0 where there is none, or nothing can be read."""
+def _first_frame_s(video: Path) -> tuple[Fraction, int]:
+    """When the first video frame is shown, by the clock of the sound that ffmpeg takes; the channels to ask for."""
     try:
         with av.open(f"file:{video.resolve()}", options={"protocol_whitelist": "file"}) as container:
-            stream = container.streams.best("audio")
-            known = isinstance(stream, AudioStream) and stream.codec_context  # None for a codec without a decoder
-            return known.channels if known else 0
+            film, sound = container.streams.best("video"), container.streams.best("audio")
+            start = Fraction(film.start_time * film.time_base) if film and film.start_time else Fraction(0)
+            known = isinstance(sound, AudioStream) and sound.codec_context  # None for a codec without a decoder
+            channels = 1 if known and known.channels == 1 else 2  # ffmpeg itself would make one of two 3 dB quieter
+            return start + priming_s(container), channels
     except av.FFmpegError:
-        return 0
+        return Fraction(0), 2  # ffmpeg will say why
 
 
-def silence(duration_s: float | Fraction) -> NDArray[np.int16]:
-    """A silent track of a length, (n, 2) at MIXTURE_RATE_HZ."""
-    return np.zeros((round(duration_s * MIXTURE_RATE_HZ), 2), dtype=np.int16)
-
-
-def to_mono(blocks: Iterable[Stereo], rate_hz: int) -> Iterator[NDArray[np.float32]]:
-    """The mean of both channels, resampled to `rate_hz`, in blocks (n,)."""
-    stream = soxr.ResampleStream(MIXTURE_RATE_HZ, rate_hz, 1, dtype="float32")
+def as_long_as(blocks: Iterable[NDArray[np.int16]], duration_s: float | Fraction) -> Iterator[NDArray[np.int16]]:
+    """The blocks (n, 2) at MIXTURE_RATE_HZ, cut off at a duration, or with silence up to it."""
+    left = round(duration_s * MIXTURE_RATE_HZ)
     for block in blocks:
-        yield stream.resample_chunk(block.mean(axis=0))
-    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+        yield block[:left]
+        left -= len(block[:left])
+        if not left:
+            return
+    while left:
+        silent = min(left, _BLOCK)
+        yield np.zeros((silent, 2), dtype=np.int16)
+        left -= silent
 
 
-def write_flac(blocks: Iterable[NDArray[np.generic]], rate_hz: int, channels: int, path: Path) -> int:
+def write_flac(
+    blocks: Iterable[NDArray[np.generic]], rate_hz: int, channels: int, path: Path, comment: str = ""
+) -> int:
     """Write blocks (n,) or (n, channels) as FLAC of 16 bits, whole or not at all; the number of samples.
 
-    Floats beyond [-1, 1] are clipped.
+    Floats beyond [-1, 1] are clipped. The comment, by what a track was made, comes back with `made_by`.
     """
     length = 0
     with (
         whole_file(path) as beside,
         soundfile.SoundFile(beside, "w", rate_hz, channels, format="FLAC", subtype="PCM_16") as output,
     ):
+        if comment:
+            output.comment = comment
         for block in blocks:
             output.write(block)
             length += len(block)
     return length
+
+
+def made_by(path: Path) -> str:
+    """The comment that `write_flac` was given."""
+    with soundfile.SoundFile(path) as track:
+        return track.comment
 
 
 def read_flac(path: Path) -> NDArray[np.int16]:
@@ -98,7 +110,7 @@ def read_flac(path: Path) -> NDArray[np.int16]:
 
 
 def read_blocks(path: Path) -> Iterator[Stereo]:
-    """Read a stereo track in blocks."""
+    """Read a track in blocks (channels, n)."""
     with soundfile.SoundFile(path) as track:
         for block in track.blocks(blocksize=_BLOCK, dtype="float32", always_2d=True):
             yield block.T

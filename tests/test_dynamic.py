@@ -40,6 +40,8 @@ DYNAMIC = DynamicNetworkConfig(
         patience=None,
         optimiser="adamw",
         schedule="cosine",
+        cycle_epochs=None,
+        lowest_rate=0.0,
     ),
 )
 

@@ -22,6 +22,8 @@ TRAINING = TrainingConfig(
     patience=None,
     optimiser="adamw",
     schedule="cosine",
+    cycle_epochs=None,
+    lowest_rate=0.0,
 )
 
 

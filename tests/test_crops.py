@@ -24,7 +24,7 @@ from abaw.demo.plan import plan_corpus
 from abaw.errors import UserError
 from abaw.faces.crop import decode_crop, encode_crop
 from abaw.frames import embedding_matrix
-from abaw.nn.crops import LabelledCrops
+from abaw.nn.crops import labelled_crops
 from abaw.nn.embedding import embed, make_embedder
 from abaw.nn.static import StaticModel, StaticSpec
 from abaw.rows import rows_of
@@ -191,13 +191,13 @@ def test_the_frame_level_model_reads_imported_faces(tmp_path):
     clip = write_numbered(tmp_path / "a.mp4", 25, Fraction(25))
     imported(tmp_path, clip, fill(tmp_path / "a", [1, 11, 21]))
     labels = {"sample": ["a"] * 25, "frame": range(1, 26), "expression": [3] * 20 + [None] * 5}
-    crops = LabelledCrops(
+    crops = labelled_crops(
         "expr", [tmp_path / "faces.parquet"], ["a"], pa.table({k: list(v) for k, v in labels.items()})
     )
-    assert crops.crops == [jpeg(1), jpeg(11)]
-    assert crops.labels.tolist() == [3, 3]
+    assert crops.jpegs == [jpeg(1), jpeg(11)]
+    assert crops.labels["expr"].tolist() == [3, 3]
     torch.manual_seed(0)
-    spec = StaticSpec.of("expr", StaticConfig.model_validate(DEFAULT["static"] | {"input_px": 32}))
+    spec = StaticSpec.of(("expr",), StaticConfig.model_validate(DEFAULT["static"] | {"input_px": 32}))
     embedder = make_embedder(StaticModel(spec).eval(), spec, torch.device("cpu"), threads=1)
     table = embed(embedder, spec, tmp_path / "faces.parquet", ["a"], torch.device("cpu"))
     assert table["frame"].to_pylist() == [1, 6, 11, 16, 21]

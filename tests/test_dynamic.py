@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from abaw.config import DynamicNetworkConfig, TrainingConfig
+from abaw.errors import UserError
 from abaw.nn.dynamic import (
     DynamicModel,
     Windows,
@@ -19,7 +21,10 @@ from abaw.nn.dynamic import (
     predict_windows,
     window_starts,
 )
+from abaw.nn.dynamic_training import Sequences, build_dynamic, predict_over_time, train_over_time
 from abaw.nn.positions import sinusoidal_positions
+from abaw.priors import label_prior
+from abaw.tables import SCHEMAS
 
 CPU = torch.device("cpu")
 DYNAMIC = DynamicNetworkConfig(
@@ -40,6 +45,8 @@ DYNAMIC = DynamicNetworkConfig(
         patience=None,
         optimiser="adamw",
         schedule="cosine",
+        cycle_epochs=None,
+        lowest_rate=0.0,
     ),
 )
 
@@ -177,3 +184,71 @@ def test_minmax_scales_each_video_over_its_frames_with_a_face():
         assert (scaled[rows][:, others].min(axis=0) == 0).all()
         assert scaled[rows][:, others].max(axis=0) == pytest.approx(1)
     assert not scaled[4:, 7].any()
+
+
+def embedded(lengths: dict[str, int], seen: bool = True) -> pa.Table:
+    """An embeddings table of made-up samples at 5 frames a second, with faces or without any."""
+    rows = [(sample, frame) for sample, length in lengths.items() for frame in range(1, length + 1)]
+    values = np.random.default_rng(len(rows)).normal(size=(len(rows), 256)).astype(np.float16)
+    columns = {
+        "sample": [sample for sample, _ in rows],
+        "frame": [frame for _, frame in rows],
+        "time_s": [(frame - 1) / 5 for _, frame in rows],
+        "has_face": [seen] * len(rows),
+        "embedding": list(values) if seen else [None] * len(rows),
+    }
+    return pa.table(columns, schema=SCHEMAS["embeddings"])
+
+
+def annotated(lengths: dict[str, int], classes: list[int]) -> pa.Table:
+    rows = [(sample, frame) for sample, length in lengths.items() for frame in range(1, length + 1)]
+    found = {
+        "sample": [s for s, _ in rows],
+        "frame": [f for _, f in rows],
+        "expression": [classes[f % len(classes)] for _, f in rows],
+    }
+    return pa.table(found, schema=SCHEMAS["labels_expr"])
+
+
+def sequences(lengths: dict[str, int], classes: list[int], seen: bool = True, normaliser="train_minmax") -> Sequences:
+    return Sequences.of("expr", [embedded(lengths, seen)], annotated(lengths, classes), 10, normaliser, CPU)
+
+
+@pytest.mark.parametrize("normaliser", ["none", "train_minmax", "per_video_minmax"])
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_few_and_short_videos_and_absent_classes_train_to_finite_weights(normaliser, batch_norm):
+    """Two videos shorter than a window, two of the eight classes; validation has a class that training lacks."""
+    settings = DYNAMIC.model_copy(update={"input_batch_norm": batch_norm})
+    train = sequences({"a": 6, "b": 4}, [0, 4], normaliser=normaliser)
+    val = sequences({"c": 7}, [0, 4, 6], normaliser=normaliser)
+    model = build_dynamic("expr", train, normaliser, settings)
+    assert isinstance(model.normalise, nn.BatchNorm1d if batch_norm else nn.Identity)
+    history = train_over_time("expr", model, train, val, settings, 1, CPU)
+    assert all(np.isfinite(list(epoch.values())).all() for epoch in history.epochs)
+    assert all(torch.isfinite(tensor.float()).all() for tensor in model.state_dict().values())
+    prior = label_prior("expr", train.labels)
+    predictions = predict_over_time("expr", model, val, prior, batch_size=4)
+    assert predictions.num_rows == 7
+
+
+def test_a_video_without_any_face_is_said_or_gets_the_prior():
+    train, val = sequences({"a": 30}, [0, 4]), sequences({"b": 30}, [0, 4])
+    blind = sequences({"c": 30}, [0, 4], seen=False)
+    model = build_dynamic("expr", train, "train_minmax", DYNAMIC)
+    train_over_time("expr", model, train, val, DYNAMIC, 1, CPU)
+    prior = label_prior("expr", train.labels)
+    [row] = predict_over_time("expr", model, blind, prior, batch_size=4).to_pylist()
+    assert (row["sample"], row["start_s"]) == ("c", 0.0)
+    assert [row[name] for name in prior] == pytest.approx(list(prior.values()))
+    with pytest.raises(UserError, match="there are 0 labelled training items"):
+        train_over_time("expr", build_dynamic("expr", blind, "train_minmax", DYNAMIC), blind, val, DYNAMIC, 1, CPU)
+    with pytest.raises(
+        UserError, match="no analysed frame of the validation split of expr has both a face and a label"
+    ):
+        train_over_time("expr", model, train, blind, DYNAMIC, 1, CPU)
+
+
+def test_a_single_window_is_too_little_to_train_on_and_said_so():
+    one, val = sequences({"a": 8}, [0, 4]), sequences({"b": 30}, [0, 4])
+    with pytest.raises(UserError, match="there are 1 labelled training items"):
+        train_over_time("expr", build_dynamic("expr", one, "none", DYNAMIC), one, val, DYNAMIC, 1, CPU)

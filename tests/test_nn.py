@@ -10,7 +10,7 @@ from abaw.config import TrainingConfig
 from abaw.errors import UserError
 from abaw.nn import checkpoint, losses
 from abaw.nn.resume import Resume
-from abaw.nn.training import fit
+from abaw.nn.training import fit, rate_factor
 
 CPU = torch.device("cpu")
 TRAINING = TrainingConfig(
@@ -22,6 +22,8 @@ TRAINING = TrainingConfig(
     patience=None,
     optimiser="adamw",
     schedule="cosine",
+    cycle_epochs=None,
+    lowest_rate=0.0,
 )
 
 
@@ -114,6 +116,24 @@ def test_every_optimiser_and_schedule_learns_a_line(optimiser, schedule):
     model, _, loss, evaluate = regression(range(60))
     fit(model, loss, 9, evaluate, "measure", TRAINING.model_copy(update=changed), seed=1)
     assert model.weight.item() == pytest.approx(3, abs=0.05)
+
+
+@pytest.mark.parametrize("cycle_epochs", [None, 5])
+def test_the_rate_follows_torchs_own_cosine_after_the_warm_up(cycle_epochs):
+    """The authors' values: 100 steps of warm-up, then a cosine over five epochs to 0.0001 and back again."""
+    changed = {"epochs": 20, "learning_rate": 0.005, "warmup": 100, "cycle_epochs": cycle_epochs}
+    settings = TRAINING.model_copy(update=changed | {"lowest_rate": 0.0001})
+    factor = rate_factor(settings, epoch_steps=40)
+    optimiser = torch.optim.SGD([nn.Parameter(torch.zeros(1))], 0.005)
+    falling = 5 * 40 if cycle_epochs else 20 * 40 - 100
+    reference = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=falling, eta_min=0.0001)
+    assert [factor(step) for step in (0, 49, 99)] == pytest.approx([0.01, 0.5, 1.0])
+    for step in range(100, 20 * 40):
+        assert 0.005 * factor(step) == pytest.approx(reference.get_last_lr()[0], rel=1e-6)
+        optimiser.step()
+        reference.step()
+    share = rate_factor(TRAINING.model_copy(update={"warmup": 0.1, "epochs": 10}), epoch_steps=40)
+    assert [share(0), share(39), share(399)] == pytest.approx([1 / 40, 1.0, 0.0], abs=1e-4)
 
 
 def test_patience_ends_a_training_that_gets_no_better():

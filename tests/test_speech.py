@@ -48,6 +48,8 @@ SETTINGS = AcousticNetworkConfig(
         patience=None,
         optimiser="adamw",
         schedule="cosine",
+        cycle_epochs=None,
+        lowest_rate=0.0,
     ),
 )
 CPU = torch.device("cpu")

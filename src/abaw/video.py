@@ -143,6 +143,30 @@ def sample_frames(path: str | PathLike[str], rate_hz: float, threads: int = 1) -
             yield SampledFrame(taken.number, float(taken.time), _upright(taken.frame))
 
 
+def frames_at(path: str | PathLike[str], times_s: Sequence[float], threads: int = 1) -> Iterator[SampledFrame]:
+    """Yield for each of the rising `times_s` the frame that begins nearest to it, turned upright, in one pass.
+
+    Of two frames equally near, the earlier is taken; times after the last frame have that one. Raises what
+    `sample_frames` raises.
+    """
+    with _opened(path) as (container, stream):
+        stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = threads
+        wanted = iter(times_s)
+        time_s = next(wanted, None)
+        before: _Timed | None = None
+        for after in _timed(path, container, stream):
+            while before is not None and time_s is not None and time_s <= float(before.time + after.time) / 2:
+                yield SampledFrame(before.number, float(before.time), _upright(before.frame))
+                time_s = next(wanted, None)
+            if time_s is None:
+                return
+            before = after
+        while before is not None and time_s is not None:
+            yield SampledFrame(before.number, float(before.time), _upright(before.frame))
+            time_s = next(wanted, None)
+
+
 @contextmanager
 def _opened(path: str | PathLike[str]) -> Iterator[tuple[InputContainer, VideoStream]]:
     local = Path(path).absolute()

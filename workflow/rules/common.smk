@@ -80,6 +80,9 @@ BACKBONE = CONFIG.static.backbone
 MODELS = CONFIG.models
 SYSTEMS = CONFIG.systems
 VIDEOS = LAYOUT.videos()
+# The pre-training corpora that are there, and what fine-tuning takes of a model that was trained on them.
+PRETRAINED_ON = [name for name, root in CONFIG.pretraining.roots.model_dump().items() if root is not None]
+PRETRAINED_FILES = ["model.safetensors", "card.json"] if PRETRAINED_ON and CONFIG.static.pretraining.enabled else []
 
 
 wildcard_constraints:
@@ -90,6 +93,7 @@ wildcard_constraints:
     model="[^/]+",
     system="|".join(SYSTEMS),
     mechanism="self|cross",
+    corpus="|".join(PRETRAINED_ON) or "(?!)",
 
 
 @cache
@@ -123,6 +127,15 @@ def memory_mb(least: int, per_input: float = 0.0) -> Callable:
         return int((least + (per_input * input.size_mb if per_input else 0)) * 2 ** (attempt - 1))
 
     return needed
+
+
+def static_phase(phase: str) -> Callable:
+    """A tracked param: what a phase of the frame-level model needs, so that a change of one does not rerun the other."""
+    static = {key: value for key, value in config["static"].items() if key != "pretraining"}
+    if phase == "pretraining":
+        own = {key: value for key, value in config["static"]["pretraining"].items() if key != "enabled"}
+        static = {key: value for key, value in static.items() if key != "every_nth"} | own
+    return lambda wildcards: json.dumps(static, sort_keys=True)
 
 
 def video_file(wildcards) -> str:

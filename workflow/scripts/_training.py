@@ -21,12 +21,13 @@ from abaw.nn.training import History
 from abaw.tasks import TASKS
 
 
-def add_training_arguments(arguments: argparse.ArgumentParser) -> None:
-    """Task, seed, compute, the labels that all read, and the outputs that all write."""
-    arguments.add_argument("--task", choices=TASKS, required=True)
+def add_training_arguments(arguments: argparse.ArgumentParser, of_one_task: bool = True) -> None:
+    """Seed, compute and the outputs that all write; of a training for one task that, and the labels that it reads."""
+    if of_one_task:
+        arguments.add_argument("--task", choices=TASKS, required=True)
+        arguments.add_argument("--labels", type=Path, nargs="+", required=True, help="labels of both splits")
     arguments.add_argument("--seed", type=int, required=True)
     arguments.add_argument("--compute", type=settings_from(ComputeConfig), required=True)
-    arguments.add_argument("--labels", type=Path, nargs="+", required=True, help="labels of both splits")
     arguments.add_argument("--weights", type=Path, required=True, help="output, safetensors")
     arguments.add_argument("--card", type=Path, required=True, help="output, JSON")
     arguments.add_argument("--history", type=Path, required=True, help="output, CSV")
@@ -67,7 +68,7 @@ def write_training(
     """Write weights, card and history, forget where the training stood, and say what was reached."""
     kept = history.epochs[history.best_epoch - 1]
     about = {
-        "task": args.task,
+        "task": getattr(args, "task", None),
         "seed": args.seed,
         "training_items": items,
         "best_epoch": history.best_epoch,
@@ -78,6 +79,6 @@ def write_training(
     history.write(args.history)
     checkpoint.save(model, {**card, **about}, args.weights, args.card)
     resume.clear()
-    measure = TASKS[args.task].challenge_measure
-    print(f"{items} items, epoch {history.best_epoch} of {len(history.epochs)}: {measure} {kept[measure]:.3f} on val")
+    reached = f"{history.measure} {kept[history.measure]:.3f} on val"
+    print(f"{items} items, epoch {history.best_epoch} of {len(history.epochs)}: {reached}")
     print(f"weights: {args.weights}")

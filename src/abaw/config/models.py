@@ -31,18 +31,28 @@ class TrainingConfig(Section):
     weight_decay: Annotated[float, Field(ge=0, lt=1)] = Field(
         description="Weight decay (authors: 0.0001 with AdamW, 0 with Adam)."
     )
-    warmup: Annotated[float, Field(ge=0, lt=1)] = Field(description="Share of the steps in which the rate rises.")
+    warmup: Annotated[float, Field(ge=0, le=1_000_000)] = Field(
+        description="Steps in which the rate rises: below 1 their share of all steps, from 1 on their number (authors' "
+        "visual models: 100)."
+    )
     schedule: Literal["cosine", "constant"] = Field(
-        description="What the learning rate does after the warm-up: it falls along one cosine to 0, or stays (the "
-        "authors' acoustic models: constant in effect)."
+        description="What the learning rate does after the warm-up: it falls along a cosine, or stays (the authors' "
+        "acoustic models: constant in effect)."
+    )
+    cycle_epochs: Annotated[int, Field(ge=1)] | None = Field(
+        description="Epochs in which the cosine falls, and in which it rises again, over and over (authors' visual "
+        "models: 5); null: it falls once, over all epochs."
+    )
+    lowest_rate: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="Learning rate at the foot of the cosine (authors' visual models: 0.0001)."
     )
     patience: Annotated[int, Field(ge=1)] | None = Field(
         description="Epochs without a better measure after which training ends; null trains all epochs."
     )
 
 
-class StaticConfig(Section):
-    """The frame-level model (paper §2.2.1, Figure 1)."""
+class BackboneConfig(Section):
+    """The form of the frame-level model (paper §2.2.1, Figure 1), and the weights that it starts from."""
 
     backbone: str = Field(pattern=r"^[A-Za-z0-9_]+\.[A-Za-z0-9_]+$", description="timm model with its full tag.")
     weights: str = Field(
@@ -56,6 +66,11 @@ class StaticConfig(Section):
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
         description="Dropout before the embedding layer (authors: 0.1)."
     )
+
+
+class ImageTrainingConfig(Section):
+    """How a phase of the frame-level model is trained on images."""
+
     augmentation: Literal["none", "paper", "strong"] = Field(
         description="paper: its twelve changes, each with a probability of 0.05 (paper §3.2.2), for corpora of many "
         "identities; strong: fewer kinds on nearly every image, for few; none."
@@ -64,14 +79,41 @@ class StaticConfig(Section):
         description="Loss of the expressions; focal with gamma 2 (authors)."
     )
     class_weights: bool = Field(description="Weight the expressions inversely to their counts (authors: true).")
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="Label smoothing of the expression loss (authors: none)."
+    )
     va_loss: Literal["ccc", "rmse"] = Field(
         description="Loss of valence and arousal: 1 - CCC for each, or the mean of their root mean squared errors "
         "(authors)."
     )
+    training: TrainingConfig
+
+
+class PhaseConfig(BackboneConfig, ImageTrainingConfig):
+    """All that one phase of the frame-level model needs: its form, and how it is trained."""
+
+
+class FineTuningConfig(PhaseConfig):
+    """The phase on the frames of the corpus."""
+
     every_nth: Annotated[int, Field(ge=1, le=1000)] = Field(
         description="Of the labelled crops of a training track every n-th is taken; neighbours hardly differ."
     )
-    training: TrainingConfig
+
+
+class PretrainingPhaseConfig(ImageTrainingConfig):
+    """The phase before, on the pre-training corpora (paper §2.2, §3.1.1), for both challenges at once."""
+
+    enabled: bool = Field(
+        description="Whether fine-tuning starts from this phase where pretraining.roots names a corpus; where it names "
+        "none, or with false, it starts from the backbone's own weights."
+    )
+
+
+class StaticConfig(FineTuningConfig):
+    """The frame-level model (paper §2.2.1, Figure 1): its form, its fine-tuning, and the phase before."""
+
+    pretraining: PretrainingPhaseConfig
 
 
 def each_once(values: list[Any]) -> list[Any]:

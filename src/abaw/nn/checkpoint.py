@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,10 +43,15 @@ def load(model: Model, weights_path: Path, card: Mapping[str, Any]) -> Model:
     return model.eval()
 
 
-def load_state(model: nn.Module, path: Path) -> None:
-    """Load every tensor of a safetensors file into `model`; names and shapes must be the model's own."""
+def load_state(model: nn.Module, path: Path, leave_out: str | Sequence[str] = ()) -> None:
+    """Load every tensor of a safetensors file into `model`; names and shapes must be the model's own.
+
+    `leave_out` names parts of the file, such as a classifier, that the model does not have.
+    """
+    parts = tuple(f"{part}." for part in ([leave_out] if isinstance(leave_out, str) else leave_out))
     try:
-        model.load_state_dict(load_file(path))
+        state = load_file(path)
+        model.load_state_dict({name: tensor for name, tensor in state.items() if not name.startswith(parts)})
     except (OSError, SafetensorError, RuntimeError) as error:
         raise UserError(f"the weights {path} do not fit {type(model).__name__}: {error}") from error
 

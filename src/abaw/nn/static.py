@@ -1,5 +1,6 @@
-"""The frame-level model of Figure 1: a timm backbone, a 256-d embedding, and the challenge's head (paper §2.2.1)."""
+"""The frame-level model of Figure 1: a timm backbone, a 256-d embedding, and a head a challenge (paper §2.2.1)."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from abaw.config import StaticConfig
+from abaw.config import BackboneConfig
 from abaw.errors import UserError
 from abaw.nn import checkpoint
 from abaw.tables import EMBEDDING_SIZE
@@ -25,11 +26,12 @@ PACKAGE_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77
 class StaticSpec:
     """Everything that is needed to feed the model and to read it; it travels with the weights.
 
-    `mean` and `std` are those of RGB in [0, 1]; `input_px` is the side of the square that a crop is fitted into;
-    `licence` is that of the backbone's weights as timm knows it.
+    `tasks` are the challenges that it has heads for: one, or both after pre-training. `mean` and `std` are those of RGB
+    in [0, 1]; `input_px` is the side of the square that a crop is fitted into; `licence` is that of the backbone's
+    weights as timm knows it.
     """
 
-    task: TaskName
+    tasks: tuple[TaskName, ...]
     backbone: str
     input_px: int
     mean: tuple[float, float, float]
@@ -38,7 +40,7 @@ class StaticSpec:
     licence: str | None = None
 
     @classmethod
-    def of(cls, task: TaskName, settings: StaticConfig) -> "StaticSpec":
+    def of(cls, tasks: Sequence[TaskName], settings: BackboneConfig) -> "StaticSpec":
         """The spec of a backbone as timm knows it; `UserError` where timm does not."""
         if settings.backbone not in timm.list_models(pretrained=True):
             raise UserError(
@@ -47,7 +49,7 @@ class StaticSpec:
             )
         pretrained: Any = timm.get_pretrained_cfg(settings.backbone)
         return cls(
-            task,
+            tuple(tasks),
             settings.backbone,
             settings.input_px,
             tuple(pretrained.mean),
@@ -57,20 +59,21 @@ class StaticSpec:
         )
 
     @classmethod
-    def from_card(cls, card: dict[str, Any]) -> "StaticSpec":
+    def from_card(cls, card: Mapping[str, Any]) -> "StaticSpec":
         """The spec that `as_card` wrote."""
         values = {name: card[name] for name in cls.__dataclass_fields__}
-        return cls(**values | {"mean": tuple(card["mean"]), "std": tuple(card["std"])})
+        return cls(**values | {name: tuple(card[name]) for name in ("tasks", "mean", "std")})
 
     def as_card(self) -> dict[str, Any]:
         """The spec as JSON values."""
-        return {**asdict(self), "outputs": list(TASKS[self.task].outputs), "embedding_size": EMBEDDING_SIZE}
+        outputs = [name for task in self.tasks for name in TASKS[task].outputs]
+        return {**asdict(self), "outputs": outputs, "embedding_size": EMBEDDING_SIZE}
 
 
 class StaticModel(nn.Module):
-    """Images (n, 3, input_px, input_px), normalised, to embeddings (n, 256) in (-1, 1) and outputs (n, 2 or 8).
+    """Images (n, 3, input_px, input_px), normalised, to embeddings (n, 256) in (-1, 1) and the outputs of each task.
 
-    The outputs are valence and arousal in (-1, 1) through tanh, or the logits of the eight expressions.
+    The outputs are valence and arousal (n, 2) in (-1, 1) through tanh, or the logits of the eight expressions (n, 8).
     """
 
     def __init__(self, spec: StaticSpec) -> None:
@@ -83,16 +86,32 @@ class StaticModel(nn.Module):
             nn.BatchNorm1d(EMBEDDING_SIZE),
             nn.Tanh(),
         )
-        self.head = nn.Linear(EMBEDDING_SIZE, len(TASKS[spec.task].outputs))
-        self.activation = nn.Tanh() if spec.task == "va" else nn.Identity()
+        self.heads = nn.ModuleDict({task: _head(task) for task in spec.tasks})
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Embeddings and outputs."""
+    def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Embeddings, and outputs by task."""
         embeddings = self.embed(self.backbone(images))
-        return embeddings, self.activation(self.head(embeddings))
+        return embeddings, {task: head(embeddings) for task, head in self.heads.items()}
 
 
-def load_backbone_weights(model: StaticModel, settings: StaticConfig) -> None:
+def _head(task: TaskName) -> nn.Module:
+    linear = nn.Linear(EMBEDDING_SIZE, len(TASKS[task].outputs))
+    return nn.Sequential(linear, nn.Tanh()) if task == "va" else nn.Sequential(linear)
+
+
+def start_from(model: StaticModel, spec: StaticSpec, weights: Path, card: Mapping[str, Any]) -> None:
+    """Give the model what a model with more heads has learned; `UserError` where it has not the form of `spec`."""
+    other = StaticSpec.from_card(card)
+    if other.backbone != spec.backbone or not set(spec.tasks) <= set(other.tasks):
+        raise UserError(
+            f"{weights} are weights of {other.backbone} with heads for {', '.join(other.tasks)}, expected "
+            f"{spec.backbone} and {', '.join(spec.tasks)}; pre-train that one"
+        )
+    learned = checkpoint.load(StaticModel(other), weights, card).state_dict()
+    model.load_state_dict({name: learned[name] for name in model.state_dict()})
+
+
+def load_backbone_weights(model: StaticModel, settings: BackboneConfig) -> None:
     """Give the backbone the ImageNet weights that `settings.weights` names; `UserError` where they cannot be had."""
     if settings.weights == "package":
         if settings.backbone != PACKAGE_BACKBONE:
@@ -111,7 +130,8 @@ def load_backbone_weights(model: StaticModel, settings: StaticConfig) -> None:
             ) from error
         model.backbone.load_state_dict(pretrained.state_dict())
     else:
-        checkpoint.load_state(model.backbone, Path(settings.weights))
+        classifier: Any = timm.get_pretrained_cfg(settings.backbone)
+        checkpoint.load_state(model.backbone, Path(settings.weights), leave_out=classifier.classifier or ())
 
 
 def _package_state(backbone: nn.Module) -> dict[str, Tensor]:

@@ -22,10 +22,11 @@ Scores = dict[str, float]
 
 @dataclass(frozen=True)
 class History:
-    """What a training did: one entry an epoch, and the epoch whose weights were kept (counted from 1)."""
+    """What a training did: one entry an epoch, the epoch whose weights were kept (from 1), and by which measure."""
 
     epochs: list[Scores]
     best_epoch: int
+    measure: str
 
     def write(self, path: Path) -> None:
         """Write one CSV line an epoch, with a column `kept` that is 1 for the epoch whose weights were kept."""
@@ -45,7 +46,7 @@ class _Progress:
         self.model = model
         self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.optimiser = _optimiser(self.trained, settings)
-        factor = _rate(settings.epochs * steps, settings.warmup, settings.schedule)
+        factor = rate_factor(settings, steps)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, factor)
         self.generator = torch.Generator().manual_seed(seed)
         self.epochs: list[Scores] = []
@@ -122,7 +123,7 @@ def fit(
             resume.save(progress.state())
     model.load_state_dict(progress.best_state)
     model.eval()
-    return History(progress.epochs, progress.best)
+    return History(progress.epochs, progress.best, measure)
 
 
 def _batches(order: Tensor, size: int) -> Iterator[Tensor]:
@@ -140,15 +141,22 @@ def _optimiser(parameters: list[nn.Parameter], settings: TrainingConfig) -> torc
     return kind(parameters, rate, weight_decay=decay)
 
 
-def _rate(total: int, warmup: float, schedule: str) -> Callable[[int], float]:
-    """The factor of the peak rate at a step: it rises over the warm-up, then falls along a cosine or stays."""
-    rising = max(1, round(total * warmup))
+def rate_factor(settings: TrainingConfig, epoch_steps: int) -> Callable[[int], float]:
+    """The share of the peak rate that each step (from 0) has; an epoch has `epoch_steps`.
+
+    It rises in equal parts over the warm-up. Then it stays, or falls along a cosine to `lowest_rate`, once or in cycles
+    (Loshchilov and Hutter 2017, eq. (5), without the restarts: it rises as it fell).
+    """
+    total = settings.epochs * epoch_steps
+    rising = max(1, round(settings.warmup * total if settings.warmup < 1 else settings.warmup))
+    falling = (settings.cycle_epochs * epoch_steps) if settings.cycle_epochs else max(1, total - rising)
+    lowest = min(1.0, settings.lowest_rate / settings.learning_rate)
 
     def factor(step: int) -> float:
         if step < rising:
             return (step + 1) / rising
-        if schedule == "constant":
+        if settings.schedule == "constant":
             return 1.0
-        return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, total - rising)))
+        return lowest + (1 - lowest) * 0.5 * (1 + math.cos(math.pi * (step - rising) / falling))
 
     return factor

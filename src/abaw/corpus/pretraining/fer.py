@@ -109,7 +109,7 @@ def _read_folders(root: Path, contempt: Contempt) -> Iterator[Item]:
 def _read_labels(root: Path) -> Iterator[Item]:
     form = one_of("fer", root, ["fer2013.csv", "train.csv", *(path.name for path in root.glob("*.parquet"))])
     if form.suffix == ".parquet":
-        yield from _read_parquet(form)
+        yield from read_parquet(form)
         return
     header = PIXELS_HEADER if form.name == "fer2013.csv" else PIXELS_HEADER[:2]
     for row, (where, (label, _, *usage)) in enumerate(headed(form, header), start=1):
@@ -118,7 +118,8 @@ def _read_labels(root: Path) -> Iterator[Item]:
         yield Item(form, row=row, expression=expression, split=split)
 
 
-def _read_parquet(path: Path) -> Iterator[Item]:
+def read_parquet(path: Path) -> Iterator[Item]:
+    """The items of one Parquet with the columns usage, label (a word) and jpeg, in its order."""
     try:
         schema: Mapping[str, pa.DataType] = {field.name: field.type for field in pq.read_schema(path)}
         wrong = [name for name, kind in PARQUET_COLUMNS.items() if schema.get(name) != kind]

@@ -1,0 +1,87 @@
+"""How well the frame-level model learns real faces: FER2013, EfficientNet-Lite0, ImageNet weights out of its package.
+
+    python benchmarks/faces_fer2013.py FER2013.parquet --threads 2
+    python benchmarks/faces_fer2013.py FER2013.parquet --test OTHER.parquet
+
+A table has the columns usage (train, validation, test), label (a word) and jpeg, as docs/corpora.md says. What runs is
+the workflow's pre-training by its own code and settings, at 96 px: labels read, faces cropped, both heads trained, the
+epoch chosen on the faces of usage validation. The last line printed is a JSON object. `macro_f1`: the mean F1 of
+FER2013's seven classes on the validation faces, or on all faces of the table given by --test, which had no part in
+training; `seconds`: of reading, training and judging.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import yaml
+from tqdm import tqdm
+
+from abaw.config import ComputeConfig, FacesConfig, PhaseConfig
+from abaw.corpus.pretraining.cropping import crop_faces
+from abaw.corpus.pretraining.fer import read_parquet
+from abaw.corpus.pretraining.items import items_table
+from abaw.metrics import class_f1
+from abaw.nn import runtime
+from abaw.nn.crops import Crops, crops_of
+from abaw.nn.static_training import predict_crops, train_static
+from abaw.tables import SCHEMAS
+from abaw.tasks import EXPRESSIONS, TASKS
+
+CONFIG = yaml.safe_load((Path(__file__).resolve().parents[1] / "config" / "config.yaml").read_text(encoding="utf-8"))
+SEVEN = EXPRESSIONS[:-1]
+"""FER2013 has no Other."""
+
+
+def read_faces(path: Path, *splits: str) -> list[Crops]:
+    """The faces of each split of a table, or all of it as one where none is named."""
+    rows = items_table("fer", read_parquet(path)).to_pylist()
+    cropped = crop_faces("fer", rows, FacesConfig.model_validate(CONFIG["faces"]), "original", threads=1)
+    found = [row for row in tqdm(cropped, str(path), len(rows), unit="face", disable=None) if row is not None]
+    parts = [[row for row in found if row["split"] == split] for split in splits] or [found]
+    return [crops_of(pa.Table.from_pylist(part, SCHEMAS["pretraining_crops"])) for part in parts]
+
+
+def phase(changes: str) -> PhaseConfig:
+    """The settings of the pre-training as config.yaml has them, at 96 px: the faces have 48."""
+    static = CONFIG["static"]
+    form = {name: static[name] for name in ("backbone", "weights", "dropout")} | {"input_px": 96}
+    own = {name: value for name, value in static["pretraining"].items() if name != "enabled"}
+    given = json.loads(changes)
+    training = own["training"] | given.pop("training", {})
+    return PhaseConfig.model_validate(form | own | given | {"training": training})
+
+
+def main() -> None:
+    """Read, train, judge."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", type=Path)
+    parser.add_argument("--test", type=Path, help="another table of the same columns, all of which is judged")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=CONFIG["seed"])
+    parser.add_argument("--changes", default="{}", help="settings that differ from config.yaml's, as JSON")
+    args = parser.parse_args()
+
+    begin = time.perf_counter()
+    device = runtime.start(ComputeConfig(device="auto", threads=args.threads), args.seed)
+    settings = phase(args.changes)
+    train, val = read_faces(args.table, "train", "val")
+    judged = read_faces(args.test)[0] if args.test else val
+    model, spec, history = train_static(train, val, settings, args.seed, device)
+    logits = predict_crops(model, judged, spec, device)["expr"][:, : len(SEVEN)]
+    f1 = class_f1(judged.labels["expr"], logits.argmax(axis=1), len(SEVEN))
+    seconds = time.perf_counter() - begin
+    measure = TASKS["expr"].challenge_measure
+    for number, scores in enumerate(history.epochs, start=1):
+        found = scores[measure] * len(EXPRESSIONS) / len(SEVEN)
+        print(f"epoch {number}: loss {scores['train_loss']:.3f}, macro F1 of the seven {found:.3f} on validation")
+    for name, value in zip(SEVEN, f1, strict=True):
+        print(f"{name}: F1 {value:.3f}")
+    print(f"{len(train)} faces to train on, {len(judged)} judged, epoch {history.best_epoch}, {device}")
+    print(json.dumps({"macro_f1": round(float(f1.mean()), 3), "seconds": round(seconds)}))
+
+
+if __name__ == "__main__":
+    main()

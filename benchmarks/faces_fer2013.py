@@ -47,7 +47,7 @@ def read_faces(path: Path, *splits: str) -> list[Crops]:
 def phase(changes: str) -> PhaseConfig:
     """The settings of the pre-training as config.yaml has them, at 96 px: the faces have 48."""
     static = CONFIG["static"]
-    form = {name: static[name] for name in ("backbone", "weights", "dropout")} | {"input_px": 96}
+    form = static["backbones"]["expr"] | {"input_px": 96}
     own = {name: value for name, value in static["pretraining"].items() if name != "enabled"}
     given = json.loads(changes)
     training = own["training"] | given.pop("training", {})

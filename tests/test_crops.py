@@ -16,7 +16,7 @@ from clips import numbered, write_clip, write_numbered
 from skimage import data
 from test_workflow import SHRUNKEN, copy_tree, snakemake
 
-from abaw.config import StaticConfig, check_config
+from abaw.config import BackboneConfig, check_config
 from abaw.corpus.crops import find_crops
 from abaw.corpus.index import index_split
 from abaw.corpus.layout import Layout, Track
@@ -197,7 +197,8 @@ def test_the_frame_level_model_reads_imported_faces(tmp_path):
     assert crops.jpegs == [jpeg(1), jpeg(11)]
     assert crops.labels["expr"].tolist() == [3, 3]
     torch.manual_seed(0)
-    spec = StaticSpec.of(("expr",), StaticConfig.model_validate(DEFAULT["static"] | {"input_px": 32}))
+    form = BackboneConfig.model_validate(DEFAULT["static"]["backbones"]["expr"] | {"input_px": 32})
+    spec = StaticSpec.of(("expr",), form)
     embedder = make_embedder(StaticModel(spec).eval(), spec, torch.device("cpu"), threads=1)
     table = embed(embedder, spec, tmp_path / "faces.parquet", ["a"], torch.device("cpu"))
     assert table["frame"].to_pylist() == [1, 6, 11, 16, 21]

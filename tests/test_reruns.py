@@ -154,7 +154,7 @@ EDITS = {
     "corpus.on_unreadable": Edit(value("corpus: {on_unreadable: skip}"), "list_broken"),
     "faces": Edit(value("faces: {min_score: 0.6}"), "track_faces"),
     "speech": Edit(value("speech: {gate: {min_run_s: 0.4}}"), "gate_speech"),
-    "static": Edit(value("static: {dropout: 0.2}"), "train_static"),
+    "static": Edit(value("static: {class_weights: false}"), "train_static"),
     "dynamic": Edit(value("dynamic: {network: {dropout: 0.2}}"), "train_dynamic predict_dynamic"),
     "dynamic, one more window": Edit(
         value("dynamic: {sweep: {windows_s: [1.0, 2.0, 3.0]}}"), "train_dynamic", jobs={"train_dynamic": len(TASKS)}
@@ -214,7 +214,7 @@ ONLY_VA = {"spared": "plot_confusion", "only": {"task": {"va"}}}
 OF_A_VIDEO = "track_faces extract_audio index_corpus check_corpus"
 MINE = """
 corpus: {source: folders}
-static: {weights: given/backbone.safetensors}
+static: {backbones: {va: {weights: given/backbone.safetensors}, expr: {weights: given/backbone.safetensors}}}
 """
 
 

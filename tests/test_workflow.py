@@ -159,7 +159,7 @@ def test_every_rule_is_documented_logged_and_sized():
 def test_the_cards_say_what_the_weights_are(finished):
     card = json.loads(next((finished / "results/static/va").rglob("card.json")).read_text())
     default = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    assert card["backbone"] == default["static"]["backbone"]
+    assert card["backbone"] == default["static"]["backbones"]["va"]["backbone"]
     assert card["input_px"] == 64
     assert len(card["sha256"]) == 64
     assert card["outputs"] == ["valence", "arousal"]

@@ -10,7 +10,7 @@ rule train_acoustic:
     """Train one of the acoustic models on voiced windows of 4 s (paper §2.1, §3.2.1)."""
     input:
         code=code("train_acoustic"),
-        given=weight_files("acoustic"),
+        given=files_of_weights(CONFIG.acoustic.network.encoder),
         audio=of_split("results/speech/vocals/{video}.flac", "train", "val"),
         voiced=of_split("results/speech/voiced/{video}.parquet", "train", "val"),
         tracks=expand("results/corpus/{{task}}/{split}/tracks.parquet", split=["train", "val"]),

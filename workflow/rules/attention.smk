@@ -10,7 +10,7 @@ rule embed_voice:
     """Read the acoustic model's embeddings off at the analysed frames (paper §4.3)."""
     input:
         code=code("embed_voice"),
-        frames=f"results/embeddings/{{task}}/{BACKBONE}/{{split}}.parquet",
+        frames=of_backbone("results/embeddings/{task}/{backbone}/{split}.parquet"),
         audio=of_split("results/speech/vocals/{video}.flac"),
         tracks="results/corpus/{task}/{split}/tracks.parquet",
         weights="results/acoustic/{task}/best/model.safetensors",
@@ -48,8 +48,12 @@ rule train_attention:
     """Train self- or cross-attention over the embeddings of faces and voice (paper §2.3)."""
     input:
         code=code("train_attention"),
-        train=[f"results/embeddings/{{task}}/{kind}/train.parquet" for kind in (BACKBONE, "acoustic")],
-        val=[f"results/embeddings/{{task}}/{kind}/val.parquet" for kind in (BACKBONE, "acoustic")],
+        train=of_backbone(
+            "results/embeddings/{task}/{backbone}/train.parquet", "results/embeddings/{task}/acoustic/train.parquet"
+        ),
+        val=of_backbone(
+            "results/embeddings/{task}/{backbone}/val.parquet", "results/embeddings/{task}/acoustic/val.parquet"
+        ),
         labels=expand("results/corpus/{{task}}/{split}/labels.parquet", split=["train", "val"]),
     output:
         weights="results/attention/{task}/{mechanism}/model.safetensors",
@@ -93,7 +97,10 @@ rule predict_attention:
     """Predict every analysed frame of a split that shows a face, with faces and voice."""
     input:
         code=code("predict_attention"),
-        embeddings=[f"results/embeddings/{{task}}/{kind}/{{split}}.parquet" for kind in (BACKBONE, "acoustic")],
+        embeddings=of_backbone(
+            "results/embeddings/{task}/{backbone}/{split}.parquet",
+            "results/embeddings/{task}/acoustic/{split}.parquet",
+        ),
         weights="results/attention/{task}/{mechanism}/model.safetensors",
         card="results/attention/{task}/{mechanism}/card.json",
     output:

@@ -18,7 +18,7 @@ from snakemake.exceptions import WorkflowError
 SOURCE = Path(workflow.basedir) / "src"
 sys.path.insert(0, str(SOURCE))
 
-from abaw.config import check_config
+from abaw.config import BackboneConfig, check_config
 from abaw.corpus.crops import CropFolders, find_crops
 from abaw.corpus.layout import Layout, build_layout, read_folders
 from abaw.demo.plan import plan_corpus
@@ -76,7 +76,7 @@ try:
 except UserError as error:
     sys.exit(f"error: {error}")  # without the file and line of this one, which are no business of the user's
 
-BACKBONE = CONFIG.static.backbone
+BACKBONES = {task: getattr(CONFIG.static.backbones, task) for task in TASKS}
 MODELS = CONFIG.models
 SYSTEMS = CONFIG.systems
 VIDEOS = LAYOUT.videos()
@@ -89,7 +89,7 @@ wildcard_constraints:
     task="|".join(TASKS),
     split="|".join(SPLITS),
     video="[^/]+",
-    backbone=re.escape(BACKBONE),
+    backbone="|".join(re.escape(form.backbone) for form in BACKBONES.values()),
     model="[^/]+",
     system="|".join(SYSTEMS),
     mechanism="self|cross",
@@ -131,11 +131,26 @@ def memory_mb(least: int, per_input: float = 0.0) -> Callable:
 
 def static_phase(phase: str) -> Callable:
     """A tracked param: what a phase of the frame-level model needs, so that a change of one does not rerun the other."""
-    static = {key: value for key, value in config["static"].items() if key != "pretraining"}
+    static = config["static"]
+    own = {key: value for key, value in static.items() if key not in ("backbones", "pretraining")}
     if phase == "pretraining":
-        own = {key: value for key, value in config["static"]["pretraining"].items() if key != "enabled"}
-        static = {key: value for key, value in static.items() if key != "every_nth"} | own
-    return lambda wildcards: json.dumps(static, sort_keys=True)
+        own = {key: value for key, value in static["pretraining"].items() if key != "enabled"}
+    return lambda wildcards: json.dumps(own | form_of(wildcards).model_dump(), sort_keys=True)
+
+
+def form_of(wildcards) -> BackboneConfig:
+    """The form of the job's frame-level model; of one before the challenges part, the backbone's."""
+    return next(form for form in BACKBONES.values() if form.backbone == wildcards.backbone)
+
+
+def of_backbone(*patterns: str) -> Callable:
+    """An input: each of `patterns` with the job's wildcards and the backbone of its challenge."""
+
+    def paths(wildcards) -> list[str]:
+        given = {**dict(wildcards.items()), "backbone": BACKBONES[wildcards.task].backbone}
+        return [pattern.format(**given) for pattern in patterns]
+
+    return paths
 
 
 def video_file(wildcards) -> str:
@@ -260,13 +275,17 @@ def of_cells(file: str) -> list[str]:
     ]
 
 
-def weight_files(key: str) -> list[str]:
-    """An input: the weights that a section of the configuration gives as a file or a folder; none where it names some."""
-    given = {"static": CONFIG.static.weights, "acoustic": CONFIG.acoustic.network.encoder}[key]
+def files_of_weights(given: str) -> list[str]:
+    """An input: the files of weights that the configuration gives as a file or a folder; none where it names some."""
     path = Path(given)
     if path.is_dir():
         return sorted(str(file) for file in path.iterdir() if file.suffix in (".json", ".safetensors", ".bin"))
     return [given] if path.suffix else []
+
+
+def backbone_files(wildcards) -> list[str]:
+    """An input: the weights that the job's backbone starts from."""
+    return files_of_weights(form_of(wildcards).weights)
 
 
 def pretraining_files(wildcards) -> list[str]:

@@ -10,8 +10,8 @@ rule train_dynamic:
     """Train the three-layer transformer over time with one window and one normaliser (paper §2.2.2, Figure 3)."""
     input:
         code=code("train_dynamic"),
-        train=f"results/embeddings/{{task}}/{BACKBONE}/train.parquet",
-        val=f"results/embeddings/{{task}}/{BACKBONE}/val.parquet",
+        train=of_backbone("results/embeddings/{task}/{backbone}/train.parquet"),
+        val=of_backbone("results/embeddings/{task}/{backbone}/val.parquet"),
         labels=expand("results/corpus/{{task}}/{split}/labels.parquet", split=["train", "val"]),
     output:
         weights="results/dynamic/{task}/{window_s}s_{normaliser}/model.safetensors",
@@ -96,7 +96,7 @@ rule predict_dynamic:
     """Predict every analysed frame of a split that shows a face, with the best transformer."""
     input:
         code=code("predict_dynamic"),
-        embeddings=f"results/embeddings/{{task}}/{BACKBONE}/{{split}}.parquet",
+        embeddings=of_backbone("results/embeddings/{task}/{backbone}/{split}.parquet"),
         weights="results/dynamic/{task}/best/model.safetensors",
         card="results/dynamic/{task}/best/card.json",
     output:

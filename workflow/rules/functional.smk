@@ -9,8 +9,8 @@ rule train_functional:
     """Fit a kernel ELM for each set of functionals, kernel and C; keep the best on validation (paper §2.2.2, Figure 2)."""
     input:
         code=code("train_functional"),
-        train=f"results/embeddings/{{task}}/{BACKBONE}/train.parquet",
-        val=f"results/embeddings/{{task}}/{BACKBONE}/val.parquet",
+        train=of_backbone("results/embeddings/{task}/{backbone}/train.parquet"),
+        val=of_backbone("results/embeddings/{task}/{backbone}/val.parquet"),
         labels=expand("results/corpus/{{task}}/{split}/labels.parquet", split=["train", "val"]),
     output:
         weights="results/functional/{task}/model.safetensors",
@@ -47,7 +47,7 @@ rule predict_functional:
     """Predict every window of a split that shows enough faces."""
     input:
         code=code("predict_functional"),
-        embeddings=f"results/embeddings/{{task}}/{BACKBONE}/{{split}}.parquet",
+        embeddings=of_backbone("results/embeddings/{task}/{backbone}/{split}.parquet"),
         weights="results/functional/{task}/model.safetensors",
         card="results/functional/{task}/card.json",
     output:

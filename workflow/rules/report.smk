@@ -108,12 +108,12 @@ rule plot_curves:
     """Draw loss and challenge measure of every network of a challenge over the epochs."""
     input:
         code=code("plot_curves"),
-        histories=[
-            f"results/static/{{task}}/{BACKBONE}/history.csv",
+        histories=of_backbone(
+            "results/static/{task}/{backbone}/history.csv",
             "results/dynamic/{task}/best/history.csv",
             "results/acoustic/{task}/best/history.csv",
             *(f"results/attention/{{task}}/{mechanism}/history.csv" for mechanism in CONFIG.attention.mechanisms),
-        ],
+        ),
     output:
         report(
             "results/report/curves_{task}.png",

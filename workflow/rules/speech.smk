@@ -9,6 +9,7 @@ from abaw.speech.spleeter_program import WEIGHTS as SPLEETER_WEIGHTS
 
 BY_PROGRAM = CONFIG.speech.separator == "spleeter" and CONFIG.speech.engine == "tensorflow"
 
+
 rule extract_audio:
     """Take the audio out of one container, on the timeline of the video (paper §3.2.1)."""
     input:
@@ -53,9 +54,7 @@ rule fetch_spleeter:
         mem_mb=1000,
         runtime=30,
     shell:
-        "python {input.code[0]:q}"
-        " --output {output:q}"
-        " > {log:q} 2>&1"
+        "python {input.code[0]:q}" " --output {output:q}" " > {log:q} 2>&1"
 
 
 rule run_spleeter:

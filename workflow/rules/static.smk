@@ -44,7 +44,7 @@ rule pretrain_static:
     """Train the backbone with the heads of both challenges on the pre-training corpora (paper §2.2, §3.1.1)."""
     input:
         code=code("pretrain_static"),
-        given=weight_files("static"),
+        given=backbone_files,
         crops=[f"results/corpus/pretraining/{name}.parquet" for name in PRETRAINED_ON],
     output:
         weights="results/static/pretraining/{backbone}/model.safetensors",
@@ -80,11 +80,11 @@ rule train_static:
     """Fine-tune the backbone with the head of Figure 1 on face crops (paper §2.2.1)."""
     input:
         code=code("train_static"),
-        given=weight_files("static"),
+        given=backbone_files,
         faces=of_split("results/faces/{video}.parquet", "train", "val"),
         tracks=expand("results/corpus/{{task}}/{split}/tracks.parquet", split=["train", "val"]),
         labels=expand("results/corpus/{{task}}/{split}/labels.parquet", split=["train", "val"]),
-        pretrained=[f"results/static/pretraining/{BACKBONE}/{name}" for name in PRETRAINED_FILES],
+        pretrained=[f"results/static/pretraining/{{backbone}}/{name}" for name in PRETRAINED_FILES],
     output:
         weights="results/static/{task}/{backbone}/model.safetensors",
         card="results/static/{task}/{backbone}/card.json",

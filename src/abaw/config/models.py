@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from abaw.config.base import Section
 
@@ -94,11 +94,9 @@ class PhaseConfig(BackboneConfig, ImageTrainingConfig):
 
 
 class FineTuningConfig(PhaseConfig):
-    """The phase on the frames of the corpus."""
+    """The phase on the frames of the corpus; `StaticConfig` says what its keys mean."""
 
-    every_nth: Annotated[int, Field(ge=1, le=1000)] = Field(
-        description="Of the labelled crops of a training track every n-th is taken; neighbours hardly differ."
-    )
+    every_nth: int
 
 
 class PretrainingPhaseConfig(ImageTrainingConfig):
@@ -110,9 +108,26 @@ class PretrainingPhaseConfig(ImageTrainingConfig):
     )
 
 
-class StaticConfig(FineTuningConfig):
-    """The frame-level model (paper §2.2.1, Figure 1): its form, its fine-tuning, and the phase before."""
+class BackbonesConfig(Section):
+    """The form of each challenge's model; the paper's best are EfficientNet-B1 and ViT-B/16 (§4.2)."""
 
+    va: BackboneConfig
+    expr: BackboneConfig
+
+    @model_validator(mode="after")
+    def _one_form_a_backbone(self) -> "BackbonesConfig":
+        if self.va.backbone == self.expr.backbone and self.va != self.expr:
+            raise ValueError(f"{self.va.backbone} stands under va and expr with different values, expected the same")
+        return self
+
+
+class StaticConfig(ImageTrainingConfig):
+    """The frame-level model: its form, how it is fine-tuned on the corpus, and the phase before."""
+
+    every_nth: Annotated[int, Field(ge=1, le=1000)] = Field(
+        description="Of the labelled crops of a training track every n-th is taken; neighbours hardly differ."
+    )
+    backbones: BackbonesConfig
     pretraining: PretrainingPhaseConfig
 
 

@@ -3,10 +3,10 @@ PYTHON ?= python3.11
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo test lint generate lock clean
+.PHONY: help setup demo test test-kills lint generate lock clean
 
 help:  ## say what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: .venv/.stamp  ## make the environment .venv from requirements.lock, once
 
@@ -23,6 +23,9 @@ demo: setup  ## run the whole pipeline on the embedded corpus: submissions, scor
 
 test: setup  ## run the tests, a shrunken run of the workflow among them
 	python -m pytest
+
+test-kills: setup  ## kill the shrunken workflow twenty times, take its disk, memory and time, and compare the results
+	python tests/kill_and_resume.py
 
 lint: setup  ## ruff, snakefmt, snakemake --lint, mypy, and the generated files
 	ruff check .

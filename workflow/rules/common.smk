@@ -72,7 +72,7 @@ except UserError as error:
 
 BACKBONE = CONFIG.static.backbone
 MODELS = CONFIG.models
-SYSTEMS = CONFIG.systems
+SYSTEMS = dict(sorted(CONFIG.systems.items()))  # not in the order in which configuration files happen to name them
 VIDEOS = LAYOUT.videos()
 
 

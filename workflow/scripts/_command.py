@@ -15,7 +15,7 @@ from abaw.errors import UserError
 Settings = TypeVar("Settings", bound=BaseModel)
 
 _NO_MEMORY = ("out of memory", "allocate memory", "insufficient memory", "bad_alloc", "terminated abruptly")
-"""What those say that have no `MemoryError`: torch, OpenCV, the loader of libraries, C++, a pool with a killed process."""
+"""What those say that have no `MemoryError`: torch, OpenCV, the loader of libraries, C++, a pool of processes."""
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:

@@ -27,13 +27,17 @@ from abaw.files import check_room, lock_folder
 from abaw.imports import files_behind
 from abaw.tasks import SPLITS, TASKS
 
-# What the system ends without a word gets a sentence from the shell around it, by its exit code: 128 and the signal.
+# What the system ends without a word gets a sentence from the shell around it, by its exit code: 128 and the signal. So
+# does what could not log why it ended, on a disk without a free block.
 EPITAPH = (
     "case $? in"
+    " 0) ;;"
     " 137) echo 'error: the job was killed, most likely for want of memory; give it more (resources: mem_mb), or run fewer"
     " side by side (--cores); then run the same command again' >&2;;"
     " 134|135|139) echo 'error: a library ended the job, often for want of memory or by a broken file; its log says more;"
     " run the same command again' >&2;;"
+    ' *) if [ "$(stat -f -c %a . 2>/dev/null)" = 0 ];'
+    " then echo 'error: the disk is full; make room and run the same command again' >&2; fi;;"
     " esac"
 )
 # Jobs find the package without its being installed, here, in a conda environment and on a cluster's node.

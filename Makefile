@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo test test-slurm test-conda test-spleeter lint generate lock clean
+.PHONY: help setup demo test test-slurm test-conda test-spleeter test-kills lint generate lock clean
 
 help:  ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ test-spleeter: setup  ## compare Spleeter's own program, in a throw-away environ
 	.venv-spleeter/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-spleeter.lock
 	python benchmarks/spleeter_parity.py --python .venv-spleeter/bin/python
 	rm -rf .venv-spleeter
+
+test-kills: setup  ## kill the shrunken workflow twenty times, take its disk, memory and time, and compare the results
+	python tests/kill_and_resume.py
 
 lint: setup  ## ruff, snakefmt, snakemake --lint, mypy, and the generated files
 	ruff check .

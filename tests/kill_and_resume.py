@@ -26,18 +26,18 @@ from pathlib import Path
 from runs import SHRUNKEN, contents, copy_tree, environment, in_background, planned, snakemake
 
 ARGUMENTS = ["--cores", "1", *SHRUNKEN]
-DISK_MB, JOB_MB, JOB_CPU_S = 2000, 250, 3
+DISK_MB, JOB_MB, JOB_CPU_S = 800, 250, 3
 CGROUPS = Path("/sys/fs/cgroup/memory")  # version 1; in version 2 it is above
 START_S = 4.0
 """About what Snakemake needs before the first job."""
 
 
 class Disturbed:
-    """A run in a folder, started again and again, and what it said the last time."""
+    """A run in a folder of a disk, started again and again, and what it said the last time; its tools lie elsewhere."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = copy_tree(folder)
-        self.beside = folder.parent
+    def __init__(self, disk: Path, beside: Path) -> None:
+        self.folder = copy_tree(disk / "disturbed")
+        self.disk, self.beside = disk, beside
         self.said = ""
         self.spent_s = 0.0
 
@@ -70,10 +70,16 @@ class Disturbed:
                 meanwhile()
             process.wait(timeout=1200)
         found = {" ".join(text.split()) for text in re.findall(r"(?:^|\s)error: .*", self.said)}
-        found |= set(re.findall(r"WorkflowError:\n(.*)", self.said))
+        found = found or set(re.findall(r"WorkflowError:\n(?!At least one job)(.*)", self.said))
         if process.returncode == 0 or "Traceback" in self.said or len(found) != 1 or expected not in str(found):
             sys.exit(f"expected one sentence with {expected!r}, exit code {process.returncode}:\n{self.said[-6000:]}")
         print(f"    {found.pop()}")
+
+    def wait_for_a_job(self) -> None:
+        """Wait until it is two seconds into its first job."""
+        while not re.search(r"^(local)?rule \w+:", (self.beside / "said.txt").read_text(), re.MULTILINE):
+            time.sleep(0.1)
+        time.sleep(2)
 
     def last_job(self) -> str:
         """The rule of the job that it came to."""
@@ -130,27 +136,29 @@ def read_only(run: Disturbed) -> None:
 
 def full_disk(run: Disturbed) -> None:
     """Nothing is left of the disk when it starts; then it has room, and loses it in the middle of a job."""
-    if not run.beside.is_mount():
+    if not run.disk.is_mount():
         print("    left out, for there is no right to mount a small disk")
         return
-    ballast = run.beside / "ballast"
+    ballast = run.disk / "ballast"
 
     def fill() -> None:
-        free = os.statvfs(run.beside)
-        with ballast.open("wb") as handle:
-            os.posix_fallocate(handle.fileno(), 0, free.f_bavail * free.f_frsize)
+        with ballast.open("wb", buffering=0) as handle:
+            for block in (bytes(1 << 20), bytes(1 << 12)):
+                with suppress(OSError):
+                    while handle.write(block) == len(block):
+                        pass
 
     fill()
     run.fails("0.0 MB left")
     ballast.unlink()
-    run.fails("", meanwhile=lambda: (time.sleep(START_S + 2), fill()))
+    run.fails("disk is full", meanwhile=lambda: (run.wait_for_a_job(), fill()))
     ballast.unlink()
 
 
 def second_run(run: Disturbed) -> None:
     """A second run is started beside the first, which goes on."""
     with run.running() as process:
-        time.sleep(START_S + 2)
+        run.wait_for_a_job()
         said = snakemake(run.folder, *ARGUMENTS, check=False)
         if f"another run is writing in {run.folder} (process {process.pid})" not in said or "Traceback" in said:
             sys.exit(f"a second run said:\n{said}")
@@ -198,7 +206,7 @@ def main() -> None:
             f"undisturbed: {len(expected)} files, {whole_s:.0f} s of jobs, {time.monotonic() - begin:.0f} s", flush=True
         )
         with small_disk(Path(scratch) / "disk") as disk:
-            run = Disturbed(disk / "disturbed")
+            run = Disturbed(disk, Path(scratch))
             mishaps = [out_of_memory, out_of_time, read_only, full_disk, second_run]
             for number in range(1, args.kills + 1):
                 if mishaps and number % 3 == 2:

@@ -101,7 +101,8 @@ def lock_folder(folder: str | os.PathLike[str]) -> IO[str]:
             f"another run is writing in {Path(folder).resolve().parent} (process {handle.read().strip() or '?'}); "
             "wait until it has ended, or end it"
         ) from error
-    handle.truncate(0)
-    handle.write(str(os.getpid()))
-    handle.flush()
+    with suppress(OSError):  # on a full disk the sentence above goes without a number
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
     return handle

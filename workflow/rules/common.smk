@@ -28,13 +28,17 @@ from abaw.imports import files_behind
 from abaw.slurm import check_none_left
 from abaw.tasks import SPLITS, TASKS
 
-# What the system ends without a word gets a sentence from the shell around it, by its exit code: 128 and the signal.
+# What the system ends without a word gets a sentence from the shell around it, by its exit code: 128 and the signal. So
+# does what could not log why it ended, on a disk without a free block.
 EPITAPH = (
     "case $? in"
+    " 0) ;;"
     " 137) echo 'error: the job was killed, most likely for want of memory; give it more (resources: mem_mb), or run fewer"
     " side by side (--cores); then run the same command again' >&2;;"
     " 134|135|139) echo 'error: a library ended the job, often for want of memory or by a broken file; its log says more;"
     " run the same command again' >&2;;"
+    ' *) if [ "$(stat -f -c %a . 2>/dev/null)" = 0 ];'
+    " then echo 'error: the disk is full; make room and run the same command again' >&2; fi;;"
     " esac"
 )
 # Each job has a scratch folder of its own, which goes with it.
@@ -78,7 +82,7 @@ except UserError as error:
 
 BACKBONES = {task: getattr(CONFIG.static.backbones, task) for task in TASKS}
 MODELS = CONFIG.models
-SYSTEMS = CONFIG.systems
+SYSTEMS = dict(sorted(CONFIG.systems.items()))  # not in the order in which configuration files happen to name them
 VIDEOS = LAYOUT.videos()
 # The pre-training corpora that are there, and what fine-tuning takes of a model that was trained on them.
 PRETRAINED_ON = [name for name, root in CONFIG.pretraining.roots.model_dump().items() if root is not None]

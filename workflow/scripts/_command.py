@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Settings = TypeVar("Settings", bound="BaseModel")
 
 _NO_MEMORY = ("out of memory", "allocate memory", "insufficient memory", "bad_alloc", "terminated abruptly")
-"""What those say that have no `MemoryError`: torch, OpenCV, the loader of libraries, C++, a pool whose process died."""
+"""What those say that have no `MemoryError`: torch, OpenCV, the loader of libraries, C++, a pool of processes."""
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:

@@ -61,3 +61,9 @@ rule all:
         expand("results/report/timeline_{task}.png", task=TASKS),
         expand("results/report/curves_{task}.png", task=TASKS),
         expand("results/report/sweep_{task}.png", task=TASKS),
+
+
+rule contact_sheets:
+    """A picture of all crops of each video, with frame numbers, mouth openings and when the mouth speaks."""
+    input:
+        expand("results/report/sheets/{video}.png", video=VIDEOS),

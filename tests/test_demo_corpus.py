@@ -11,8 +11,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import soundfile
+import yaml
+from embedded_truth import Scores
 
-from abaw.config import CorpusConfig, DemoConfig
+from abaw.config import CorpusConfig, DemoConfig, FacesConfig, GateConfig
 from abaw.corpus.labels import HEADERS, read_labels
 from abaw.corpus.layout import read_folders
 from abaw.demo.corpus import write_corpus
@@ -28,6 +30,8 @@ from abaw.demo.plan import (
 )
 from abaw.demo.voice import RATE_HZ, loudness, mixed
 from abaw.faces.mouth import MouthMeter
+from abaw.faces.pipeline import analyse_video
+from abaw.faces.subjects import Subject
 from abaw.frames import frames_table
 from abaw.submission import check_predictions, predictions_text
 from abaw.tables import matrix
@@ -295,6 +299,22 @@ def test_a_face_mesh_sees_the_faces_and_their_mouths(small: CorpusPlan, made: Pa
             assert bottom - top > 110
             if np.ptp(expected) > 0.1:
                 assert np.corrcoef(np.nan_to_num(measured), expected)[0, 1] > 0.6, track.sample
+
+
+def test_faces_and_speech_are_found_where_they_are(made: Path) -> None:
+    """What `benchmarks/mouth.py` measures on the whole corpus, at the embedded default's settings."""
+    config = yaml.safe_load((Path(__file__).parents[1] / "config" / "config.yaml").read_text())
+    faces, gate = FacesConfig.model_validate(config["faces"]), GateConfig.model_validate(config["speech"]["gate"])
+    scores = Scores()
+    for tracks in read_folders(_config(made)).videos().values():
+        subjects = [Subject(track.sample, track.side) for track in tracks]
+        frames = list(analyse_video(tracks[0].path, subjects, faces, threads=1))
+        for place, track in enumerate(tracks):
+            rows = [rows[place] for rows in frames]
+            scores.add(track.sample, rows, made / "truth", gate, faces.analysis_rate_hz)
+    assert scores.share_of_boxes > 0.95
+    assert scores.false_faces == 0
+    assert scores.f1("movement") > 0.85 > scores.f1("authors")
 
 
 def test_the_face_is_away_where_the_plan_says(small: CorpusPlan, made: Path) -> None:

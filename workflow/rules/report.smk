@@ -205,6 +205,32 @@ rule list_broken:
         " > {log:q} 2>&1"
 
 
+rule draw_contact_sheet:
+    """Draw all crops of one video in a picture, to be looked at: `snakemake contact_sheets` draws those of all."""
+    input:
+        code=code("draw_contact_sheet"),
+        faces="results/faces/{video}.parquet",
+        voiced="results/speech/voiced/{video}.parquet",
+    output:
+        "results/report/sheets/{video}.png",
+    log:
+        "logs/draw_contact_sheet/{video}.log",
+    benchmark:
+        "results/benchmarks/draw_contact_sheet/{video}.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    shell:
+        "python {input.code[0]:q}"
+        " --faces {input.faces:q}"
+        " --voiced {input.voiced:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
+
+
 rule plot_confusion:
     """Draw the confusion matrix of the expressions for every model and system."""
     input:

@@ -2,11 +2,17 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from mediapipe.python.solutions.face_mesh import FaceMesh
 
 from abaw.faces.solutions import start
 
+_BORDER = 0.15
+"""Black border around the crop, in its longer sides: the mesh's own face detector wants surroundings.
+
+On the tests' real footage it leaves 4 of 405 crops without a mesh instead of 11.
+"""
 _UPPER_LIP, _LOWER_LIP = 13, 14
 _MOUTH_RIGHT, _MOUTH_LEFT = 61, 291
 _EYES = [33, 133], [362, 263]
@@ -35,19 +41,24 @@ class Mouth:
 
 
 class MouthMeter:
-    """Measures mouths, each image on its own."""
+    """Measures mouths, each image on its own.
+
+    The mesh is the plain one of 468 points. The one with refined lips, which the authors use, costs half as much again
+    and follows the openings of the embedded corpus less closely.
+    """
 
     def __init__(self) -> None:
         self._mesh = start(FaceMesh, static_image_mode=True, max_num_faces=1, refine_landmarks=False)
 
     def measure(self, rgb: np.ndarray) -> Mouth | None:
         """Measure the mouth in the crop of a face (height x width x 3, uint8); None where no mesh is found."""
-        found = self._mesh.process(rgb).multi_face_landmarks
+        border = round(_BORDER * max(rgb.shape))
+        framed = cv2.copyMakeBorder(rgb, border, border, border, border, cv2.BORDER_CONSTANT)
+        found = self._mesh.process(framed).multi_face_landmarks
         if not found:
             return None
-        height, width = rgb.shape[:2]
-        shares = np.array([(point.x, point.y) for point in found[0].landmark])
-        mesh = shares * (width, height)
+        mesh = np.array([(point.x, point.y) for point in found[0].landmark]) * framed.shape[1::-1] - border
+        shares = mesh / rgb.shape[1::-1]
         right_eye, left_eye = (mesh[corners].mean(axis=0) for corners in _EYES)
         gap = np.linalg.norm(mesh[_LOWER_LIP] - mesh[_UPPER_LIP])
         return Mouth(

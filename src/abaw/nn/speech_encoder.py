@@ -74,7 +74,7 @@ def load_encoder(settings: AcousticNetworkConfig) -> Wav2Vec2Model:
     """The encoder that `settings.encoder` names; `UserError` where it or part of its weights is missing."""
     if settings.encoder == "small":
         encoder = Wav2Vec2Model(SMALL)
-        encoder.feature_extractor = LogMel()
+        encoder.feature_extractor = LogMel()  # type: ignore[assignment]
     else:
         encoder = _pretrained(settings.encoder)
     if settings.gradient_checkpointing:

@@ -2,7 +2,7 @@
 
     python benchmarks/spleeter_parity.py --python .venv-spleeter/bin/python
 
-`make test-spleeter` makes that environment from requirements-spleeter.lock; the weights are fetched. The sound is half a
+`make test-spleeter` makes that environment from requirements-spleeter.lock; weights are fetched. The sound is half a
 minute or more of speech over music. Spleeter runs on the whole of it and, by the same command, in pieces of two
 segments: those must give what the whole gives. Parity is the power of the program's voice over that of the difference.
 The last line printed is a JSON object of both in dB; below 60 the exit code is 1.

@@ -2,8 +2,8 @@
 
     python benchmarks/voices_ravdess.py ../shared/media/ravdess-speech --train 1-9 --val 10-12
 
-The folder holds RAVDESS speech (Livingstone and Russo 2018) as 16 kHz mono FLAC or WAV under its own names, of which the
-third number is the emotion and the seventh the actor. The workflow's own command trains on it with the settings of
+The folder holds RAVDESS speech (Livingstone and Russo 2018) as 16 kHz mono FLAC or WAV under its own names, whose
+third number is the emotion and seventh the actor. The workflow's own command trains on it with the settings of
 config/config.yaml: a clip is a track of the expression task, voiced from end to end, and the emotions stand for the
 eight classes. A clip is given the class of the greatest mean output. The epoch is chosen on the clips that are scored,
 as in every training here; the score of the last epoch is printed as well. The last line is a JSON object: `macro_f1` of

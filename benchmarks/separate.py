@@ -2,11 +2,11 @@
 
     python benchmarks/separate.py --voice ../shared/media/dialogue/sample.wav --minutes 60
 
-Speech of espeak-ng, and that of a recording where one is named, is given music and noise at 0 dB; the gain is that of its
-scale-invariant signal-to-distortion ratio, the smallest of them. Memory is the peak of a child that runs the rule's own command on a track of `--minutes`, made on the
-spot. It runs on one thread.
-The last line printed is a JSON object: `real_time_factor`, `si_sdr_gain_db`, `peak_mb_60min` (`null` for
-another length).
+Speech of espeak-ng, and that of a recording where one is named, is given music and noise at 0 dB; the gain is that of
+its scale-invariant signal-to-distortion ratio, the smallest of them. Memory is the peak of a child that runs the rule's
+own command on a track of `--minutes`, made on the spot. It runs on one thread.
+The last line printed is a JSON object: `real_time_factor`, `si_sdr_gain_db`, `peak_mb_60min` (`null` for another
+length).
 """
 
 import argparse

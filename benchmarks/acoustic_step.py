@@ -15,18 +15,9 @@ import time
 
 import torch
 
-from abaw.nn.acoustic import ARCHITECTURES, SMALL, AudioModel, Wav2Vec2Model
+from abaw.nn.acoustic import ARCHITECTURES, AudioModel
 from abaw.nn.losses import ccc_loss
-
-PDEM = type(SMALL)(
-    hidden_size=1024,
-    num_hidden_layers=12,
-    num_attention_heads=16,
-    intermediate_size=4096,
-    conv_bias=True,
-    feat_extract_norm="layer",
-    do_stable_layer_norm=True,
-)
+from abaw.nn.speech_encoder import PDEM, Wav2Vec2Model
 
 
 def main() -> None:

@@ -2,10 +2,10 @@
 
     python benchmarks/spleeter_parity.py --python .venv-spleeter/bin/python
 
-`make test-spleeter` makes that environment from requirements-spleeter.lock, fetches the weights and calls this. The
-sound is half a minute or more of speech over music. The program runs on the whole of it and, by the same command, in
-pieces of two segments: those must give what the whole gives. Parity is the power of the program's voice over that of the
-difference. The last line printed is a JSON object of both in dB, and the program ends with 1 where one is below 60.
+`make test-spleeter` makes that environment from requirements-spleeter.lock; weights are fetched. The sound is half a
+minute or more of speech over music. Spleeter runs on the whole of it and, by the same command, in pieces of two
+segments: those must give what the whole gives. Parity is the power of the program's voice over that of the difference.
+The last line printed is a JSON object of both in dB; below 60 the exit code is 1.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def main() -> None:
     """Fetch the weights, separate by both, compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", required=True, help="the interpreter of an environment with Spleeter")
-    parser.add_argument("--weights", type=Path, default=ROOT / "resources" / "spleeter" / "2stems", help="fetched if new")
+    parser.add_argument("--weights", type=Path, default=ROOT / "resources" / "spleeter" / "2stems")
     args = parser.parse_args()
 
     files = [str(args.weights / name) for name in WEIGHTS]

@@ -5,26 +5,13 @@ import pytest
 import torch
 from test_speech import SETTINGS
 from torch import nn
-from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from abaw.errors import UserError
-from abaw.nn.acoustic import ARCHITECTURES, AudioModel, load_encoder
+from abaw.nn.acoustic import ARCHITECTURES, AudioModel
 from abaw.nn.audio_augmentation import augment
 from abaw.nn.positions import sinusoidal_positions
+from abaw.nn.speech_encoder import PDEM, Wav2Vec2Model, load_encoder
 
-PDEM = Wav2Vec2Config(
-    hidden_size=1024,
-    num_hidden_layers=12,
-    num_attention_heads=16,
-    intermediate_size=4096,
-    conv_dim=(512,) * 7,
-    conv_bias=True,
-    feat_extract_norm="layer",
-    do_stable_layer_norm=True,
-    num_conv_pos_embeddings=128,
-    num_conv_pos_embedding_groups=16,
-)
-"""The form of audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim: 12 layers of wav2vec2-large."""
 LAYER = 4 * (1024**2 + 1024) + 2 * 1024 * 4096 + 4096 + 1024 + 4 * 1024
 """Parameters of one encoder layer: four projections, the feed-forward part, two normalisations."""
 

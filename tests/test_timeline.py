@@ -151,7 +151,9 @@ def predictions(task, n_by_sample, seed=0, scale=1.0):
     time_s = np.array([time for _, time in spans])
     values = rng.uniform(-scale, scale, (len(spans), len(TASKS[task].outputs))).astype(np.float32)
     table = {"sample": [sample for sample, _ in spans], "start_s": time_s, "end_s": time_s}
-    columns = table | dict(zip(TASKS[task].outputs, values.T, strict=True)) | {"voiced": pa.nulls(len(spans), pa.bool_())}
+    columns = (
+        table | dict(zip(TASKS[task].outputs, values.T, strict=True)) | {"voiced": pa.nulls(len(spans), pa.bool_())}
+    )
     return pa.table(columns).cast(SCHEMAS[f"predictions_{task}"])
 
 

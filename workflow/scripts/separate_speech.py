@@ -1,7 +1,7 @@
 """Take the voice out of one track, as 16 kHz mono FLAC.
 
-In: the mixture, 44.1 kHz stereo, or the voice in it by Spleeter's own program. Out: the voice by Spleeter's 2stems model;
-without a separator, what came in.
+In: the mixture, 44.1 kHz stereo, or the voice in it by Spleeter's own program. Out: the voice by Spleeter's 2stems
+model; without a separator, what came in.
 """
 
 from pathlib import Path

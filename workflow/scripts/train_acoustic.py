@@ -17,6 +17,7 @@ from abaw.frames import labels_by_sample
 from abaw.nn import runtime
 from abaw.nn.acoustic import ARCHITECTURES
 from abaw.nn.acoustic_training import Voice, VoicedWindows, scored_windows, train_acoustic
+from abaw.nn.speech_encoder import licence_of
 from abaw.rows import rows_of
 from abaw.speech.audio import read_flac
 from abaw.tables import labels, read_table, read_tables, runs_of, scored, write_table
@@ -53,7 +54,10 @@ def main() -> None:
     model, history = train_acoustic(args.task, args.architecture, train, val, args.settings, args.seed, device, resume)
     table = scored_windows(args.task, model, val, args.settings, device)
     write_table(scored(args.task), table, args.scored, {"fitted_on": "train, epoch chosen on val"})
-    write_training(args, model, history, {"architecture": args.architecture}, len(train), resume)
+    licence = licence_of(args.settings.encoder)
+    card = {"architecture": args.architecture, "encoder": args.settings.encoder, "encoder_licence": licence}
+    write_training(args, model, history, card, len(train), resume)
+    print(f"encoder: {args.settings.encoder}, licence: {licence}")
 
 
 if __name__ == "__main__":

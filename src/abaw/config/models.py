@@ -197,14 +197,14 @@ class AcousticNetworkConfig(Section):
 
     encoder: str = Field(
         min_length=1,
-        description="small: a small, randomly initialised Wav2Vec2; else a folder in Hugging Face's form that holds a "
-        "Wav2Vec2 model, such as PDEM's (paper §2.1).",
+        description="small: a small Wav2Vec2 on mel bands with random weights; else a Wav2Vec2 model such as PDEM's "
+        "(paper §2.1): a folder in Hugging Face's form, or an id there, owner/name or owner/name@revision, downloaded.",
     )
     window_s: Literal[4] = Field(description="Length of a window in seconds (paper §3.2.1: 4).")
     step_s: Annotated[int, Field(ge=1, le=4)] = Field(description="Step between windows in seconds (paper §3.2.1: 2).")
-    trained_layers: Annotated[int, Field(ge=0, le=48)] | None = Field(
+    trained_layers: Annotated[int, Field(ge=0, le=48)] | Literal["all"] | None = Field(
         description="Encoder layers that are trained, counted from the top; null: as in the paper (§2.1), two of V1 "
-        "and V2, four of V3."
+        "and V2, four of V3; all: the whole encoder, which one with random weights needs."
     )
     gradient_checkpointing: bool = Field(
         description="Compute the encoder's layers a second time instead of keeping what they said: less memory, slower."

@@ -48,8 +48,8 @@ class SpeechConfig(Section):
         description="Takes the voice out of music and noise: Spleeter's 2stems model, or none, the mixture as it is."
     )
     engine: Literal["torch", "tensorflow"] = Field(
-        description="What runs Spleeter: our definition of its model in PyTorch with Deezer's weights, or its own program "
-        "in TensorFlow, in an environment of its own (--use-conda); both give the same voice."
+        description="What runs Spleeter: torch, our definition of its model with Deezer's weights; tensorflow, its own "
+        "program in an environment of its own (--use-conda). Both give the same voice."
     )
     audio: AudioConfig
     gate: GateConfig

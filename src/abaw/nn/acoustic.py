@@ -7,54 +7,23 @@ layers of V1 and V2 are trained, the last four of V3.
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from transformers import Wav2Vec2Config, Wav2Vec2Model
-from transformers.utils import logging as transformers_logging
 
-from abaw.config import AcousticNetworkConfig
 from abaw.errors import UserError
 from abaw.nn.positions import sinusoidal_positions
+from abaw.nn.speech_encoder import Wav2Vec2Model
 from abaw.speech.windows import LABEL_RATE_HZ
 from abaw.tables import EMBEDDING_SIZE
 from abaw.tasks import TASKS, TaskName
-
-transformers_logging.disable_progress_bar()
-
-__all__ = [
-    "ARCHITECTURES",
-    "SMALL",
-    "Architecture",
-    "AudioModel",
-    "Wav2Vec2Model",
-    "cut",
-    "load_encoder",
-    "normalise",
-    "steps_per_window",
-]
 
 SAMPLE_RATE_HZ = 16_000
 GRU_WIDTH = 256
 HEADS = (32, 16)
 """Of the two transformer layers (paper §2.1)."""
-SMALL = Wav2Vec2Config(
-    hidden_size=64,
-    num_hidden_layers=2,
-    num_attention_heads=4,
-    intermediate_size=128,
-    conv_dim=(64,) * 7,
-    num_conv_pos_embeddings=16,
-    num_conv_pos_embedding_groups=4,
-    feat_extract_norm="layer",
-    do_stable_layer_norm=True,
-    mask_time_prob=0.0,
-    layerdrop=0.0,
-)
-"""The encoder of the embedded default: PDEM's class and options, a thousandth of its size, random weights."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +50,14 @@ class AudioModel(nn.Module):
         architecture: str,
         encoder: Wav2Vec2Model,
         window_s: int,
-        trained_layers: int | None = None,
+        trained_layers: int | Literal["all"] | None = None,
     ) -> None:
         super().__init__()
         chosen = ARCHITECTURES[architecture]
         self.architecture = architecture
         self.encoder = encoder
-        _train_only_last(encoder, chosen.trained_layers if trained_layers is None else trained_layers)
+        if trained_layers != "all":
+            _train_only_last(encoder, chosen.trained_layers if trained_layers is None else trained_layers)
         hidden = encoder.config.hidden_size
         self.over_time = _Recurrent(hidden) if chosen.over_time == "gru" else _Transformer(hidden)
         width = GRU_WIDTH if chosen.over_time == "gru" else hidden
@@ -135,39 +105,6 @@ class _Transformer(nn.Module):
         for layer in self.layers:
             steps = layer(steps)
         return steps
-
-
-def load_encoder(settings: AcousticNetworkConfig) -> Wav2Vec2Model:
-    """The encoder that `settings.encoder` names; `UserError` where the folder lacks it or part of its weights."""
-    encoder = Wav2Vec2Model(SMALL) if settings.encoder == "small" else _stored_encoder(settings)
-    if settings.gradient_checkpointing:
-        encoder.activation_checkpointing_enable()
-    return encoder
-
-
-def _stored_encoder(settings: AcousticNetworkConfig) -> Wav2Vec2Model:
-    folder = Path(settings.encoder)
-    if not (folder / "config.json").is_file():
-        raise UserError(
-            f"acoustic.network.encoder is {settings.encoder!r}, which is neither 'small' nor a folder with a "
-            "config.json; download the model's files into a folder and give its path"
-        )
-    try:
-        loaded: Any = Wav2Vec2Model.from_pretrained(
-            folder, local_files_only=True, use_safetensors=_has_safetensors(folder), output_loading_info=True
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise UserError(f"the encoder in {folder} cannot be loaded: {error}") from error
-    model, info = loaded
-    fresh = sorted(set(info["missing_keys"]) - {"masked_spec_embed"})
-    if fresh:
-        raise UserError(f"the weights in {folder} lack {', '.join(fresh[:3])} ({len(fresh)} in all); it is incomplete")
-    return model
-
-
-def _has_safetensors(folder: Path) -> bool:
-    """Without safetensors, transformers reads a torch file with weights_only, which runs no code either."""
-    return any(folder.glob("*.safetensors"))
 
 
 def normalise(waveforms: NDArray[np.integer | np.floating], known: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -222,5 +159,8 @@ def _train_only_last(encoder: Wav2Vec2Model, trained_layers: int) -> None:
             "acoustic.network.trained_layers, or take another architecture or encoder"
         )
     encoder.requires_grad_(False)
+    encoder.feature_extractor._requires_grad = (
+        False  # else transformers keeps all its steps for a gradient nobody takes
+    )
     for layer in layers[len(layers) - trained_layers :]:
         layer.requires_grad_(True)

@@ -12,10 +12,12 @@ from torch import Tensor
 from abaw import metrics
 from abaw.config import AcousticNetworkConfig
 from abaw.errors import UserError
-from abaw.nn.acoustic import SAMPLE_RATE_HZ, AudioModel, cut, load_encoder, normalise, steps_per_window
+from abaw.nn.acoustic import SAMPLE_RATE_HZ, AudioModel, cut, normalise, steps_per_window
 from abaw.nn.audio_augmentation import augment
 from abaw.nn.losses import task_loss
 from abaw.nn.resume import Resume
+from abaw.nn.runtime import half_on_gpu
+from abaw.nn.speech_encoder import load_encoder
 from abaw.nn.training import History, Scores, fit
 from abaw.speech.windows import window_labels, windows_in_run, windows_over
 from abaw.tables import VOICED, scored_table
@@ -113,7 +115,8 @@ def train_acoustic(
 
     def batch_loss(items: Tensor) -> Tensor:
         waveforms = train.batch(items.numpy(), device, settings.augmentation == "paper")
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        np.random.seed(int(torch.randint(2**31, ())))  # transformers masks by it; torch's state is kept for a resume
+        with half_on_gpu(device):
             outputs = model(waveforms)
         return loss(outputs.float(), truth[items].to(device))
 
@@ -129,9 +132,9 @@ def window_outputs(
     model: AudioModel, windows: VoicedWindows, batch_size: int, device: torch.device
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Outputs (n * steps, 2 or 8) and labels (n * steps, 2 or 1) of every step of every window, one after the other."""
-    with torch.inference_mode():
+    with torch.inference_mode(), half_on_gpu(device):
         parts = np.array_split(np.arange(len(windows)), -(-len(windows) // batch_size))
-        outputs = np.concatenate([model(windows.batch(items, device)).cpu().numpy() for items in parts])
+        outputs = np.concatenate([model(windows.batch(items, device)).float().cpu().numpy() for items in parts])
     width = windows.labels.shape[2] if windows.labels.ndim == 3 else 1
     return outputs.reshape(-1, outputs.shape[2]), windows.labels.reshape(-1, width)
 
@@ -182,14 +185,14 @@ def _over_track(
     starts = windows_over(duration_s, settings.window_s, settings.step_s)
     steps = steps_per_window(task, settings.window_s)
     outputs = []
-    with torch.inference_mode():
+    with torch.inference_mode(), half_on_gpu(device):
         for first in range(0, len(starts), settings.training.batch_size):
             cuts = [
                 cut(track, start, duration_s, settings.window_s)
                 for start in starts[first : first + settings.training.batch_size]
             ]
             waveforms = normalise(np.stack([window for window, _ in cuts]), np.stack([known for _, known in cuts]))
-            outputs.append(network(torch.from_numpy(waveforms).to(device)).cpu().numpy())
+            outputs.append(network(torch.from_numpy(waveforms).to(device)).float().cpu().numpy())
     length = settings.window_s / steps
     begins = (np.array(starts)[:, None] + np.arange(steps) * length).ravel()
     values = np.concatenate(outputs).reshape(len(begins), -1)

@@ -1,10 +1,10 @@
 """Make timm, transformers and torchaudio importable beside a torch whose build differs from theirs.
 
-The first two import torchvision. Where torch is a CPU build and torchvision a CUDA build, torchvision's C++ library does
-not load, and the schema checks that run at its import fail, for they name operators that nobody declared. Declaring two
-of them is enough to use everything that is Python in it (transforms, layers); its own operators still raise when called.
-torchaudio loads a C++ library of its own, which fails likewise; it goes on in Python where its own switch says that there
-is none, and its resampling is all Python.
+The first two import torchvision. Where torch is a CPU build and torchvision a CUDA build, torchvision's C++ library
+does not load, and the schema checks that run at its import fail, for they name operators that nobody declared.
+Declaring two of them is enough to use everything that is Python in it (transforms, layers); its own operators still
+raise when called. torchaudio's C++ library fails likewise; where its own switch says that there is none it goes on
+without, and its resampling is all Python.
 """
 
 import importlib.util

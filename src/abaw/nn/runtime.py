@@ -6,6 +6,11 @@ from abaw.config import ComputeConfig
 from abaw.errors import UserError
 
 
+def half_on_gpu(device: torch.device) -> torch.autocast:
+    """A context in which networks compute in bfloat16 on a GPU, and as they are on a CPU."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+
+
 def start(compute: ComputeConfig, seed: int) -> torch.device:
     """Set threads and seed, ask for deterministic algorithms, and return the device; `UserError` without CUDA."""
     torch.set_num_threads(compute.threads)

@@ -56,7 +56,7 @@ def _first_frame_s(video: Path) -> tuple[Fraction, int]:
     try:
         with av.open(f"file:{video.resolve()}", options={"protocol_whitelist": "file"}) as container:
             film, sound = container.streams.best("video"), container.streams.best("audio")
-            start = Fraction(film.start_time * film.time_base) if film and film.start_time else Fraction(0)
+            start = Fraction((film.start_time or 0) * (film.time_base or 0)) if film else Fraction(0)
             known = isinstance(sound, AudioStream) and sound.codec_context  # None for a codec without a decoder
             channels = 1 if known and known.channels == 1 else 2  # ffmpeg itself would make one of two 3 dB quieter
             return start + priming_s(container), channels

@@ -66,7 +66,8 @@ def load(folder: Path) -> Separate:
         from spleeter.separator import Separator
     except ImportError as error:
         raise UserError(
-            f"Spleeter's own program is not installed here ({error}); run with --use-conda, or set speech.engine to torch"
+            f"Spleeter's own program is not installed here ({error}); run with --use-conda, or set speech.engine to "
+            "torch"
         ) from error
     separator = Separator("spleeter:2stems", multiprocess=False)
     return lambda sound: separator.separate(sound)["vocals"]

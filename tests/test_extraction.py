@@ -1,0 +1,131 @@
+"""Sound on the video's timeline, whatever the file is like, and its resampling."""
+
+import sys
+from fractions import Fraction
+
+import av
+import extract_audio
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_separation import write_clicks
+from test_speech import write_sound
+
+from abaw.nn.resampling import resampled
+from abaw.speech.audio import MIXTURE_RATE_HZ, as_long_as, extract_stereo, made_by
+from abaw.video import probe
+
+
+def extracted(path, output, policy="stop"):
+    """What the command writes, (n,) of the left channel."""
+    with pytest.MonkeyPatch.context() as patch:
+        arguments = ["--video", str(path), "--on-unreadable", policy, "--output", str(output)]
+        patch.setattr(sys, "argv", ["extract_audio.py", *arguments])
+        extract_audio.main()
+    return soundfile.read(output, dtype="int16", always_2d=True)[0][:, 0]
+
+
+def remux(source, target, shifts_s, lengths_s=(1e9, 1e9)):
+    """Copy the streams of a file, moved in time (video, audio) and cut off at lengths."""
+    with av.open(str(source)) as read, av.open(str(target), "w") as output:
+        streams = {kind.index: output.add_stream_from_template(kind) for kind in read.streams}
+        for packet in read.demux():
+            if packet.dts is None:
+                continue
+            kind = 0 if packet.stream.type == "video" else 1
+            if packet.pts * packet.time_base >= lengths_s[kind]:
+                continue
+            ticks = round(shifts_s[kind] / packet.time_base)
+            packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
+            packet.stream = streams[packet.stream.index]
+            output.mux(packet)
+    return target
+
+
+def onset_s(track):
+    return np.flatnonzero(np.abs(track.astype(float)) > 3000)[0] / MIXTURE_RATE_HZ
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+@pytest.mark.parametrize(("film_s", "sound_s"), [(0.5, 0.0), (0.0, 0.3)])
+def test_the_track_begins_with_the_first_frame_whichever_stream_starts_first(tmp_path, suffix, film_s, sound_s):
+    source = write_clicks(tmp_path / "a.mp4", Fraction(25), 4, {50}, "aac")
+    path = remux(source, tmp_path / f"b.{suffix}", (film_s, sound_s))
+    track = extracted(path, tmp_path / "b.flac")
+    assert onset_s(track) == pytest.approx(2.0 + sound_s - film_s, abs=0.01)
+    assert len(track) == round(probe(path).duration_s * MIXTURE_RATE_HZ)
+
+
+@pytest.mark.parametrize("lengths_s", [(4.0, 1.5), (1.5, 4.0)])
+def test_sound_is_cut_off_or_filled_up_to_the_video(tmp_path, lengths_s):
+    source = write_clicks(tmp_path / "a.mp4", Fraction(25), 4, {25}, "aac")
+    path = remux(source, tmp_path / "b.mkv", (0.0, 0.0), lengths_s)
+    track = extracted(path, tmp_path / "b.flac")
+    assert len(track) / MIXTURE_RATE_HZ == pytest.approx(lengths_s[0], abs=0.1)
+    assert len(track) == round(probe(path).duration_s * MIXTURE_RATE_HZ)
+    assert onset_s(track) == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_third_of_a_second_is_extracted_with_the_decoder_s_version(tmp_path):
+    path = write_clicks(tmp_path / "a.mp4", Fraction(30), 1, {3}, "aac")
+    short = remux(path, tmp_path / "b.mp4", (0.0, 0.0), (0.3, 0.3))
+    track = extracted(short, tmp_path / "b.flac")
+    assert len(track) == round(0.3 * MIXTURE_RATE_HZ)
+    assert onset_s(track) == pytest.approx(0.1, abs=0.01)
+    assert made_by(tmp_path / "b.flac").startswith("ffmpeg ")
+
+
+def test_sound_after_damage_is_still_where_it_was(tmp_path):
+    """Packets of one second are overwritten; what comes after is heard at its time, whatever the damage sounds like."""
+    source = write_clicks(tmp_path / "a.mkv", Fraction(25), 6, {25, 125}, "libmp3lame")
+    with av.open(str(source)) as container:
+        packets = [bytes(packet) for packet in container.demux(audio=0) if packet.dts is not None]
+    raw = source.read_bytes()
+    noise = np.random.default_rng(0)
+    for data in packets[len(packets) * 2 // 6 : len(packets) * 3 // 6]:
+        assert raw.count(data) >= 1
+        raw = raw.replace(data, noise.bytes(len(data)), 1)
+    source.write_bytes(raw)
+    track = extracted(source, tmp_path / "a.flac")
+    assert len(track) == 6 * MIXTURE_RATE_HZ
+    assert onset_s(track) == pytest.approx(1.0, abs=0.01)
+    late = track[int(4.5 * MIXTURE_RATE_HZ) :]
+    assert onset_s(late) + 4.5 == pytest.approx(5.0, abs=0.01)
+
+
+@pytest.mark.parametrize(("codec", "layout", "channels"), [("pcm_s16le", "7.1", 8), ("pcm_s16le", "mono", 1)])
+def test_silence_stays_silence_of_its_length(tmp_path, codec, layout, channels):
+    path = write_sound(tmp_path / "a.mkv", np.zeros((channels, 48000), np.float32), 48000, codec, layout)
+    track = np.concatenate(list(as_long_as(extract_stereo(path), 1)))
+    assert track.shape == (MIXTURE_RATE_HZ, 2)
+    assert not track.any()
+
+
+@given(
+    length=st.integers(0, 60_000),
+    pieces=st.integers(1, 9),
+    rates=st.sampled_from([(44100, 16000), (8000, 16000), (192000, 44100)]),
+)
+@settings(max_examples=15, deadline=None)
+def test_pieces_are_resampled_to_what_the_whole_gives(length, pieces, rates):
+    sound = np.random.default_rng(length).standard_normal(length).astype(np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        whole = np.concatenate(list(resampled([sound], *rates)))
+        patch.setattr("abaw.nn.resampling._BLOCK_S", 0.05)
+        parts = np.concatenate(list(resampled(np.array_split(sound, pieces), *rates)))
+    assert len(whole) == -(-length * rates[1] // rates[0])
+    np.testing.assert_allclose(parts, whole, atol=1e-5)
+
+
+def test_a_tone_keeps_its_phase_and_none_is_folded_back():
+    times = np.arange(3 * 44100) / 44100
+    inner = slice(16000, 32000)
+    for tone_hz in (100, 3000, 7000):
+        found = np.concatenate(list(resampled([np.sin(2 * np.pi * tone_hz * times).astype(np.float32)], 44100, 16000)))
+        expected = np.sin(2 * np.pi * tone_hz * np.arange(48000) / 16000)
+        assert np.abs(found - expected)[inner].max() < 1e-4
+    for tone_hz in (8500, 12000, 20000):
+        found = np.concatenate(list(resampled([np.sin(2 * np.pi * tone_hz * times).astype(np.float32)], 44100, 16000)))
+        assert np.abs(found[inner]).max() < 1e-4

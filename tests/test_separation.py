@@ -13,7 +13,7 @@ from torch.nn import functional
 from abaw.errors import UserError
 from abaw.nn import spleeter
 from abaw.nn.resampling import to_mono
-from abaw.speech.audio import MIXTURE_RATE_HZ, as_long_as, extract_stereo, made_by, read_blocks, write_flac
+from abaw.speech.audio import MIXTURE_RATE_HZ, as_long_as, extract_stereo, read_blocks, write_flac
 from abaw.video import probe, sample_frames
 
 CPU = torch.device("cpu")

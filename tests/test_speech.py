@@ -15,9 +15,9 @@ from abaw.config import AcousticNetworkConfig, GateConfig, TrainingConfig
 from abaw.errors import UserError
 from abaw.nn.acoustic import AudioModel, cut, load_encoder, normalise, steps_per_window
 from abaw.nn.acoustic_training import Voice, VoicedWindows, predict_track
+from abaw.nn.resampling import to_mono
 from abaw.rows import row_times
-from abaw.nn.resampling import resampled, to_mono
-from abaw.speech.audio import MIXTURE_RATE_HZ, as_long_as, extract_stereo, read_flac, write_flac
+from abaw.speech.audio import extract_stereo, read_flac, write_flac
 from abaw.speech.gate import join_runs, voiced_runs
 from abaw.speech.windows import window_labels, windows_in_run, windows_over
 

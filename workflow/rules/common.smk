@@ -27,6 +27,7 @@ from abaw.files import check_room, lock_folder
 from abaw.imports import files_behind
 from abaw.slurm import check_none_left
 from abaw.tasks import SPLITS, TASKS
+from abaw.weights import read_manifest, weights_of_detector
 
 # What the system ends without a word gets a sentence from the shell around it, by its exit code: 128 and the signal.
 EPITAPH = (
@@ -70,6 +71,8 @@ try:
     for folder in filter(os.path.isdir, (".", ".snakemake", "results", "logs")):
         check_room(folder, LEAST_MB)
     CONFIG = check_config(config)
+    WEIGHTS = read_manifest()
+    DETECTOR_WEIGHTS = weights_of_detector(CONFIG.faces.detector, CONFIG.faces.weights)
     DEMO = plan_corpus(CONFIG.demo, CONFIG.seed)
     LAYOUT = read_layout()
     CROPS = read_crop_folders()
@@ -123,6 +126,20 @@ def memory_mb(least: int, per_input: float = 0.0) -> Callable:
         return int((least + (per_input * input.size_mb if per_input else 0)) * 2 ** (attempt - 1))
 
     return needed
+
+
+def manifest_entries(*names: str) -> Callable:
+    """A tracked param: what resources/weights.yaml says of weights that a script takes from an installed package."""
+    entries = [WEIGHTS[name].model_dump_json() for name in names]
+    return lambda wildcards: entries
+
+
+def detector_network() -> list[str]:
+    """An input: the network of the face detector, which mediapipe carries itself."""
+    if DETECTOR_WEIGHTS is None:
+        return []
+    exported = CONFIG.faces.detector == "retinaface"
+    return [f"results/weights/{DETECTOR_WEIGHTS.name}/{'detector.onnx' if exported else DETECTOR_WEIGHTS.file}"]
 
 
 def video_file(wildcards) -> str:

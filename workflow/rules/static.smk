@@ -29,6 +29,7 @@ rule train_static:
         runtime=720,
     params:
         settings=section("static"),
+        package=manifest_entries("efficientnet_lite0"),
         compute=section("compute"),
         seed=lambda wildcards: config["seed"],
     shell:
@@ -67,6 +68,7 @@ rule embed_faces:
         mem_mb=memory_mb(4000, per_input=2),
         runtime=240,
     params:
+        settings=section("embedding"),
         compute=section("compute"),
     shell:
         "python {input.code[0]:q}"
@@ -75,6 +77,7 @@ rule embed_faces:
         " --tracks {input.tracks:q}"
         " --weights {input.weights:q}"
         " --card {input.card:q}"
+        " --settings {params.settings:q}"
         " --compute {params.compute:q}"
         " --output {output:q}"
         " > {log:q} 2>&1"

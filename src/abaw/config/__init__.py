@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from abaw.config.base import Section
 from abaw.config.corpus import CorpusConfig, DemoConfig, PretrainingConfig, PretrainingRoots, PretrainingStrides
-from abaw.config.faces import FacesConfig
+from abaw.config.faces import FacesConfig, ResourcesConfig
 from abaw.config.fusion import (
     DirichletConfig,
     ForestConfig,
@@ -28,6 +28,7 @@ from abaw.config.models import (
     ComputeConfig,
     DynamicConfig,
     DynamicNetworkConfig,
+    EmbeddingConfig,
     FunctionalConfig,
     OverTimeConfig,
     StaticConfig,
@@ -48,6 +49,7 @@ __all__ = [
     "DirichletConfig",
     "DynamicConfig",
     "DynamicNetworkConfig",
+    "EmbeddingConfig",
     "FacesConfig",
     "ForestConfig",
     "FunctionalConfig",
@@ -57,6 +59,7 @@ __all__ = [
     "PretrainingConfig",
     "PretrainingRoots",
     "PretrainingStrides",
+    "ResourcesConfig",
     "ScoringConfig",
     "Section",
     "SpeechConfig",
@@ -78,9 +81,11 @@ class Config(Section):
     compute: ComputeConfig
     corpus: CorpusConfig
     demo: DemoConfig
+    resources: ResourcesConfig
     faces: FacesConfig
     speech: SpeechConfig
     static: StaticConfig
+    embedding: EmbeddingConfig
     dynamic: DynamicConfig
     functional: FunctionalConfig
     acoustic: AcousticConfig

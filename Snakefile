@@ -24,6 +24,7 @@ container: "envs/main.sif"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/corpus.smk"
+include: "workflow/rules/weights.smk"
 include: "workflow/rules/faces.smk"
 include: "workflow/rules/speech.smk"
 include: "workflow/rules/static.smk"

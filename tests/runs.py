@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ["Snakefile", "workflow", "profiles", "config", "envs", "src", "tests"]
+PARTS = ["Snakefile", "workflow", "profiles", "config", "envs", "resources", "src", "tests"]
 SHRUNKEN = ["--configfile", "tests/config/shrunken.yaml"]
 
 

@@ -52,7 +52,7 @@ def test_generated_files_agree_with_their_sources():
         ("faces.margin_px", -1, ["faces.margin_px is -1", "greater than or equal to 0"]),
         ("faces.margin_px", 15.5, ["faces.margin_px is 15.5", "integer"]),
         ("faces.detector", "dlib", ["faces.detector is 'dlib'", "mediapipe", "retinaface"]),
-        ("faces.detector", "retinaface", ["retinaface_weights must be the path"]),
+        ("faces.detector", "retinaface", ["weights must be a name of resources/weights.yaml", "it is None"]),
         ("timeline.smoothing_s", float("nan"), ["timeline.smoothing_s is nan", "finite"]),
         (
             "dynamic.network.training.learning_rate",

@@ -10,7 +10,6 @@ import list_broken
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import torch
 import track_faces
 import yaml
 from clips import write_clip
@@ -22,10 +21,10 @@ from abaw.faces.crop import crop_region, decode_crop, encode_crop
 from abaw.faces.detection import select
 from abaw.faces.mediapipe import MediaPipeDetector
 from abaw.faces.mouth import MouthMeter
-from abaw.faces.retinaface import RetinaFace, load_network, prior_boxes
 from abaw.tables import FIVE_POINTS, GROUP_ROWS, read_metadata, read_table, table_writer
 
 DEFAULT = yaml.safe_load((Path(__file__).parents[1] / "config" / "config.yaml").read_text())["faces"]
+COMPUTE = '{"device": "cpu", "threads": 1}'
 ASTRONAUT = np.ascontiguousarray(data.astronaut()[20:220, 120:330, ::-1])
 """A real face with its surroundings, 200 x 210, BGR; the face is about 100 pixels wide."""
 
@@ -44,7 +43,7 @@ def track(tmp_path, frames, subjects, fps=Fraction(25), name="a.mp4", output="fa
     """Run the command on a clip of these frames; return the table's rows by sample, in order."""
     clip = write_clip(tmp_path / name, frames, fps, encoder={"crf": "18"})
     arguments = ["--video", str(clip), "--subjects", json.dumps(subjects), "--threads", "1"]
-    arguments += ["--on-unreadable", "stop"]
+    arguments += ["--on-unreadable", "stop", "--compute", COMPUTE]
     arguments += ["--settings", json.dumps(DEFAULT | settings), "--output", str(tmp_path / output)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["track_faces.py", *arguments])
@@ -170,32 +169,6 @@ def test_select_clips_drops_and_keeps_one_of_those_that_overlap():
     assert select(boxes[:0], scores[:0], points[:0], scores[:0], 0.4, image) == []
 
 
-@pytest.mark.parametrize("size", [(64, 96), (65, 97), (1, 1)])
-def test_the_network_gives_one_output_for_each_prior_box(size):
-    torch.manual_seed(0)
-    with torch.inference_mode():
-        offsets, scores, points = RetinaFace().eval()(torch.rand(2, 3, *size) * 255)
-    n_priors = len(prior_boxes(*size))
-    assert (offsets.shape, scores.shape, points.shape) == ((2, n_priors, 4), (2, n_priors), (2, n_priors, 10))
-    assert ((scores >= 0) & (scores <= 1)).all()
-
-
-def test_prior_boxes_by_hand():
-    priors = prior_boxes(16, 24)
-    assert priors[:3].tolist() == [[4, 4, 16], [4, 4, 32], [12, 4, 16]]
-    assert priors[-2:].tolist() == [[16, 16, 256], [16, 16, 512]]
-    assert len(priors) == 2 * (2 * 3 + 1 * 2 + 1 * 1)
-
-
-def test_weights_that_are_missing_or_others_are_refused(tmp_path):
-    path = tmp_path / "mobilenet0.25_Final.pth"
-    with pytest.raises(UserError, match=r"there is no file .*set faces\.retinaface_weights"):
-        load_network(str(path))
-    torch.save(RetinaFace().state_dict(), path)
-    with pytest.raises(UserError, match=r"has the sha256 .*, expected 2979b33f"):
-        load_network(str(path))
-
-
 @pytest.mark.parametrize("name", ["a b.mp4", "it's:x.mp4", "-y.mp4"])
 def test_names_of_videos_and_samples(tmp_path, name):
     subjects = [{"sample": 'it\'s "a"=b', "side": None}]
@@ -213,7 +186,7 @@ def broken_clip(folder: Path) -> Path:
 
 def track_broken(folder: Path, on_unreadable: str) -> Path:
     arguments = ["--video", str(broken_clip(folder)), "--subjects", json.dumps(ALONE), "--threads", "1"]
-    arguments += ["--settings", json.dumps(DEFAULT), "--on-unreadable", on_unreadable]
+    arguments += ["--settings", json.dumps(DEFAULT), "--on-unreadable", on_unreadable, "--compute", COMPUTE]
     output = folder / "out" / "a.parquet"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["track_faces.py", *arguments, "--output", str(output)])

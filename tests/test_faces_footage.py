@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
+from networks import RETINAFACE, exported_retinaface
 
 from abaw.config import FacesConfig
 from abaw.faces.detection import make_detector
@@ -14,7 +15,6 @@ from abaw.faces.pipeline import analyse_video
 from abaw.faces.subjects import Subject
 
 DEFAULT = yaml.safe_load((Path(__file__).parents[1] / "config" / "config.yaml").read_text())["faces"]
-WEIGHTS = Path("weights") / "retinaface-mobilenet0.25" / "mobilenet0.25_Final.pth"
 ONE = ((None, "solo"),)
 TWO = (("left", "l"), ("right", "r"))
 
@@ -54,15 +54,23 @@ AT_LEAST = {"mediapipe": (40, 30, 12), "retinaface": (42, 44, 22)}
 def settings_of(detector, shared):
     if detector == "mediapipe":
         return FacesConfig.model_validate(DEFAULT)
-    changed = {"detector": "retinaface", "retinaface_weights": str(shared / WEIGHTS), "min_score": 0.8}
+    changed = {"detector": "retinaface", "weights": RETINAFACE, "min_score": 0.8}
     return FacesConfig.model_validate(DEFAULT | changed)
+
+
+@cache
+def detector_of(detector, shared):
+    network = exported_retinaface(shared) if detector == "retinaface" else None
+    return make_detector(settings_of(detector, shared), threads=1, network=network)
 
 
 @cache
 def analysed(shared, clip, detector, subjects=ONE):
     """The rows of each subject, in order."""
     people = [Subject(sample, side) for side, sample in subjects]
-    frames = analyse_video(shared / "media" / clip, people, settings_of(detector, shared), threads=1)
+    frames = analyse_video(
+        shared / "media" / clip, people, settings_of(detector, shared), 1, detector_of(detector, shared)
+    )
     return list(zip(*frames, strict=True))
 
 
@@ -123,7 +131,7 @@ def test_mouths_that_speak_open_and_close(shared, detector):
 )
 def test_photos(shared, photo, detector, faces):
     image = cv2.imread(str(shared / "media" / photo))
-    found = make_detector(settings_of(detector, shared), threads=1).detect(image)
+    found = detector_of(detector, shared).detect(image)
     assert len(found) == faces
     for one in found:
         inside = (one.points[:3] > one.box[:2]) & (one.points[:3] < one.box[2:])

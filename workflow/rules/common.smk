@@ -27,6 +27,7 @@ from abaw.files import check_room, lock_folder
 from abaw.imports import files_behind
 from abaw.slurm import check_none_left
 from abaw.tasks import SPLITS, TASKS
+from abaw.weights import read_manifest, weights_of_detector
 
 # What the system ends without a word gets a sentence from the shell around it, by its exit code: 128 and the signal. So
 # does what could not log why it ended, on a disk without a free block.
@@ -74,6 +75,8 @@ try:
     for folder in filter(os.path.isdir, (".", ".snakemake", "results", "logs")):
         check_room(folder, LEAST_MB)
     CONFIG = check_config(config)
+    WEIGHTS = read_manifest()
+    DETECTOR_WEIGHTS = weights_of_detector(CONFIG.faces.detector, CONFIG.faces.weights)
     DEMO = plan_corpus(CONFIG.demo, CONFIG.seed)
     LAYOUT = read_layout()
     CROPS = read_crop_folders()
@@ -155,6 +158,20 @@ def of_backbone(*patterns: str) -> Callable:
         return [pattern.format(**given) for pattern in patterns]
 
     return paths
+
+
+def manifest_entries(*names: str) -> Callable:
+    """A tracked param: what resources/weights.yaml says of weights that a script takes from an installed package."""
+    entries = [WEIGHTS[name].model_dump_json() for name in names]
+    return lambda wildcards: entries
+
+
+def detector_network() -> list[str]:
+    """An input: the network of the face detector, which mediapipe carries itself."""
+    if DETECTOR_WEIGHTS is None:
+        return []
+    exported = CONFIG.faces.detector == "retinaface"
+    return [f"results/weights/{DETECTOR_WEIGHTS.name}/{'detector.onnx' if exported else DETECTOR_WEIGHTS.file}"]
 
 
 def video_file(wildcards) -> str:

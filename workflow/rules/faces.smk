@@ -12,6 +12,7 @@ if CONFIG.faces.source == "detect":
         input:
             code=code("track_faces"),
             video=video_file,
+            network=detector_network(),
         output:
             "results/faces/{video}.parquet",
         log:
@@ -20,12 +21,13 @@ if CONFIG.faces.source == "detect":
             "results/benchmarks/track_faces/{video}.tsv"
         conda:
             "../../envs/main.yaml"
-        threads: 1
+        threads: CONFIG.compute.threads
         resources:
             mem_mb=memory_mb(2000),
             runtime=60,
         params:
             settings=section("faces"),
+            compute=section("compute"),
             on_unreadable=untracked("corpus.on_unreadable"),
             subjects=subjects_of,
         shell:
@@ -33,6 +35,8 @@ if CONFIG.faces.source == "detect":
             " --video {input.video:q}"
             " --subjects {params.subjects:q}"
             " --settings {params.settings:q}"
+            " --compute {params.compute:q}"
+            " --network {input.network:q}"
             " --on-unreadable {params.on_unreadable}"
             " --threads {threads}"
             " --output {output:q}"

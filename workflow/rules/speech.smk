@@ -102,6 +102,7 @@ rule separate_speech:
         runtime=60,
     params:
         separator=lambda wildcards: "none" if BY_PROGRAM else config["speech"]["separator"],
+        package=manifest_entries("spleeter_2stems_voice", "spleeter_2stems_accompaniment"),
         settings=section("speech.audio"),
         compute=section("compute"),
     shell:

@@ -62,6 +62,7 @@ rule pretrain_static:
         runtime=2880,
     params:
         settings=static_phase("pretraining"),
+        package=manifest_entries("efficientnet_lite0"),
         compute=section("compute"),
         seed=lambda wildcards: config["seed"],
     shell:
@@ -101,6 +102,7 @@ rule train_static:
         runtime=720,
     params:
         settings=static_phase("fine_tuning"),
+        package=manifest_entries("efficientnet_lite0"),
         compute=section("compute"),
         seed=lambda wildcards: config["seed"],
     shell:
@@ -140,6 +142,7 @@ rule embed_faces:
         mem_mb=memory_mb(4000, per_input=2),
         runtime=240,
     params:
+        settings=section("embedding"),
         compute=section("compute"),
     shell:
         "python {input.code[0]:q}"
@@ -148,6 +151,7 @@ rule embed_faces:
         " --tracks {input.tracks:q}"
         " --weights {input.weights:q}"
         " --card {input.card:q}"
+        " --settings {params.settings:q}"
         " --compute {params.compute:q}"
         " --output {output:q}"
         " > {log:q} 2>&1"

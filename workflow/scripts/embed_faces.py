@@ -1,6 +1,7 @@
 """Take the embeddings of one split's face crops from the frame-level model.
 
-In: faces and tracks tables, weights and card. Out: the table embeddings, with the card in its metadata.
+In: faces and tracks tables, weights and card; what becomes of frames without a face. Out: the table embeddings, with
+the card in its metadata.
 """
 
 import json
@@ -10,7 +11,7 @@ import pyarrow as pa
 from _command import parser, run, settings_from
 from tqdm import tqdm
 
-from abaw.config import ComputeConfig
+from abaw.config import ComputeConfig, EmbeddingConfig
 from abaw.frames import blocks
 from abaw.nn import checkpoint, runtime
 from abaw.nn.embedding import embed, make_embedder
@@ -24,6 +25,7 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--task", choices=TASKS, required=True)
     arguments.add_argument("--compute", type=settings_from(ComputeConfig), required=True)
+    arguments.add_argument("--settings", type=settings_from(EmbeddingConfig), required=True)
     arguments.add_argument("--tracks", type=Path, required=True)
     arguments.add_argument("--faces", type=Path, nargs="+", required=True)
     arguments.add_argument("--weights", type=Path, required=True)
@@ -36,16 +38,17 @@ def main() -> None:
     spec = StaticSpec.from_card(card)
     model = checkpoint.load(StaticModel(spec), args.weights, card).to(device)
     embedder = make_embedder(model, spec, device, args.compute.threads)
+    filling = args.settings.without_face
     samples = read_table("tracks", args.tracks)["sample"].to_pylist()
     found = {
         sample: block
         for faces in tqdm(args.faces, "videos", disable=None)
-        for sample, block in blocks(embed(embedder, spec, faces, samples, device))
+        for sample, block in blocks(embed(embedder, spec, faces, samples, device, filling))
     }
     tables = [found[sample] for sample in samples]
     table = pa.concat_tables(tables) if tables else SCHEMAS["embeddings"].empty_table()
     about = {name: value for name, value in card.items() if name != "git_commit"}  # which changes no number
-    write_table("embeddings", table, args.output, {"model": json.dumps(about, sort_keys=True)})
+    write_table("embeddings", table, args.output, {"model": json.dumps(about, sort_keys=True), "without_face": filling})
     print(f"{len(table)} frames of {len(samples)} samples: {args.output}")
 
 

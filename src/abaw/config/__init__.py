@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from abaw.config.base import Section
 from abaw.config.corpus import CorpusConfig, DemoConfig, PretrainingConfig, PretrainingRoots, PretrainingStrides
-from abaw.config.faces import FacesConfig
+from abaw.config.faces import FacesConfig, ResourcesConfig
 from abaw.config.fusion import (
     DirichletConfig,
     ForestConfig,
@@ -30,6 +30,7 @@ from abaw.config.models import (
     ComputeConfig,
     DynamicConfig,
     DynamicNetworkConfig,
+    EmbeddingConfig,
     FineTuningConfig,
     FunctionalConfig,
     OverTimeConfig,
@@ -55,6 +56,7 @@ __all__ = [
     "DirichletConfig",
     "DynamicConfig",
     "DynamicNetworkConfig",
+    "EmbeddingConfig",
     "FacesConfig",
     "FineTuningConfig",
     "ForestConfig",
@@ -67,6 +69,7 @@ __all__ = [
     "PretrainingPhaseConfig",
     "PretrainingRoots",
     "PretrainingStrides",
+    "ResourcesConfig",
     "ScoringConfig",
     "Section",
     "SpeechConfig",
@@ -88,9 +91,11 @@ class Config(Section):
     compute: ComputeConfig
     corpus: CorpusConfig
     demo: DemoConfig
+    resources: ResourcesConfig
     faces: FacesConfig
     speech: SpeechConfig
     static: StaticConfig
+    embedding: EmbeddingConfig
     dynamic: DynamicConfig
     functional: FunctionalConfig
     acoustic: AcousticConfig

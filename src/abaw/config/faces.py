@@ -1,10 +1,18 @@
-"""The faces: the detector, the subjects, the crops."""
+"""The faces: the weights of detectors, the detector, the subjects, the crops."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from abaw.config.base import Section
+
+
+class ResourcesConfig(Section):
+    """Where files of weights come from; resources/weights.yaml says which there are."""
+
+    weights_dir: str | None = Field(
+        description="Folder that holds the files, at any depth; null: those that no package carries are downloaded."
+    )
 
 
 class FacesConfig(Section):
@@ -18,12 +26,17 @@ class FacesConfig(Section):
     analysis_rate_hz: Annotated[float, Field(gt=0, le=60)] = Field(
         description="Frames analysed per second; the nearest frames in exact time are taken (paper §3.2.2: 5)."
     )
-    detector: Literal["mediapipe", "retinaface"] = Field(
-        description="Face detector: mediapipe's full-range and short-range models from its wheel, or RetinaFace "
-        "MobileNet-0.25 (paper §3.2.2), which needs retinaface_weights."
+    detector: Literal["mediapipe", "retinaface", "insightface"] = Field(
+        description="Face detector: mediapipe's full-range and short-range models from its wheel; RetinaFace "
+        "MobileNet-0.25 (paper §3.2.2); or one of insightface's (SCRFD, RetinaFace). The last two need weights."
     )
-    retinaface_weights: str | None = Field(
-        description="Path of mobilenet0.25_Final.pth; null where the detector is mediapipe."
+    weights: str | None = Field(
+        description="Name of the detector's weights in resources/weights.yaml: retinaface_mobilenet0.25 for "
+        "retinaface, scrfd_10g or an entry of your own for insightface; null where the detector is mediapipe."
+    )
+    retinaface_side_px: Annotated[int, Field(ge=64, le=8192)] | None = Field(
+        description="Larger images are made smaller for RetinaFace, until their longer side is this long; null: it "
+        "sees all pixels (authors' code), at four times the cost for 720p. Crops are cut from the whole image always."
     )
     min_score: Annotated[float, Field(ge=0, le=1)] = Field(
         description="Detections below this score are dropped; mediapipe gives none below 0.5, and false ones up to "
@@ -39,10 +52,10 @@ class FacesConfig(Section):
     jpeg_quality: Annotated[int, Field(ge=1, le=100)] = Field(description="JPEG quality of the stored crops.")
 
     @model_validator(mode="after")
-    def _weights_belong_to_retinaface(self) -> "FacesConfig":
-        if (self.detector == "retinaface") != (self.retinaface_weights is not None):
+    def _weights_belong_to_the_detector(self) -> "FacesConfig":
+        if (self.detector == "mediapipe") != (self.weights is None):
             raise ValueError(
-                "retinaface_weights must be the path of mobilenet0.25_Final.pth where detector is retinaface, "
-                "and null where it is not"
+                "weights must be a name of resources/weights.yaml where detector is retinaface or insightface, and "
+                f"null where it is mediapipe; it is {self.weights!r}, and detector is {self.detector}"
             )
         return self

@@ -131,6 +131,15 @@ class StaticConfig(ImageTrainingConfig):
     pretraining: PretrainingPhaseConfig
 
 
+class EmbeddingConfig(Section):
+    """The embeddings that the frame-level model gives of a track's frames (paper §2.2.2)."""
+
+    without_face: Literal["leave_out", "repeat_last"] = Field(
+        description="Analysed frames without a face: leave_out, they have no embedding and are masked; repeat_last, "
+        "they get that of the last crop before them, or of a black image where there is none (authors' code)."
+    )
+
+
 def each_once(values: list[Any]) -> list[Any]:
     """A validator of lists whose values name what is trained: one that stands there twice is an error."""
     if len(set(values)) < len(values):

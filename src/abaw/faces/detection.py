@@ -1,13 +1,15 @@
 """What a face detector gives, and the choice of one (paper §3.2.2)."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from os import PathLike
 
 import cv2
 import numpy as np
 
 from abaw.config import FacesConfig
+from abaw.errors import UserError
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,23 +40,46 @@ class Detection:
         return self.score * self.side_px**2
 
 
-class Detector(Protocol):
-    """A face detector."""
+class Detector(ABC):
+    """A face detector; `batch` is the number of images that it is quickest with."""
+
+    batch = 1
+
+    @abstractmethod
+    def detect_batch(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:
+        """Find the faces of images of one size (height x width x 3, BGR, uint8), in each best first.
+
+        What is found in an image depends on the others by rounding at most.
+        """
 
     def detect(self, bgr: np.ndarray) -> list[Detection]:
-        """Find the faces of an image (height x width x 3, uint8), best first."""
-        ...
+        """Find the faces of one image, best first."""
+        return self.detect_batch([bgr])[0]
 
 
-def make_detector(settings: FacesConfig, threads: int) -> Detector:
-    """The detector that the settings name; `threads` bounds those of its network where the library lets one choose."""
-    if settings.detector == "retinaface":
-        from abaw.faces.retinaface import RetinaFaceDetector
+def make_detector(
+    settings: FacesConfig, threads: int, network: str | PathLike[str] | None = None, device: str = "cpu"
+) -> Detector:
+    """The detector that the settings name.
 
-        return RetinaFaceDetector(str(settings.retinaface_weights), settings.min_score, threads)
-    from abaw.faces.mediapipe import MediaPipeDetector
+    `threads` bounds those of its network where the library lets one choose; it does not change what is found. `network`
+    is its ONNX file and `device` the `compute.device` that it runs on; mediapipe needs neither. Raises
+    `UserError` where the file or the device cannot be used.
+    """
+    if settings.detector == "mediapipe":
+        from abaw.faces.mediapipe import MediaPipeDetector
 
-    return MediaPipeDetector(settings.min_score)
+        return MediaPipeDetector(settings.min_score)
+    if network is None:
+        raise UserError(f"faces.detector is {settings.detector}, which needs the file of its network; give --network")
+    if settings.detector == "insightface":
+        from abaw.faces.insightface import InsightFaceDetector
+
+        return InsightFaceDetector(network, settings.min_score, threads, device)
+    from abaw.faces.retinaface import RetinaFaceDetector, load_forward
+
+    forward, batch = load_forward(network, threads, device)
+    return RetinaFaceDetector(forward, settings.min_score, settings.retinaface_side_px, batch)
 
 
 def select(

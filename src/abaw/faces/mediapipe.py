@@ -1,10 +1,12 @@
 """MediaPipe's two face detectors, whose models its wheel carries (BlazeFace, Bazarevsky et al. 2019)."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from mediapipe.python.solutions.face_detection import FaceDetection
 
-from abaw.faces.detection import Detection, select
+from abaw.faces.detection import Detection, Detector, select
 from abaw.faces.solutions import start
 from abaw.tables import FIVE_POINTS
 
@@ -14,7 +16,7 @@ _POINTS = ("right_eye", "left_eye", "nose")
 """The points that it shares with the five; the others are the mouth's middle and the ears."""
 
 
-class MediaPipeDetector:
+class MediaPipeDetector(Detector):
     """Both models on every frame; where both see a face, the short-range one's box counts.
 
     The full-range model finds small faces that the short-range one misses, and misses large ones behind a hand that
@@ -26,8 +28,11 @@ class MediaPipeDetector:
         self._min_score = min_score
         self._models = [start(FaceDetection, model_selection=model) for model in (_SHORT_RANGE, _FULL_RANGE)]
 
-    def detect(self, bgr: np.ndarray) -> list[Detection]:
-        """Find the faces of an image (height x width x 3, uint8), best first; mouth corners are NaN."""
+    def detect_batch(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:
+        """Find the faces of images (height x width x 3, BGR, uint8), in each best first; mouth corners are NaN."""
+        return [self._detect(bgr) for bgr in images]
+
+    def _detect(self, bgr: np.ndarray) -> list[Detection]:
         height, width = bgr.shape[:2]
         rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
         found = [

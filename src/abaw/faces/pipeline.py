@@ -8,13 +8,14 @@ import numpy as np
 from abaw.config import FacesConfig
 from abaw.faces.crop import crop_region, decode_crop, encode_crop
 from abaw.faces.cuts import CutFinder
-from abaw.faces.detection import Detection, make_detector
+from abaw.faces.detection import Detection, Detector, make_detector
 from abaw.faces.mouth import MouthMeter
 from abaw.faces.row import Row, bare_row
+from abaw.faces.stream import detected_frames
 from abaw.faces.subjects import Subject, TrackedFace, TrackedFrame, cast, places
 from abaw.faces.tracking import Tracker
 from abaw.tables import FIVE_POINTS
-from abaw.video import SampledFrame, sample_frames
+from abaw.video import SampledFrame
 
 _BOX_COLUMNS = ("x0_px", "y0_px", "x1_px", "y1_px")
 _POINT_COLUMNS = tuple(f"{point}_{axis}_px" for point in FIVE_POINTS for axis in "xy")
@@ -22,29 +23,36 @@ _MOUTH_CORNERS = [FIVE_POINTS.index("mouth_right"), FIVE_POINTS.index("mouth_lef
 
 
 def analyse_video(
-    path: str | PathLike[str], subjects: Sequence[Subject], settings: FacesConfig, threads: int
+    path: str | PathLike[str],
+    subjects: Sequence[Subject],
+    settings: FacesConfig,
+    threads: int,
+    detector: Detector | None = None,
 ) -> Iterator[list[Row]]:
     """Yield for each analysed frame one row of the table `faces` per subject, in their order, with a face or without.
 
-    Memory does not grow with the video: what is kept are the crops of the next `abaw.faces.subjects.LOOK_AHEAD_S`. The
-    mouth is measured on the stored crop; points that the detector lacks come from its mesh where there is one. Raises
-    `UserError` for a video that cannot be read, for weights that are not the expected ones, and for subjects that
-    `places` refuses.
+    `detector` is made by the settings where none is given. Memory does not grow with the video: what is kept are the
+    crops of the next `abaw.faces.subjects.LOOK_AHEAD_S`. The mouth is measured on the stored crop; points that the
+    detector lacks come from its mesh where there is one. Raises `UserError` for a video that cannot be read, and for
+    subjects that `places` refuses.
     """
     standing = places(subjects)
     people = 1 if len(subjects) == 1 and subjects[0].side is None else 2
     meter = MouthMeter()
-    for frame, faces in cast(_tracked(path, settings, threads), people, settings.subject):
+    frames = _tracked(path, settings, threads, detector or make_detector(settings, threads))
+    for frame, faces in cast(frames, people, settings.subject):
         yield [
             _row(subject.sample, frame, faces[place], meter) for subject, place in zip(subjects, standing, strict=True)
         ]
 
 
-def _tracked(path: str | PathLike[str], settings: FacesConfig, threads: int) -> Iterator[TrackedFrame]:
+def _tracked(
+    path: str | PathLike[str], settings: FacesConfig, threads: int, detector: Detector
+) -> Iterator[TrackedFrame]:
     """The analysed frames with all their faces, followed and cropped."""
-    detector, tracker, cuts, shot = make_detector(settings, threads), Tracker(), CutFinder(), 0
-    for frame in sample_frames(path, settings.analysis_rate_hz, threads):
-        detections, cut = detector.detect(frame.bgr), cuts.is_cut(frame.bgr)
+    tracker, cuts, shot = Tracker(), CutFinder(), 0
+    for frame, detections in detected_frames(path, settings.analysis_rate_hz, detector, threads):
+        cut = cuts.is_cut(frame.bgr)
         shot += cut
         tracks = tracker.update(frame.time_s, detections, cut)
         faces = [_cropped(frame, *seen, settings) for seen in zip(tracks, detections, strict=True)]

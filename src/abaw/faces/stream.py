@@ -1,0 +1,62 @@
+"""The analysed frames of a video with their faces: decoded ahead where a thread is free, detected in batches."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from os import PathLike
+from typing import TypeVar
+
+from abaw.errors import BrokenVideoError
+from abaw.faces.detection import Detection, Detector
+from abaw.video import SampledFrame, sample_frames
+
+AHEAD = 4
+"""Frames that are decoded before they are needed, beside a batch."""
+
+Item = TypeVar("Item")
+
+
+def detected_frames(
+    path: str | PathLike[str], rate_hz: float, detector: Detector, threads: int
+) -> Iterator[tuple[SampledFrame, list[Detection]]]:
+    """Yield the frames nearest to the times j / `rate_hz` with the faces that the detector finds, best first.
+
+    With more than one thread the video is decoded while faces are sought, by `threads` threads at most; what comes out
+    is the same. Memory holds a batch, `AHEAD` frames and what the decoder keeps. Raises `UserError` for a video that
+    cannot be read; of one that breaks, what comes before the break is yielded first.
+    """
+    frames: Iterable[SampledFrame] = sample_frames(path, rate_hz, threads)
+    if threads > 1:
+        frames = ahead(frames, detector.batch + AHEAD)
+    for batch in in_batches(frames, detector.batch):
+        yield from zip(batch, detector.detect_batch([frame.bgr for frame in batch]), strict=True)
+
+
+def in_batches(frames: Iterable[SampledFrame], size: int) -> Iterator[list[SampledFrame]]:
+    """Yield up to `size` successive frames of one shape at a time; those before a break come before its error."""
+    batch: list[SampledFrame] = []
+    try:
+        for frame in frames:
+            if batch and (len(batch) == size or frame.bgr.shape != batch[0].bgr.shape):
+                yield batch
+                batch = []
+            batch.append(frame)
+    except BrokenVideoError:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
+def ahead(items: Iterable[Item], count: int) -> Iterator[Item]:
+    """Yield the items, which a thread makes up to `count` before they are asked for; its errors are raised here."""
+    source, end = iter(items), object()
+    pool = ThreadPoolExecutor(1)
+    try:
+        waiting = deque(pool.submit(next, source, end) for _ in range(count))
+        while (item := waiting.popleft().result()) is not end:
+            waiting.append(pool.submit(next, source, end))
+            yield item  # type: ignore[misc]
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -3,10 +3,10 @@
     python benchmarks/affwild2.py
 
 Each stage runs the project's own code on a few units of the paper's size in a process of its own, on one thread: a
-second of 1280x720 video with a face, a second of sound, an image of 240 px through EfficientNet-B1, a window through the
-transformer, a window of 4 s through PDEM's form. What counts is the time of the processor, which other programs do not
-change much, and the peak memory of the process. Sizes are AffWild2's (abaw.corpus.check, and the frame counts that its
-users published). `--gpu` is an assumption, not a measurement: how many such threads one GPU is worth.
+second of 1280x720 video with a face, a second of sound, an image of 240 px through EfficientNet-B1, a window through
+the transformer, a window of 4 s through PDEM's form. What counts is the time of the processor, which other programs do
+not change much, and the peak memory of the process. Sizes are AffWild2's, as its users counted them. `--gpu` is an
+assumption and no measurement: how many such threads one GPU is worth.
 
 The table in docs/scale.md is what this prints. The last line is a JSON object: `core_hours` and `gpu_hours`, all stages
 together, and the days that one machine, ten and a hundred nodes take.
@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import yaml
 
@@ -72,7 +73,7 @@ Work = tuple[Callable[[], object], float]
 
 
 def faces() -> Work:
-    """Decode, detect, follow, crop, measure the mouth: seconds of a photo of a face that moves, 1280x720, 30 a second."""
+    """Decode, detect, follow, crop, measure the mouth: seconds of a photo that moves, 1280x720, 30 frames a second."""
     import av
     import cv2
     import skimage.data
@@ -83,7 +84,8 @@ def faces() -> Work:
 
     settings = FacesConfig.model_validate(_section("faces"))
     photo = cv2.resize(skimage.data.astronaut(), (1480, 1480))
-    path = Path(TemporaryDirectory(delete=False).name) / "face.mp4"
+    folder = TemporaryDirectory()
+    path = Path(folder.name) / "face.mp4"
     seconds = 4
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=30)
@@ -92,7 +94,12 @@ def faces() -> Work:
             moved = photo[2 * (k % 60) : 2 * (k % 60) + 720, k % 100 : k % 100 + 1280]
             output.mux(stream.encode(av.VideoFrame.from_ndarray(moved, format="rgb24")))
         output.mux(stream.encode())
-    return lambda: list(analyse_video(path, [Subject("a", None)], settings, 1)), seconds
+
+    def analyse(_keep: TemporaryDirectory[str] = folder) -> None:
+        for _ in analyse_video(path, [Subject("a", None)], settings, 1):
+            pass
+
+    return analyse, seconds
 
 
 def separation() -> Work:
@@ -103,12 +110,12 @@ def separation() -> Work:
     from abaw.nn import spleeter
     from abaw.speech.audio import to_mono
 
-    sound = np.random.default_rng(0).integers(-9000, 9000, (44100 * 24, 2)).astype(np.int16)
+    sound = np.random.default_rng(0).uniform(-0.3, 0.3, (2, 44100 * 24)).astype(np.float32)
     stems = spleeter.load_stems(torch.device("cpu"))
     return lambda: list(to_mono(spleeter.separate([sound], stems), 16000)), 24
 
 
-def _static():
+def _static() -> tuple[Any, Any, Any]:
     import torch
 
     from abaw.nn.static import StaticModel, StaticSpec
@@ -168,7 +175,7 @@ def dynamic_step() -> Work:
     return step, 64
 
 
-def _acoustic(train: bool):
+def _acoustic(train: bool) -> tuple[Any, Any]:
     import torch
     from acoustic_step import PDEM
 
@@ -206,7 +213,7 @@ def acoustic_window() -> Work:
     return window, 2
 
 
-STAGES = {
+STAGES: dict[str, Callable[[], Work]] = {
     function.__name__: function
     for function in (faces, separation, static_step, embedding, dynamic_step, acoustic_step, acoustic_window)
 }
@@ -214,7 +221,7 @@ STAGES = {
 
 @dataclass(frozen=True)
 class Line:
-    """A stage of the whole: its unit, how many units, the jobs that they are spread over, GPU or not, and its memory."""
+    """A stage of the whole: its unit, how many, the jobs that share them, on a GPU or not, and what data it holds."""
 
     stage: str
     measured: str
@@ -234,7 +241,7 @@ def plan() -> list[Line]:
     cells = 18
     crop_gib = 15e3 / GIB  # a crop of 240 px as JPEG
     embedding_gib = 512 / GIB
-    largest = max(analysed["va"][0] + analysed["va"][1], 0)
+    largest = analysed["va"][0] + analysed["va"][1]
     return [
         Line("faces", "faces", seconds, VIDEOS, False),
         Line("speech", "separation", seconds, VIDEOS, False),
@@ -244,7 +251,7 @@ def plan() -> list[Line]:
         Line(
             "dynamic, 18 cells",
             "dynamic_step",
-            cells * EPOCHS["dynamic"] * (train + val / 3) / (WINDOW / 2),
+            cells * EPOCHS["dynamic"] * (train + val / 3) / (WINDOW / 2),  # judging has no backward pass
             2 * cells,
             True,
             largest * embedding_gib,
@@ -254,7 +261,7 @@ def plan() -> list[Line]:
     ]
 
 
-def _section(name: str) -> dict:
+def _section(name: str) -> dict[str, Any]:
     return yaml.safe_load(CONFIG.read_text(encoding="utf-8"))[name]
 
 

@@ -1,11 +1,13 @@
 """The transformer over time: positions, attention, masks, windows and normalisers."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -252,3 +254,10 @@ def test_a_single_window_is_too_little_to_train_on_and_said_so():
     one, val = sequences({"a": 8}, [0, 4]), sequences({"b": 30}, [0, 4])
     with pytest.raises(UserError, match="there are 1 labelled training items"):
         train_over_time("expr", build_dynamic("expr", one, "none", DYNAMIC), one, val, DYNAMIC, 1, CPU)
+
+
+def test_the_papers_sweep_is_six_windows_by_three_normalisers():
+    path = Path(__file__).parents[1] / "config" / "affwild2.yaml"
+    sweep = yaml.safe_load(path.read_text(encoding="utf-8"))["dynamic"]["sweep"]
+    assert sweep["windows_s"] == [1, 2, 3, 4, 6, 8]
+    assert set(sweep["normalisers"]) == {"none", "train_minmax", "per_video_minmax"}

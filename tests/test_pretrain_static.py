@@ -24,6 +24,7 @@ from abaw.errors import UserError
 from abaw.faces.crop import decode_crop
 from abaw.nn import checkpoint
 from abaw.nn.crops import Crops, pretraining_crops
+from abaw.nn.resume import Resume
 from abaw.nn.static import StaticModel, StaticSpec, start_from
 from abaw.nn.static_training import predict_crops, train_static
 from abaw.tables import SCHEMAS, read_table, write_table
@@ -142,7 +143,7 @@ def test_every_tenth_face_validates_where_no_corpus_has_a_validation_split(tmp_p
 
 def phase(**changes: object) -> PhaseConfig:
     static = DEFAULT["static"]
-    form = {name: static[name] for name in ("backbone", "weights", "dropout")} | {"input_px": 32}
+    form = static["backbones"]["expr"] | {"input_px": 32}
     own = {name: value for name, value in static["pretraining"].items() if name != "enabled"}
     training = own["training"] | {"epochs": 3, "batch_size": 8, "weight_decay": 0.0}
     return PhaseConfig.model_validate(form | own | {"augmentation": "none", "training": training} | changes)
@@ -200,6 +201,30 @@ def test_a_head_without_any_label_stays_as_it_was_and_absent_classes_do_no_harm(
         train_static(coloured(16, valued=False), coloured(6, valued=True), one, 1, CPU)
 
 
+class Killed(Resume):
+    """A state after which the process dies, in the second epoch."""
+
+    def save(self, training: dict) -> None:
+        if len(training["epochs"]) == 2:
+            raise KeyboardInterrupt
+        super().save(training)
+
+
+def test_a_killed_pre_training_ends_with_the_same_weights_as_an_undisturbed_one(tmp_path):
+    train, val = joined(coloured(10, valued=True), coloured(10, valued=False)), coloured(6, valued=False)
+    settings = phase(augmentation="strong", training=phase().training.model_dump() | {"epochs": 3})
+
+    def run(resume: Resume | None) -> dict[str, torch.Tensor]:
+        torch.manual_seed(0)
+        return train_static(train, val, settings, 1, CPU, resume)[0].state_dict()
+
+    undisturbed = run(None)
+    with pytest.raises(KeyboardInterrupt):
+        run(Killed(tmp_path / "resume.pt", "this"))
+    found = run(Resume(tmp_path / "resume.pt", "this"))
+    assert [name for name, tensor in undisturbed.items() if not torch.equal(tensor, found[name])] == []
+
+
 def test_fine_tuning_starts_from_the_pre_trained_weights_and_from_no_others(tmp_path):
     torch.manual_seed(0)
     spec = StaticSpec.of(("va", "expr"), phase())
@@ -222,7 +247,7 @@ def test_fine_tuning_starts_from_the_pre_trained_weights_and_from_no_others(tmp_
 
 
 MINE = """
-static: {input_px: 32, pretraining: {training: {epochs: 1, batch_size: 4}}}
+static: {backbones: {va: {input_px: 32}, expr: {input_px: 32}}, pretraining: {training: {epochs: 1, batch_size: 4}}}
 pretraining: {fer_labels: labels, roots: {fer: fer, affectnet: affectnet}}
 """
 

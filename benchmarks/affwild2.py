@@ -1,0 +1,316 @@
+"""What the whole of AffWild2 costs, stage by stage, from what a unit of each stage costs on this machine.
+
+    python benchmarks/affwild2.py
+
+Each stage runs the project's own code on a few units of the paper's size in a process of its own, on one thread: a
+second of 1280x720 video with a face, a second of sound, an image of 240 px through EfficientNet-B1, a window through
+the transformer, a window of 4 s through PDEM's form. What counts is the time of the processor, which other programs do
+not change much, and the peak memory of the process. Sizes are AffWild2's, as its users counted them. `--gpu` is an
+assumption and no measurement: how many such threads one GPU is worth.
+
+The table in docs/scale.md is what this prints. The last line is a JSON object: `core_hours` and `gpu_hours`, all stages
+together, and the days that one machine, ten and a hundred nodes take.
+"""
+
+import argparse
+import json
+import math
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+CONFIG = Path(__file__).resolve().parents[1] / "config" / "config.yaml"
+BACKBONE = "efficientnet_b1.ra4_e3600_r240_in1k"
+INPUT_PX, WINDOW, RATE_HZ = 240, 20, 5
+GIB = 2**30
+
+VIDEOS, FRAMES_PER_S = 598, 28.24
+"""Videos with a face track or without, and the mean rate of the 548 whose counts are published."""
+ROWS = {"va": (1_682_057, 383_814, 927_210), "expr": (597_361, 284_230, 1_022_655)}
+"""Rows of train, validation and test; of the expressions only labelled ones, but for test."""
+HOURS = 25.67 / 548 * VIDEOS
+VOICED = 0.42
+"""The authors' share of frames with an open mouth, the upper bound of what is spoken."""
+EPOCHS = {"static": 30, "dynamic": 30, "acoustic": 100}
+"""The paper's 100, which patience ends earlier for the visual models; 30 is an assumption."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What one unit costs: seconds of one thread, and the memory of a process that handles them."""
+
+    seconds: float
+    peak_gib: float
+
+
+def measured(stage: str) -> Unit:
+    """Run a few units of a stage here, once to warm up and once to count."""
+    import torch
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    work, count = STAGES[stage]()
+    work()
+    begin = time.process_time()
+    work()
+    kilo = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilo
+    return Unit((time.process_time() - begin) / count, peak / GIB)
+
+
+Work = tuple[Callable[[], object], float]
+"""Something to do, and how many units it is."""
+
+
+def faces() -> Work:
+    """Decode, detect, follow, crop, measure the mouth: seconds of a photo that moves, 1280x720, 30 frames a second."""
+    import av
+    import cv2
+    import skimage.data
+
+    from abaw.config import FacesConfig
+    from abaw.faces.pipeline import analyse_video
+    from abaw.faces.tracking import Subject
+
+    settings = FacesConfig.model_validate(_section("faces"))
+    photo = cv2.resize(skimage.data.astronaut(), (1480, 1480))
+    folder = TemporaryDirectory()
+    path = Path(folder.name) / "face.mp4"
+    seconds = 4
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
+        for k in range(30 * seconds):
+            moved = photo[2 * (k % 60) : 2 * (k % 60) + 720, k % 100 : k % 100 + 1280]
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(moved, format="rgb24")))
+        output.mux(stream.encode())
+
+    def analyse(_keep: TemporaryDirectory[str] = folder) -> None:
+        for _ in analyse_video(path, [Subject("a", None)], settings, 1):
+            pass
+
+    return analyse, seconds
+
+
+def separation() -> Work:
+    """Spleeter's two stems, resampled: seconds of noise."""
+    import numpy as np
+    import torch
+
+    from abaw.nn import spleeter
+    from abaw.speech.audio import to_mono
+
+    sound = np.random.default_rng(0).uniform(-0.3, 0.3, (2, 44100 * 24)).astype(np.float32)
+    stems = spleeter.load_stems(torch.device("cpu"))
+    return lambda: list(to_mono(spleeter.separate([sound], stems), 16000)), 24
+
+
+def _static() -> tuple[Any, Any, Any]:
+    import torch
+
+    from abaw.nn.static import StaticModel, StaticSpec
+
+    spec = StaticSpec(("expr",), BACKBONE, INPUT_PX, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), 0.1)
+    return StaticModel(spec), spec, torch.randn(8, 3, INPUT_PX, INPUT_PX)
+
+
+def static_step() -> Work:
+    """A training step of EfficientNet-B1 with the head of Figure 1, eight images."""
+    import torch
+
+    model, _, images = _static()
+    model.to(memory_format=torch.channels_last)
+    images = images.contiguous(memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(model.parameters(), 1e-3)
+
+    def step() -> None:
+        loss = model(images)[1]["expr"].logsumexp(1).mean()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+
+    return step, len(images)
+
+
+def embedding() -> Work:
+    """Embeddings by ONNX Runtime, batches of four."""
+    import torch
+
+    from abaw.nn.embedding import BATCH, make_embedder
+
+    model, spec, images = _static()
+    embed = make_embedder(model.eval(), spec, torch.device("cpu"), 1)
+    return lambda: [embed(part) for part in images.split(BATCH["cpu"])], len(images)
+
+
+def dynamic_step() -> Work:
+    """A training step of the transformer over windows of 4 s, 64 of them."""
+    import torch
+
+    from abaw.config import DynamicNetworkConfig
+    from abaw.nn.dynamic import DynamicModel
+    from abaw.nn.losses import ccc_loss
+
+    model = DynamicModel("va", DynamicNetworkConfig.model_validate(_section("dynamic")["network"]))
+    embeddings, mask = torch.randn(64, WINDOW, 256), torch.ones(64, WINDOW, dtype=torch.bool)
+    labels = torch.rand(64, WINDOW, 2) * 2 - 1
+    optimiser = torch.optim.AdamW(model.parameters(), 1e-3)
+
+    def step() -> None:
+        loss = ccc_loss(model(embeddings, mask), labels)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+
+    return step, 64
+
+
+def _acoustic(train: bool) -> tuple[Any, Any]:
+    import torch
+    from acoustic_step import PDEM
+
+    from abaw.nn.acoustic import AudioModel, Wav2Vec2Model
+
+    model = AudioModel("va", "AudioModelV3", Wav2Vec2Model(PDEM), window_s=4)
+    return model.train(train), torch.randn(2, 64000)
+
+
+def acoustic_step() -> Work:
+    """A training step of AudioModelV3 on PDEM's form, random weights, two windows of 4 s."""
+    import torch
+
+    model, waves = _acoustic(train=True)
+    optimiser = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], 1e-4)
+
+    def step() -> None:
+        optimiser.zero_grad(set_to_none=True)
+        model(waves).square().mean().backward()
+        optimiser.step()
+
+    return step, 2
+
+
+def acoustic_window() -> Work:
+    """The same without training."""
+    import torch
+
+    model, waves = _acoustic(train=False)
+
+    def window() -> None:
+        with torch.inference_mode():
+            model(waves)
+
+    return window, 2
+
+
+STAGES: dict[str, Callable[[], Work]] = {
+    function.__name__: function
+    for function in (faces, separation, static_step, embedding, dynamic_step, acoustic_step, acoustic_window)
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A stage of the whole: its unit, how many, the jobs that share them, on a GPU or not, and what data it holds."""
+
+    stage: str
+    measured: str
+    units: float
+    jobs: int
+    on_gpu: bool
+    data_gib: float = 0.0
+
+
+def plan() -> list[Line]:
+    """AffWild2 through config/affwild2.yaml."""
+    analysed = {task: [rows / FRAMES_PER_S * RATE_HZ for rows in ROWS[task]] for task in ROWS}
+    train, val = (sum(analysed[task][k] for task in ROWS) for k in (0, 1))
+    seconds = HOURS * 3600
+    windows = 2 * seconds * VOICED / 2  # both tasks, a step of two seconds
+    trained = windows * train / sum(map(sum, analysed.values()))
+    cells = 18
+    crop_gib = 15e3 / GIB  # a crop of 240 px as JPEG
+    embedding_gib = 512 / GIB
+    largest = analysed["va"][0] + analysed["va"][1]
+    return [
+        Line("faces", "faces", seconds, VIDEOS, False),
+        Line("speech", "separation", seconds, VIDEOS, False),
+        Line("static, training", "static_step", train * EPOCHS["static"], 2, True, largest * crop_gib),
+        Line("static, choosing", "embedding", val * EPOCHS["static"], 2, True, largest * crop_gib),
+        Line("embeddings", "embedding", sum(map(sum, analysed.values())), 6, True, max(analysed["va"]) * crop_gib),
+        Line(
+            "dynamic, 18 cells",
+            "dynamic_step",
+            cells * EPOCHS["dynamic"] * (train + val / 3) / (WINDOW / 2),  # judging has no backward pass
+            2 * cells,
+            True,
+            largest * embedding_gib,
+        ),
+        Line("acoustic, V1 to V3", "acoustic_step", 3 * EPOCHS["acoustic"] * trained, 6, True, 4 * 32e3 * 1e4 / GIB),
+        Line("acoustic, predicting", "acoustic_window", windows, 6, True),
+    ]
+
+
+def _section(name: str) -> dict[str, Any]:
+    return yaml.safe_load(CONFIG.read_text(encoding="utf-8"))[name]
+
+
+def hours(line: Line, unit: Unit, nodes: int, cores: int, gpu: float | None) -> float:
+    """How long a stage takes where every node has `cores` threads and, where given, a GPU worth `gpu` of them."""
+    work = line.units * unit.seconds / 3600
+    if line.on_gpu:
+        return work / line.jobs / (gpu or cores) * math.ceil(line.jobs / nodes)
+    return work / min(line.jobs, nodes * cores)
+
+
+def main() -> None:
+    """Measure, multiply, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--gpu", type=float, default=100, help="threads of this machine that a GPU is taken to be worth"
+    )
+    parser.add_argument("--cores", type=int, default=16, help="threads of each node")
+    args = parser.parse_args()
+
+    os.environ["OMP_NUM_THREADS"] = "1"
+    units: dict[str, Unit] = {}
+    for stage in STAGES:  # each in a process of its own: the peak memory is that stage's
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            units[stage] = pool.submit(measured, stage).result()
+        print(f"{stage}: {units[stage].seconds * 1e3:.2f} ms of one thread a unit, {units[stage].peak_gib:.1f} GiB")
+    lines = plan()
+    ways = {"one machine": 1, "ten nodes": 10, "a hundred nodes": 100}
+    print(
+        f"| stage | units | core hours | GPU hours | memory of a job, GiB | {' | '.join(f'{way}, h' for way in ways)} |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    totals = dict.fromkeys([*ways, "core_hours", "gpu_hours"], 0.0)
+    for line in lines:
+        unit = units[line.measured]
+        work = line.units * unit.seconds / 3600
+        taken = {way: hours(line, unit, nodes, args.cores, args.gpu) for way, nodes in ways.items()}
+        on_gpu = work / args.gpu if line.on_gpu else 0.0
+        memory = unit.peak_gib + line.data_gib
+        cells = [line.stage, f"{line.units:,.0f}", f"{work:,.0f}", f"{on_gpu:.1f}" if on_gpu else "", f"{memory:.1f}"]
+        print(f"| {' | '.join(cells + [f'{value:.1f}' for value in taken.values()])} |")
+        for name, value in taken.items():
+            totals[name] += value
+        totals["core_hours"] += work
+        totals["gpu_hours"] += on_gpu
+    figures = {name: round(totals[name], 1) for name in ("core_hours", "gpu_hours")}
+    days = {f"{way.replace(' ', '_')}_days": round(totals[way] / 24, 2) for way in ways}
+    print(json.dumps(figures | days))
+
+
+if __name__ == "__main__":
+    main()

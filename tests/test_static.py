@@ -164,4 +164,4 @@ def test_without_a_way_to_the_hub_the_error_says_what_else_there_is(tmp_path):
     offline = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PYTHONPATH": paths}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=offline)
     assert "could not be downloaded" in done.stdout, done.stderr
-    assert "set static.weights to the path of its safetensors file" in done.stdout
+    assert "in static.backbones to the path of its safetensors file" in done.stdout

@@ -45,7 +45,7 @@ class StaticSpec:
         """The spec of a backbone as timm knows it; `UserError` where timm does not."""
         if settings.backbone not in timm.list_models(pretrained=True):
             raise UserError(
-                f"static.backbone is {settings.backbone!r}, which timm {timm.__version__} does not know; "
+                f"static.backbones has {settings.backbone!r}, which timm {timm.__version__} does not know; "
                 "timm.list_models(pretrained=True) lists the full tags"
             )
         pretrained: Any = timm.get_pretrained_cfg(settings.backbone)
@@ -117,8 +117,8 @@ def load_backbone_weights(model: StaticModel, settings: BackboneConfig) -> None:
     if settings.weights == "package":
         if settings.backbone != PACKAGE_BACKBONE:
             raise UserError(
-                f"static.weights is 'package', which carries {PACKAGE_BACKBONE} only; for {settings.backbone} give the "
-                "path of its safetensors file, or 'hub' to download it"
+                f"static.backbones has the weights 'package', which carries {PACKAGE_BACKBONE} only, for "
+                f"{settings.backbone}; give the path of its safetensors file, or 'hub' to download it"
             )
         model.backbone.load_state_dict(_package_state(model.backbone))
     elif settings.weights == "hub":
@@ -126,8 +126,8 @@ def load_backbone_weights(model: StaticModel, settings: BackboneConfig) -> None:
             pretrained = timm.create_model(settings.backbone, pretrained=True, num_classes=0)
         except (OSError, RuntimeError, ValueError) as error:
             raise UserError(
-                f"the weights of {settings.backbone} could not be downloaded ({error}); set static.weights to the path "
-                "of its safetensors file"
+                f"the weights of {settings.backbone} could not be downloaded ({error}); set its weights in "
+                "static.backbones to the path of its safetensors file"
             ) from error
         model.backbone.load_state_dict(pretrained.state_dict())
     else:

@@ -14,7 +14,7 @@ import torch
 import yaml
 from clips import numbered, write_clip, write_numbered
 from skimage import data
-from test_workflow import SHRUNKEN, copy_tree, snakemake
+from runs import SHRUNKEN, copy_tree, snakemake
 
 from abaw.config import BackboneConfig, check_config
 from abaw.corpus.crops import find_crops

@@ -301,7 +301,7 @@ def files_of_weights(given: str) -> list[str]:
     path = Path(given)
     if path.is_dir():
         return sorted(str(file) for file in path.iterdir() if file.suffix in (".json", ".safetensors", ".bin"))
-    return [given] if path.suffix and key == "static" else []
+    return [given] if path.suffix == ".safetensors" else []
 
 
 def backbone_files(wildcards) -> list[str]:

@@ -13,8 +13,8 @@ import pytest
 import torch
 import yaml
 from clips import numbered, write_clip, write_numbered
-from skimage import data
 from runs import SHRUNKEN, copy_tree, snakemake
+from skimage import data
 
 from abaw.config import BackboneConfig, check_config
 from abaw.corpus.crops import find_crops

@@ -44,7 +44,9 @@ class Disturbed:
     @contextmanager
     def running(self, path: str = "") -> Iterator[subprocess.Popen]:
         """Start it, with `path` before the folders of programs; what is left at the end of the block is killed."""
-        begin, found = time.monotonic(), {"PATH": f"{path}:{environment()['PATH']}"} if path else {}
+        begin, found = time.monotonic(), {"TMPDIR": str(self.beside)}
+        if path:
+            found["PATH"] = f"{path}:{environment()['PATH']}"
         with (self.beside / "said.txt").open("w+", errors="replace") as said:
             process = in_background(self.folder, *ARGUMENTS, said=said, **found)
             try:

@@ -91,8 +91,8 @@ def test_every_analysed_frame_has_a_row_and_some_have_no_face(finished):
 
 
 def test_the_report_shows_scores_curves_and_timelines(finished):
-    snakemake(finished, "--report", "results/report.zip", *SHRUNKEN)
-    with zipfile.ZipFile(finished / "results/report.zip") as archive:
+    snakemake(finished, "--report", "report.zip", *SHRUNKEN)
+    with zipfile.ZipFile(finished / "report.zip") as archive:
         names = archive.namelist()
         [page] = [name for name in names if name.endswith("report.html")]
         html = archive.read(page).decode()

@@ -26,7 +26,7 @@ from pathlib import Path
 from runs import SHRUNKEN, contents, copy_tree, environment, in_background, planned, snakemake
 
 ARGUMENTS = ["--cores", "1", *SHRUNKEN]
-DISK_MB, JOB_MB, JOB_CPU_S = 800, 250, 3
+DISK_MB, JOB_MB, JOB_CPU_S = 800, 300, 3
 CGROUPS = Path("/sys/fs/cgroup/memory")  # version 1; in version 2 it is above
 START_S = 4.0
 """About what Snakemake needs before the first job."""

@@ -232,8 +232,8 @@ def peak_mb(clip: Path, args: argparse.Namespace, network: list[str]) -> float:
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         sys.exit("the stage failed")
-    found = usage.ru_maxrss / 1024
-    print(f"{clip.stem}: the rule's command took {time.perf_counter() - begin:.0f} s, at most {found:.0f} MB", flush=True)
+    took_s, found = time.perf_counter() - begin, usage.ru_maxrss / 1024
+    print(f"{clip.stem}: the rule's command took {took_s:.0f} s, at most {found:.0f} MB", flush=True)
     return found
 
 

@@ -17,8 +17,11 @@ from networks import RETINAFACE, exported_retinaface, real_retinaface, write_ins
 from skimage import data
 
 from abaw.config import FacesConfig
+from abaw.corpus.pretraining.cropping import crop_faces
+from abaw.corpus.pretraining.items import Item, items_table
 from abaw.errors import BrokenVideoError, UserError
 from abaw.faces import onnx
+from abaw.faces.crop import decode_crop
 from abaw.faces.detection import make_detector
 from abaw.faces.mediapipe import MediaPipeDetector
 from abaw.faces.retinaface import RetinaFaceDetector, load_forward, prior_boxes
@@ -172,6 +175,16 @@ def test_insightface_finds_what_its_file_says(tmp_path, points):
     assert half.box == pytest.approx(found.box / 2, abs=1)
     assert detector.detect(np.zeros((480, 640, 3), np.uint8)) == []
     assert [len(faces) for faces in detector.detect_batch([image, image * 0])] == [1, 0]
+
+
+def test_pre_training_faces_are_found_by_the_same_detector(tmp_path):
+    image = np.zeros((640, 640, 3), np.uint8)
+    image[320:352, 160:192] = 255
+    cv2.imwrite(str(tmp_path / "bright.png"), image)
+    rows = items_table("raf_db", [Item(tmp_path / "bright.png", expression=4)]).to_pylist()
+    chosen = settings_of("insightface", min_score=0.6, margin_px=0)
+    [row] = crop_faces("raf_db", rows, chosen, "original", 1, write_insightface(tmp_path / "det.onnx"))
+    assert decode_crop(row["crop"]).shape == (64, 64, 3)
 
 
 def test_files_that_are_no_network_are_refused(tmp_path):

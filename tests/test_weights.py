@@ -211,7 +211,7 @@ def test_the_workflow_retrieves_exports_and_detects(finished, shared, tmp_path):
     assert "error: " in log.read_text()
     assert "mobilenet0.25_Final.pth has the sha256" in log.read_text()
     assert "Traceback" not in log.read_text()
-    assert not list(weights.iterdir())
+    assert list(weights.rglob("*")) == []
     snakemake(folder, target, "--cores", "1", *SHRUNKEN, "right.yaml")
     assert {path.name for path in weights.iterdir()} == {"mobilenet0.25_Final.pth", "detector.onnx"}
     seen = [row for row in read_table("faces", folder / target).to_pylist() if row["has_face"]]

@@ -23,10 +23,11 @@ Memory is the peak of a process that runs the rule's own command, on the minute 
 another.
 
 The last line printed is a JSON object: `stage_over_decode`, `plain_over_stage`, `peer_over_stage` (`null` without a
-peer), and `memory_30min_over_1min` (`null` for another --minutes).
+peer), and `memory_30min_over_1min` (`null` for other lengths).
 """
 
 import argparse
+import importlib
 import json
 import os
 import subprocess
@@ -34,6 +35,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -42,15 +45,15 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 FOOTAGE = SHARED / "media" / "pexels" / "WolfgangLanger_Pexels.mp4"
 WEIGHTS = SHARED / "weights" / "retinaface-mobilenet0.25" / "mobilenet0.25_Final.pth"
-WIDTH, HEIGHT, FPS, RATE_HZ, SECONDS = 1280, 720, 30, 5.0, 60
+WIDTH, HEIGHT, FPS, RATE_HZ = 1280, 720, 30, 5.0
 BITS_PER_S = 3_000_000
 MIN_SCORE = 0.8
 PEER_BATCH = 8
 SUBJECTS = '[{"sample": "solo", "side": null}]'
 
 
-def make_clip(folder: Path) -> Path:
-    """A minute of footage at the size and rate of the benchmark."""
+def make_clip(folder: Path, seconds: int) -> Path:
+    """So much footage at the size and rate of the benchmark."""
     import av
 
     source = FOOTAGE if FOOTAGE.is_file() else demo_video(folder)
@@ -58,17 +61,17 @@ def make_clip(folder: Path) -> Path:
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=FPS, options={"preset": "veryfast"})
         stream.width, stream.height, stream.pix_fmt, stream.bit_rate = WIDTH, HEIGHT, "yuv420p", BITS_PER_S
-        while number < FPS * SECONDS:
+        while number < FPS * seconds:
             with av.open(str(source)) as container:
                 for frame in container.decode(video=0):
-                    if number == FPS * SECONDS:
+                    if number == FPS * seconds:
                         break
                     larger = frame.reformat(WIDTH, HEIGHT, "yuv420p")
-                    larger.pts, larger.time_base, larger.pict_type = number, 1 / stream.rate, 0
+                    larger.pts, larger.time_base, larger.pict_type = number, Fraction(1, FPS), 0
                     output.mux(stream.encode(larger))
                     number += 1
         output.mux(stream.encode())
-    print(f"clip: {source.name}, {path.stat().st_size / SECONDS * 8 / 1e6:.1f} Mbit/s")
+    print(f"clip: {source.name}, {path.stat().st_size / seconds * 8 / 1e6:.1f} Mbit/s")
     return path
 
 
@@ -170,26 +173,16 @@ def peer(args: argparse.Namespace) -> Callable[[], int]:
     """Detection by batch-face, in its own environment."""
     import torch
 
-    try:
-        import torchvision  # noqa: F401
-    except RuntimeError:  # a build for another torch: what batch-face takes of it is Python
-        library = torch.library.Library("torchvision", "FRAGMENT")
-        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        sys.modules.pop("torchvision", None)
+    importlib.import_module("abaw.nn")  # makes torchvision importable beside a torch of another build
     from batch_face import RetinaFace
 
     torch.set_num_threads(args.threads)
     network = RetinaFace(gpu_id=-1, model_path=str(args.weights), network="mobilenet")
 
     def work() -> int:
-        faces, batch = 0, []
-        for bgr in [*opencv_frames(args.clip, args.threads), None]:
-            if bgr is not None:
-                batch.append(bgr)
-            if len(batch) == PEER_BATCH or (bgr is None and batch):
-                found = network(batch, threshold=MIN_SCORE, cv=True, return_dict=True)
-                faces += sum(bool(one) for one in found)
-                batch = []
+        faces, frames = 0, opencv_frames(args.clip, args.threads)
+        while batch := list(islice(frames, PEER_BATCH)):
+            faces += sum(bool(found) for found in network(batch, threshold=MIN_SCORE, cv=True, return_dict=True))
         return faces
 
     return work
@@ -239,8 +232,8 @@ def peak_mb(clip: Path, args: argparse.Namespace, network: list[str]) -> float:
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         sys.exit("the stage failed")
-    found = usage.ru_maxrss / 1024
-    print(f"{clip.stem}: the rule's command took {time.perf_counter() - begin:.0f} s, at most {found:.0f} MB")
+    took_s, found = time.perf_counter() - begin, usage.ru_maxrss / 1024
+    print(f"{clip.stem}: the rule's command took {took_s:.0f} s, at most {found:.0f} MB", flush=True)
     return found
 
 
@@ -276,7 +269,7 @@ def export(weights: Path, folder: Path) -> Path:
 
 def compare(args: argparse.Namespace, folder: Path) -> dict[str, float | None]:
     """All figures."""
-    clip = make_clip(folder)
+    clip = make_clip(folder, args.seconds)
     options: dict[str, object] = {"clip": clip, "weights": args.weights}
     network = [str(export(args.weights, folder))] if args.detector == "retinaface" else []
     with_network = options | ({"network": network[0]} if network else {})
@@ -288,10 +281,8 @@ def compare(args: argparse.Namespace, folder: Path) -> dict[str, float | None]:
                 continue
             found = measure(way, args, **(with_network if way == "stage" else options))
             seconds[way].append(found["seconds"])
-            frames_per_s = FPS * SECONDS / found["seconds"]
-            print(
-                f"{way}: {found['seconds']:.2f} s, {frames_per_s:.0f} frames/s, {found['found']:.0f} found", flush=True
-            )
+            rate = FPS * args.seconds / found["seconds"]
+            print(f"{way}: {found['seconds']:.2f} s, {rate:.0f} frames/s, {found['found']} found", flush=True)
     typical = {way: median(values) for way, values in seconds.items()}
     long = repeated(clip, args.minutes)
     memory = peak_mb(long, args, network) / peak_mb(clip, args, network)
@@ -299,7 +290,7 @@ def compare(args: argparse.Namespace, folder: Path) -> dict[str, float | None]:
         "stage_over_decode": round(typical["stage"] / typical["decode"], 2),
         "plain_over_stage": round(typical["plain"] / typical["stage"], 2),
         "peer_over_stage": round(typical["peer"] / typical["stage"], 2) if args.peer else None,
-        "memory_30min_over_1min": round(memory, 3) if args.minutes == 30 else None,
+        "memory_30min_over_1min": round(memory, 3) if args.minutes == 30 and args.seconds == 60 else None,
     }
 
 
@@ -310,7 +301,8 @@ def main() -> None:
     parser.add_argument("--detector", choices=["retinaface", "mediapipe"], help="by default by the weights")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="mobilenet0.25_Final.pth")
     parser.add_argument("--peer", help="interpreter of the peer's environment")
-    parser.add_argument("--minutes", type=int, default=30, help="length of the long clip")
+    parser.add_argument("--seconds", type=int, default=60, help="length of the clip")
+    parser.add_argument("--minutes", type=int, default=30, help="how often it is repeated in the long clip")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--slow-rounds", type=int, default=1, help="rounds of the plain way and the peer")
     parser.add_argument("--way", choices=WAYS, help="measure this one in this process; the others call it so")

@@ -1,6 +1,7 @@
 """The detectors: RetinaFace in torch and in ONNX Runtime, insightface's files, batches, and decoding ahead."""
 
 import threading
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
@@ -11,20 +12,26 @@ import onnxruntime
 import pytest
 import torch
 import yaml
+from clips import write_clip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import RETINAFACE, exported_retinaface, real_retinaface, write_insightface
 from skimage import data
 
 from abaw.config import FacesConfig
+from abaw.corpus.pretraining.cropping import crop_faces
+from abaw.corpus.pretraining.items import Item, items_table
 from abaw.errors import BrokenVideoError, UserError
 from abaw.faces import onnx
+from abaw.faces.crop import decode_crop
 from abaw.faces.detection import make_detector
 from abaw.faces.mediapipe import MediaPipeDetector
+from abaw.faces.pipeline import analyse_video
 from abaw.faces.retinaface import RetinaFaceDetector, load_forward, prior_boxes
 from abaw.faces.retinaface_network import RetinaFace, eager, export_network, load_network
 from abaw.faces.stream import ahead, detected_frames, in_batches
-from abaw.video import SampledFrame
+from abaw.faces.subjects import Subject
+from abaw.video import SampledFrame, sample_frames
 from abaw.weights import known
 
 DEFAULT = yaml.safe_load((Path(__file__).parents[1] / "config" / "config.yaml").read_text())["faces"]
@@ -108,7 +115,7 @@ def frames_of_footage(shared, count):
     return frames[:count]
 
 
-@pytest.mark.parametrize(("side_px", "count"), [(640, 200), (None, 9)])
+@pytest.mark.parametrize(("side_px", "count"), [(512, 200), (None, 9)])
 def test_onnx_and_torch_agree_on_real_frames(shared, side_px, count):
     torch.set_num_threads(1)
     forward, _ = load_forward(exported_retinaface(shared), 1, "cpu")
@@ -147,7 +154,7 @@ def test_a_smaller_view_moves_boxes_little(shared):
     big = cv2.resize(ASTRONAUT, None, fx=2.5, fy=2.5, interpolation=cv2.INTER_CUBIC)
     forward, _ = load_forward(exported_retinaface(shared), 1, "cpu")
     (whole,) = RetinaFaceDetector(forward, 0.5, None).detect(big)
-    (small,) = RetinaFaceDetector(forward, 0.5, 640).detect(big)
+    (small,) = RetinaFaceDetector(forward, 0.5, 512).detect(big)
     assert np.abs(whole.box - small.box).max() < 0.06 * whole.side_px
 
 
@@ -172,6 +179,16 @@ def test_insightface_finds_what_its_file_says(tmp_path, points):
     assert half.box == pytest.approx(found.box / 2, abs=1)
     assert detector.detect(np.zeros((480, 640, 3), np.uint8)) == []
     assert [len(faces) for faces in detector.detect_batch([image, image * 0])] == [1, 0]
+
+
+def test_pre_training_faces_are_found_by_the_same_detector(tmp_path):
+    image = np.zeros((640, 640, 3), np.uint8)
+    image[320:352, 160:192] = 255
+    cv2.imwrite(str(tmp_path / "bright.png"), image)
+    rows = items_table("raf_db", [Item(tmp_path / "bright.png", expression=4)]).to_pylist()
+    chosen = settings_of("insightface", min_score=0.6, margin_px=0)
+    [row] = crop_faces("raf_db", rows, chosen, "original", 1, write_insightface(tmp_path / "det.onnx"))
+    assert decode_crop(row["crop"]).shape == (64, 64, 3)
 
 
 def test_files_that_are_no_network_are_refused(tmp_path):
@@ -241,11 +258,36 @@ def test_what_is_ahead_is_bounded_and_ends_with_its_reader():
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPool")]
 
 
-def test_decoding_ahead_gives_the_same_faces(shared):
-    clip = shared / "media" / "pexels" / "face_noface.mov"
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory) -> Path:
+    """A face that moves for a second, 512 x 384."""
+    frames = [np.ascontiguousarray(ASTRONAUT[:384, :][:, np.arange(512) - 4 * k]) for k in range(25)]
+    return write_clip(tmp_path_factory.mktemp("clip") / "a.mp4", frames, Fraction(25), encoder={"crf": "18"})
+
+
+def test_decoding_ahead_gives_the_same_faces(clip):
     detector = MediaPipeDetector(0.7)
     alone, overlapped = (list(detected_frames(clip, 5.0, detector, threads)) for threads in (1, 2))
-    assert len(alone) == len(overlapped) == 32
+    assert [frame.number for frame, _ in alone] == [1, 6, 11, 16, 21]
     for (one, faces), (other, others) in zip(alone, overlapped, strict=True):
         assert (one.number, one.time_s, one.bgr.tobytes()) == (other.number, other.time_s, other.bgr.tobytes())
         assert [face.box.tobytes() for face in faces] == [face.box.tobytes() for face in others]
+        assert len(faces) == 1
+
+
+def test_crops_are_cut_from_the_whole_frame_whatever_the_network_sees(clip):
+    def forward(images):
+        assert images.shape == (1, 96, 128, 3)
+        n_priors = len(prior_boxes(*images.shape[1:3]))
+        scores = np.zeros((1, n_priors))
+        scores[0, 2 * (4 * 16 + 5) + 1] = 0.9  # the prior of side 32 around (44, 36) of a quarter of the frame
+        return np.zeros((1, n_priors, 4)), scores, np.zeros((1, n_priors, 10))
+
+    chosen = settings_of("retinaface", margin_px=15, jpeg_quality=95)
+    rows = list(analyse_video(clip, [Subject("solo", None)], chosen, 1, RetinaFaceDetector(forward, 0.5, 128)))
+    frames = [frame.bgr for frame in sample_frames(clip, 5.0)]
+    for (row,), frame in zip(rows, frames, strict=True):
+        assert [row[name] for name in ("x0_px", "y0_px", "x1_px", "y1_px")] == [112, 80, 240, 208]
+        crop = decode_crop(row["crop"])
+        assert crop.shape == (128 + 30, 128 + 30, 3)
+        assert np.abs(crop[..., ::-1].astype(int) - frame[65:223, 97:255]).mean() < 3

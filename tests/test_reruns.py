@@ -145,6 +145,10 @@ def everything_touched(folder: Path) -> Iterator[list[str]]:
 
 
 STATIC, BACKBONE = "results/static", "tf_efficientnet_lite0.in1k"
+ENTRY = (
+    "\nmine: {file: mine.onnx, url: 'https://example.org/mine.onnx', licence: MIT, input: RGB, mean: null, std: null,"
+    f" sha256: {'0' * 64}}}\n"
+)
 FIFTH = "{title: both simple models, models: [acoustic, functional], fusion: dirichlet}"
 
 EDITS = {
@@ -157,6 +161,8 @@ EDITS = {
     "corpus.source": Edit(value("corpus: {source: folders}"), "write_report"),
     "corpus.on_unreadable": Edit(value("corpus: {on_unreadable: skip}"), "list_broken"),
     "faces": Edit(value("faces: {min_score: 0.6}"), "track_faces"),
+    "resources": Edit(value("resources: {weights_dir: /somewhere}")),
+    "embedding": Edit(value("embedding: {without_face: repeat_last}"), "embed_faces"),
     "speech": Edit(value("speech: {gate: {min_run_s: 0.4}}"), "gate_speech"),
     "static": Edit(value("static: {class_weights: false}"), "train_static"),
     "dynamic": Edit(value("dynamic: {network: {dropout: 0.2}}"), "train_dynamic predict_dynamic"),
@@ -187,6 +193,8 @@ EDITS = {
     # a module of each stage, a script, a page, a weight
     "corpus/check.py": Edit(line("src/abaw/corpus/check.py"), "check_corpus"),
     "faces/tracking.py": Edit(line("src/abaw/faces/tracking.py"), "track_faces"),
+    "another entry of the manifest": Edit(line("resources/weights.yaml", ENTRY)),
+    "retrieval.py, which mediapipe does without": Edit(line("src/abaw/retrieval.py")),
     "nn/spleeter.py": Edit(line("src/abaw/nn/spleeter.py"), "separate_speech"),
     "nn/static_training.py": Edit(line("src/abaw/nn/static_training.py"), "train_static"),
     "elm.py": Edit(line("src/abaw/elm.py"), "train_functional predict_functional"),

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import shutil
 import sys
 import threading
 import zipfile
@@ -11,11 +12,14 @@ from pathlib import Path
 
 import pytest
 import retrieve_weights
+import yaml
+from runs import SHRUNKEN, snakemake
 
 from abaw import retrieval
 from abaw.errors import UserError
 from abaw.nn.static import PACKAGE_BACKBONE, PACKAGE_WEIGHTS
 from abaw.retrieval import ATTEMPTS, retrieve
+from abaw.tables import read_table
 from abaw.weights import MANIFEST, Weights, check, known, package_file, read_manifest, weights_of_detector
 
 CONTENT = bytes(range(256)) * 5000
@@ -188,3 +192,28 @@ def test_the_command_of_the_rule(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["retrieve_weights.py", "--weights", json.dumps(entry), *arguments[2:]])
     with pytest.raises(SystemExit):
         retrieve_weights.main()
+
+
+@pytest.mark.workflow
+def test_the_workflow_retrieves_exports_and_detects(finished, shared, tmp_path):
+    folder = tmp_path / "flow"
+    shutil.copytree(finished, folder, symlinks=True)
+    target = str(min((folder / "results" / "faces").glob("*.parquet")).relative_to(folder))
+    faces = {"detector": "retinaface", "weights": "retinaface_mobilenet0.25", "min_score": 0.8}
+    weights = folder / "results" / "weights" / faces["weights"]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "mobilenet0.25_Final.pth").write_bytes(b"another of that name")
+    for place, name in ((tmp_path / "mine", "wrong.yaml"), (shared / "weights", "right.yaml")):
+        settings = {"faces": faces, "resources": {"weights_dir": str(place)}}
+        (folder / name).write_text(yaml.safe_dump(settings))
+    snakemake(folder, target, "--cores", "1", *SHRUNKEN, "wrong.yaml", check=False)
+    (log,) = (folder / "logs" / "retrieve_weights").iterdir()
+    assert "error: " in log.read_text()
+    assert "mobilenet0.25_Final.pth has the sha256" in log.read_text()
+    assert "Traceback" not in log.read_text()
+    assert list(weights.rglob("*")) == []
+    snakemake(folder, target, "--cores", "1", *SHRUNKEN, "right.yaml")
+    assert {path.name for path in weights.iterdir()} == {"mobilenet0.25_Final.pth", "detector.onnx"}
+    seen = [row for row in read_table("faces", folder / target).to_pylist() if row["has_face"]]
+    assert len(seen) > 5
+    assert all(row["score"] >= 0.8 and row["mouth_left_x_px"] > row["mouth_right_x_px"] for row in seen)

@@ -14,6 +14,7 @@ rule crop_pretraining:
         code=code("crop_pretraining"),
         files=pretraining_files,
         table="results/corpus/pretraining.parquet",
+        network=detector_network(),
     output:
         "results/corpus/pretraining/{corpus}.parquet",
     log:
@@ -34,6 +35,7 @@ rule crop_pretraining:
         " --corpus {wildcards.corpus}"
         " --table {input.table:q}"
         " --settings {params.settings:q}"
+        " --network {input.network:q}"
         " --raf-db-images {params.raf_db_images}"
         " --threads {threads}"
         " --output {output:q}"

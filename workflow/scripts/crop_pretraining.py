@@ -1,6 +1,7 @@
 """Cut the faces out of the pictures of one pre-training corpus.
 
-In: the table pretraining, whose rows name image files, videos and tables. Out: the table pretraining_crops.
+In: the table pretraining, whose rows name image files, videos and tables; the detector's network, where no package
+carries it. Out: the table pretraining_crops.
 """
 
 from pathlib import Path
@@ -20,6 +21,7 @@ def main() -> None:
     arguments.add_argument("--corpus", required=True)
     arguments.add_argument("--table", type=Path, required=True)
     arguments.add_argument("--settings", type=settings_from(FacesConfig), required=True)
+    arguments.add_argument("--network", type=Path, nargs="*", help="ONNX file of the detector; none for mediapipe")
     arguments.add_argument("--raf-db-images", choices=["original", "aligned"], required=True)
     arguments.add_argument("--threads", type=int, required=True)
     arguments.add_argument("--output", type=Path, required=True)
@@ -28,7 +30,8 @@ def main() -> None:
     rows = read_table("pretraining", args.table).filter(pc.field("corpus") == args.corpus).to_pylist()
     found = 0
     with table_writer("pretraining_crops", args.output) as write:
-        cropped = crop_faces(args.corpus, rows, args.settings, args.raf_db_images, args.threads)
+        network = next(iter(args.network or []), None)
+        cropped = crop_faces(args.corpus, rows, args.settings, args.raf_db_images, args.threads, network)
         for row in tqdm(cropped, args.corpus, len(rows), unit="face", disable=None):
             if row is not None:
                 write([row])

@@ -36,7 +36,7 @@ class FacesConfig(Section):
     )
     retinaface_side_px: Annotated[int, Field(ge=64, le=8192)] | None = Field(
         description="Larger images are made smaller for RetinaFace, until their longer side is this long; null: it "
-        "sees all pixels (authors' code), at four times the cost for 720p. Crops are cut from the whole image always."
+        "sees all pixels (authors' code), at six times the cost for 720p. Crops are cut from the whole image always."
     )
     min_score: Annotated[float, Field(ge=0, le=1)] = Field(
         description="Detections below this score are dropped; mediapipe gives none below 0.5, and false ones up to "

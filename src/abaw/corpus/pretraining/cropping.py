@@ -1,6 +1,7 @@
 """Faces cut out of the pre-training corpora, as they are cut out of AffWild2's videos (paper §3.1.1, §3.2.2)."""
 
 from collections.abc import Callable, Iterator, Sequence
+from os import PathLike
 from typing import Any
 
 import cv2
@@ -23,20 +24,25 @@ Cutter = Callable[[np.ndarray, Row], np.ndarray | None]
 
 
 def crop_faces(
-    corpus: str, rows: Sequence[Row], settings: FacesConfig, raf_db_images: str, threads: int
+    corpus: str,
+    rows: Sequence[Row],
+    settings: FacesConfig,
+    raf_db_images: str,
+    threads: int,
+    network: str | PathLike[str] | None = None,
 ) -> Iterator[Row | None]:
     """Yield a row of the table `pretraining_crops` for each of the table `pretraining`; None where no face was found.
 
     The annotators' box of a face is cut out with `settings.margin_px`, a picture that is a face is taken whole, and in
-    all others, and in the box of a body, the detector's most prominent face counts.
+    all others, and in the box of a body, the detector's most prominent face counts. `network` is as in `make_detector`.
     """
-    cut = _cutter(f"{corpus}_{raf_db_images}" if corpus == "raf_db" else corpus, settings, threads)
+    cut = _cutter(f"{corpus}_{raf_db_images}" if corpus == "raf_db" else corpus, settings, threads, network)
     for row, picture in read_pixels(rows, threads):
         face = cut(picture, row)
         yield None if face is None else _crop_row(row, face, settings.jpeg_quality)
 
 
-def _cutter(kind: str, settings: FacesConfig, threads: int) -> Cutter:
+def _cutter(kind: str, settings: FacesConfig, threads: int, network: str | PathLike[str] | None) -> Cutter:
     if kind in WHOLE_FACES:
         return lambda picture, row: picture
     detector: Detector | None = None
@@ -49,7 +55,7 @@ def _cutter(kind: str, settings: FacesConfig, threads: int) -> Cutter:
         looked_at = picture if box is None else _region(picture, box, 0)
         if looked_at is None:
             return None
-        detector = detector or make_detector(settings, threads)
+        detector = detector or make_detector(settings, threads, network)
         found = detector.detect(looked_at)
         if not found:
             return None

@@ -28,6 +28,7 @@ def write_clip(
     fps: Fraction,
     *,
     codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
     pts: Sequence[int] | None = None,
     rotation: int = 0,
     container: dict[str, str] | None = None,
@@ -36,7 +37,7 @@ def write_clip(
     """Write BGR frames; `pts` are their times in units of 1 / fps (default 0, 1, ...)."""
     with av.open(f"file:{path.absolute()}", "w", options=container or {}) as output:
         stream = output.add_stream(codec, rate=fps, options=encoder or {})
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = pix_fmt
         for index, bgr in enumerate(frames):
             if index == 0:
                 stream.height, stream.width = bgr.shape[:2]

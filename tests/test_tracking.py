@@ -70,7 +70,12 @@ def test_gaps_are_bridged_up_to_their_limit():
 
 def test_a_jump_and_another_size_begin_a_track():
     assert tracks([[face(50)], [face(79)], [face(110)]]) == [[0], [0], [1]]
-    assert tracks([[face(50)], [face(50, side=58)], [face(50, side=19)]]) == [[0], [0], [1]]
+    assert tracks([[face(50)], [face(50, side=39)], [face(50, side=19)]]) == [[0], [0], [1]]
+
+
+def test_a_small_face_beside_a_large_one_that_leaves_is_somebody_else():
+    assert tracks([[face(100, side=60)], [face(60, side=31)]]) == [[0], [0]]
+    assert tracks([[face(100, side=60)], [face(50, side=31)]]) == [[0], [1]]
 
 
 def test_a_cut_ends_all_tracks():

@@ -132,9 +132,9 @@ def sample_frames(path: str | PathLike[str], rate_hz: float, threads: int = 1) -
     (none, or not after the frame before) is placed one frame interval after the frame before. Memory holds two frames
     and what the decoder keeps; frames that are not taken are never converted.
 
-    A file that is cut off where its container does not notice is a shorter video. Where reading or decoding fails, the
-    frames before come first, and then a `BrokenVideoError` names the place: a video is not silently taken for half of
-    itself.
+    A file that is cut off where its container does not notice is a shorter video. Where reading or decoding fails, or
+    ends more than a second before the container's index does, the frames before come first, and then a
+    `BrokenVideoError` names the place: a video is not silently taken for half of itself.
     """
     with _opened(path) as (container, stream):
         stream.thread_type = "AUTO"
@@ -262,6 +262,7 @@ def _is_variable(stamps: Sequence[int], frames_per_tick: Fraction) -> bool:
 def _timed(path: str | PathLike[str], container: InputContainer, stream: VideoStream) -> Iterator[_Timed]:
     """Number the decoded frames and give each an exact time after the one before; the first is at 0."""
     interval = 1 / _frame_rate(path, stream)
+    promised = sum(1 for entry in stream.index_entries if entry.size and not entry.is_discard)
     number, start, time = 0, Fraction(0), Fraction(0)
     try:
         for number, frame in enumerate(container.decode(stream), start=1):
@@ -274,10 +275,16 @@ def _timed(path: str | PathLike[str], container: InputContainer, stream: VideoSt
                 time = stamp - start if stamp is not None and stamp - start > time else time + interval
             yield _Timed(number, time, frame)
     except av.FFmpegError as error:
-        raise BrokenVideoError(
-            f"{path} breaks after frame {number} ({float(time):.2f} s): {error.strerror}; copy it again, or repair it "
-            "by converting it to MP4"
-        ) from error
+        raise _broken(path, number, time, error.strerror or "it cannot be decoded") from error
+    if (promised - number) * interval > 1:
+        raise _broken(path, number, time, f"its index lists {promised} frames")
+
+
+def _broken(path: str | PathLike[str], number: int, time: Fraction, reason: str) -> BrokenVideoError:
+    return BrokenVideoError(
+        f"{path} breaks after frame {number} ({float(time):.2f} s): {reason}; copy it again, or repair it by "
+        "converting it to MP4"
+    )
 
 
 def _stamp(frame: VideoFrame, container: InputContainer) -> Fraction | None:

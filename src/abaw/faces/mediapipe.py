@@ -1,6 +1,7 @@
 """MediaPipe's two face detectors, whose models its wheel carries (BlazeFace, Bazarevsky et al. 2019)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -8,20 +9,22 @@ from mediapipe.python.solutions.face_detection import FaceDetection
 
 from abaw.faces.detection import Detection, Detector, select
 from abaw.faces.solutions import start
+from abaw.faces.tracking import overlaps
 from abaw.tables import FIVE_POINTS
 
 _FULL_RANGE, _SHORT_RANGE = 1, 0
 _OVERLAP = 0.2  # their boxes of one face differ more than those of one model, which has removed doubles itself
+_TOUCH = 0.1
 _POINTS = ("right_eye", "left_eye", "nose")
 """The points that it shares with the five; the others are the mouth's middle and the ears."""
 
 
 class MediaPipeDetector(Detector):
-    """Both models on every frame; where both see a face, the short-range one's box counts.
+    """Both models on every frame; where both see a face, the short-range one's box counts, which lies closer to it.
 
     The full-range model finds small faces that the short-range one misses, and misses large ones behind a hand that
-    the other finds, whose boxes lie closer to the face. Neither gives a face that scores below 0.5. Their threads
-    cannot be set.
+    the other finds; a box of the other that touches two of its faces is between them and is dropped. Neither gives a
+    face that scores below 0.5. Their threads cannot be set.
     """
 
     def __init__(self, min_score: float) -> None:
@@ -35,18 +38,23 @@ class MediaPipeDetector(Detector):
     def _detect(self, bgr: np.ndarray) -> list[Detection]:
         height, width = bgr.shape[:2]
         rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-        found = [
-            (detection.location_data, detection.score[0], 1 - order)
-            for order, model in enumerate(self._models)
-            for detection in model.process(rgb).detections or ()
-            if detection.score[0] >= self._min_score
-        ]
-        boxes, points = np.empty((len(found), 4)), np.full((len(found), len(FIVE_POINTS), 2), np.nan)
-        for row, (location, _, _) in enumerate(found):
-            box = location.relative_bounding_box
-            boxes[row] = box.xmin, box.ymin, box.xmin + box.width, box.ymin + box.height
-            points[row, : len(_POINTS)] = [(point.x, point.y) for point in location.relative_keypoints[: len(_POINTS)]]
-        scores = np.array([score for _, score, _ in found])
-        ranks = scores + np.array([preferred for _, _, preferred in found])
         size = np.array([width, height])
-        return select(boxes * np.tile(size, 2), scores, points * size, ranks, _OVERLAP, bgr)
+        short, full = (list(_found(model.process(rgb), size)) for model in self._models)
+        far = np.array([box for box, _, _ in full]).reshape(-1, 4)
+        short = [one for one in short if (overlaps(one[0][None], far) > _TOUCH).sum() < 2]
+        found = [(*one, order) for order, each in enumerate((full, short)) for one in each if one[1] >= self._min_score]
+        if not found:
+            return []
+        boxes, scores, points, preferred = (np.array(values) for values in zip(*found, strict=True))
+        return select(boxes, scores, points, scores + preferred, _OVERLAP, bgr)
+
+
+def _found(result: Any, size: np.ndarray) -> Iterator[tuple[np.ndarray, float, np.ndarray]]:
+    """Box, score and points (5 x 2) of each face that a model found, in pixels of an image of this width and height."""
+    for detection in result.detections or ():
+        box = detection.location_data.relative_bounding_box
+        points = np.full((len(FIVE_POINTS), 2), np.nan)
+        known = detection.location_data.relative_keypoints[: len(_POINTS)]
+        points[: len(_POINTS)] = [(point.x, point.y) for point in known]
+        ends = np.array([box.xmin, box.ymin, box.xmin + box.width, box.ymin + box.height])
+        yield ends * np.tile(size, 2), detection.score[0], points * size

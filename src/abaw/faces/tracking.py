@@ -9,8 +9,8 @@ from scipy.optimize import linear_sum_assignment
 from abaw.faces.detection import Detection
 
 MAX_JUMP = 1.5
-"""How far a face moves from where its track saw it last at most, in sides of its box."""
-MAX_GROWTH = 3.0
+"""How far a face moves from where its track saw it last at most, in sides of the smaller of the two boxes."""
+MAX_GROWTH = 2.0
 """How much larger or smaller, by the side of its box, it is at most."""
 MAX_GAP_S = 1.0
 """How long a track without a face waits for one; afterwards a face at its place begins a new track."""
@@ -20,9 +20,9 @@ _FORBIDDEN = 1e6
 class Tracker:
     """Gives each face the number of its track, frame by frame, without looking ahead.
 
-    Faces and tracks are paired by linear assignment, whose cost is the distance of the centres in sides of the last box
-    plus what the two boxes' intersection over union lacks to 1. No pair is farther apart than `MAX_JUMP` or differs in
-    size by more than `MAX_GROWTH`. A track bridges gaps up to `MAX_GAP_S`; a cut ends all tracks.
+    Faces and tracks are paired by linear assignment, whose cost is the distance of the centres, in sides of the smaller
+    box, plus what the two boxes' intersection over union lacks to 1. No pair is farther apart than `MAX_JUMP` or
+    differs in size by more than `MAX_GROWTH`. A track bridges gaps up to `MAX_GAP_S`; a cut ends all tracks.
     """
 
     def __init__(self) -> None:
@@ -48,10 +48,10 @@ class Tracker:
             return {}
         tracks = list(self._live)
         last = [face for _, face in self._live.values()]
-        sides = np.array([face.side_px for face in last])[:, None]
+        sides, own = (np.array([face.side_px for face in faces]) for faces in (last, detections))
         centres = [np.stack([face.centre for face in faces]) for faces in (last, detections)]
-        jumps = np.linalg.norm(centres[0][:, None] - centres[1], axis=2) / sides
-        growth = np.abs(np.log(np.array([face.side_px for face in detections]) / sides))
+        jumps = np.linalg.norm(centres[0][:, None] - centres[1], axis=2) / np.minimum(sides[:, None], own)
+        growth = np.abs(np.log(own / sides[:, None]))
         lacking = 1 - overlaps(np.stack([face.box for face in last]), np.stack([face.box for face in detections]))
         apart = (jumps > MAX_JUMP) | (growth > np.log(MAX_GROWTH))
         rows, columns = linear_sum_assignment(np.where(apart, _FORBIDDEN, jumps + lacking))

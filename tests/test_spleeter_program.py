@@ -57,6 +57,7 @@ def test_the_program_is_not_started_on_other_weights(tmp_path, monkeypatch):
     soundfile.write(tmp_path / "a.flac", np.zeros((100, 2)), 44100)
     weights = tmp_path / "2stems" / next(iter(WEIGHTS))
     arguments = ["--mixture", str(tmp_path / "a.flac"), "--weights", str(weights), "--output", str(tmp_path / "b.flac")]
+    arguments += ["--threads", "1"]
     monkeypatch.setattr(sys, "argv", ["run_spleeter.py", *arguments])
     weights.parent.mkdir()
     with pytest.raises(UserError, match=r"model\.data-00000-of-00001 cannot be read"):

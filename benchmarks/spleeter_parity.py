@@ -69,7 +69,18 @@ def main() -> None:
             command(
                 args.python,
                 "run_spleeter.py",
-                *["--mixture", str(track), "--weights", files[0], "--segments", str(segments), "--output", str(voice)],
+                *[
+                    "--mixture",
+                    str(track),
+                    "--weights",
+                    files[0],
+                    "--segments",
+                    str(segments),
+                    "--threads",
+                    "1",
+                    "--output",
+                    str(voice),
+                ],
             )
             voices.append(soundfile.read(voice)[0].T)
         stems = spleeter.load_stems(torch.device("cpu"))

@@ -1,5 +1,6 @@
 """The paper's three acoustic models: their sizes, what is trained, and how windows are augmented."""
 
+import librosa
 import numpy as np
 import pytest
 import torch
@@ -10,7 +11,7 @@ from abaw.errors import UserError
 from abaw.nn.acoustic import ARCHITECTURES, AudioModel
 from abaw.nn.audio_augmentation import augment
 from abaw.nn.positions import sinusoidal_positions
-from abaw.nn.speech_encoder import PDEM, Wav2Vec2Model, load_encoder
+from abaw.nn.speech_encoder import PDEM, LogMel, Wav2Vec2Model, load_encoder
 
 LAYER = 4 * (1024**2 + 1024) + 2 * 1024 * 4096 + 4096 + 1024 + 4 * 1024
 """Parameters of one encoder layer: four projections, the feed-forward part, two normalisations."""
@@ -63,6 +64,26 @@ def test_v3_needs_four_encoder_layers_or_a_word():
         AudioModel("va", "AudioModelV3", load_encoder(SETTINGS), 4)
     model = AudioModel("va", "AudioModelV3", load_encoder(SETTINGS), 4, trained_layers=1)
     assert isinstance(model.over_time.layers, nn.ModuleList)
+    model = AudioModel("va", "AudioModelV3", load_encoder(SETTINGS), 4, trained_layers="all")
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_mel_bands_are_librosa_s_of_the_same_form():
+    waveforms = torch.randn(2, 64000, generator=torch.Generator().manual_seed(0))
+    found = LogMel()(waveforms)
+    assert found.shape == (2, 64, 199)
+    form = {"sr": 16000, "n_fft": 400, "hop_length": 320, "center": False, "n_mels": 64, "htk": True, "norm": None}
+    expected = librosa.feature.melspectrogram(y=waveforms.numpy(), **form)
+    np.testing.assert_allclose(found.numpy(), np.log(expected + 1e-3) / 4, atol=1e-4)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(LogMel()(waveforms), found)  # halves would not do for a power spectrum
+
+
+def test_embeddings_for_attention_are_as_wide_as_the_model():
+    for architecture, width in (("AudioModelV1", 256), ("AudioModelV2", 1024), ("AudioModelV3", 1024)):
+        with torch.device("meta"):
+            model = AudioModel("va", architecture, Wav2Vec2Model(PDEM), 4).eval()
+            assert model.embed(torch.zeros(2, 64000)).shape == (2, 20, width)
 
 
 def test_checkpointing_changes_memory_and_no_gradient():

@@ -6,7 +6,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import av
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -33,6 +32,8 @@ from abaw.faces.mouth import MouthMeter
 from abaw.faces.pipeline import analyse_video
 from abaw.faces.subjects import Subject
 from abaw.frames import frames_table
+from abaw.nn.resampling import to_mono
+from abaw.speech.audio import extract_stereo
 from abaw.submission import check_predictions, predictions_text
 from abaw.tables import matrix
 from abaw.tasks import EXPRESSIONS, SPLITS, TASKS, TaskName
@@ -246,10 +247,8 @@ def test_sound_and_pictures_begin_together(name: str, small: CorpusPlan, made: P
 
 
 def _sound(path: Path) -> np.ndarray:
-    with av.open(path) as container:
-        resampler = av.AudioResampler("flt", "mono", RATE_HZ)
-        frames = [part for frame in container.decode(audio=0) for part in resampler.resample(frame)]
-    return np.concatenate([frame.to_ndarray().ravel() for frame in frames])
+    blocks = (block.T.astype(np.float32) / 32768 for block in extract_stereo(path))
+    return np.concatenate(list(to_mono(blocks, RATE_HZ)))
 
 
 def test_the_mouth_follows_the_loudness_of_who_speaks(small: CorpusPlan, made: Path) -> None:

@@ -3,6 +3,7 @@
 The program itself is run by `make test-spleeter`. Here the same model in PyTorch stands in its place.
 """
 
+import shutil
 import sys
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 import run_spleeter
 import soundfile
 import torch
+import yaml
+from runs import copy_tree, planned
 
 from abaw.errors import UserError
 from abaw.nn import spleeter
@@ -57,6 +60,7 @@ def test_the_program_is_not_started_on_other_weights(tmp_path, monkeypatch):
     soundfile.write(tmp_path / "a.flac", np.zeros((100, 2)), 44100)
     weights = tmp_path / "2stems" / next(iter(WEIGHTS))
     arguments = ["--mixture", str(tmp_path / "a.flac"), "--weights", str(weights), "--output", str(tmp_path / "b.flac")]
+    arguments += ["--threads", "1"]
     monkeypatch.setattr(sys, "argv", ["run_spleeter.py", *arguments])
     weights.parent.mkdir()
     with pytest.raises(UserError, match=r"model\.data-00000-of-00001 cannot be read"):
@@ -68,3 +72,15 @@ def test_the_program_is_not_started_on_other_weights(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"is not installed here .*--use-conda, or set speech.engine to torch"):
         run_spleeter.main()
     assert not (tmp_path / "b.flac").exists()
+
+
+@pytest.mark.workflow
+def test_the_workflow_runs_the_program_and_hears_the_voice_where_the_configuration_says_so(tmp_path):
+    folder = copy_tree(tmp_path / "flow")
+    shutil.rmtree(folder / "resources" / "spleeter", ignore_errors=True)  # where `make test-spleeter` has fetched it
+    settings = {"speech": {"engine": "tensorflow", "gate": {"source": "both"}}}
+    (folder / "program.yaml").write_text(yaml.safe_dump(settings))
+    plan = planned(folder, "program.yaml")
+    assert plan.jobs["fetch_spleeter"] == 1
+    assert plan.jobs["run_spleeter"] == plan.jobs["separate_speech"] == plan.jobs["gate_speech"] > 1
+    assert "run_spleeter" not in planned(folder).jobs

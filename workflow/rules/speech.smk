@@ -75,10 +75,13 @@ rule run_spleeter:
     resources:
         mem_mb=4000,
         runtime=120,
+    params:
+        tensorflow_threads=lambda wildcards: config["compute"]["threads"],
     shell:
         "python {input.code[0]:q}"
         " --mixture {input.mixture:q}"
         " --weights {input.weights[0]:q}"
+        " --threads {params.tensorflow_threads}"
         " --output {output:q}"
         " > {log:q} 2>&1"
 

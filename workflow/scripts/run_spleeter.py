@@ -19,10 +19,11 @@ def main() -> None:
     arguments.add_argument("--mixture", type=Path, required=True)
     arguments.add_argument("--weights", type=Path, required=True, help="a file of the model in a folder 2stems")
     arguments.add_argument("--segments", type=int, default=23, help="of 12 s, held in memory at a time")
+    arguments.add_argument("--threads", type=int, required=True)
     arguments.add_argument("--output", type=Path, required=True)
     args = arguments.parse_args()
 
-    separate = spleeter_program.load(args.weights.parent)
+    separate = spleeter_program.load(args.weights.parent, args.threads)
     with soundfile.SoundFile(args.mixture) as mixture, whole_file(args.output) as beside:
         form = {"samplerate": mixture.samplerate, "channels": 2, "format": "FLAC", "subtype": "PCM_24"}
         with soundfile.SoundFile(beside, "w", **form) as voice:

@@ -17,7 +17,7 @@ from abaw.errors import UserError
 transformers_logging.disable_progress_bar()
 transformers_logging.set_verbosity_error()  # what is missing from a file is said below, in a sentence
 
-__all__ = ["PDEM", "SMALL", "Wav2Vec2Config", "Wav2Vec2Model", "licence_of", "load_encoder"]
+__all__ = ["PDEM", "SMALL", "LogMel", "Wav2Vec2Config", "Wav2Vec2Model", "licence_of", "load_encoder"]
 
 SAMPLE_RATE_HZ = 16_000
 SMALL = Wav2Vec2Config(

@@ -57,10 +57,11 @@ def check_weights(folder: Path) -> None:
             )
 
 
-def load(folder: Path) -> Separate:
+def load(folder: Path, threads: int) -> Separate:
     """The program on the weights in `folder`, which must be named 2stems; it gives the voice of a sound."""
     check_weights(folder)
     os.environ["MODEL_PATH"] = str(folder.resolve().parent)  # read when Spleeter is imported
+    os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = str(threads)
     (folder / ".probe").touch()  # tells it that nothing is to be downloaded
     try:
         from spleeter.separator import Separator

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from runs import SHRUNKEN, contents, copy_tree, in_background, planned, snakemake
 
+from abaw.slurm import jobs_left
+
 CLUSTER = Path(__file__).with_name("cluster.sh")
 # Two threads wide, since this machine may have no more; asked often and of squeue, since there is no database of jobs.
 OVER_PROFILE = ["--cores", "2", "--latency-wait", "10"]
@@ -49,10 +51,11 @@ def slurm(*command: str) -> list[str]:
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout.splitlines()
 
 
-def jobs() -> list[dict[str, str]]:
-    """All that SLURM knows of each job since it came up."""
-    lines = (line for line in slurm("scontrol", "--oneliner", "show", "jobs") if line.startswith("JobId="))
-    return [dict(re.findall(r"(\w+)=(\S*)", line)) for line in lines]
+def jobs(folder: Path) -> list[dict[str, str]]:
+    """All that SLURM knows of each job that a run has submitted in `folder`."""
+    lines = slurm("scontrol", "--oneliner", "show", "jobs")
+    here = [line for line in lines if f" WorkDir={folder} " in line]
+    return [dict(re.findall(r"(\w+)=(\S*)", line)) for line in here]
 
 
 def what(job: dict[str, str]) -> str:
@@ -60,9 +63,9 @@ def what(job: dict[str, str]) -> str:
     return job["Comment"].removeprefix("rule_").split("_wildcards_")[0]
 
 
-def running(name: str) -> list[str]:
+def running(folder: Path, name: str) -> list[str]:
     """The numbers of the running jobs of a rule or a group."""
-    return [job["JobId"] for job in jobs() if job["JobState"] == "RUNNING" and what(job).startswith(name)]
+    return [job["JobId"] for job in jobs(folder) if job["JobState"] == "RUNNING" and what(job).startswith(name)]
 
 
 def wait_for(happens: Callable[[], object], process: subprocess.Popen) -> None:
@@ -86,7 +89,7 @@ def test_every_job_runs_where_the_profile_says_and_the_bytes_are_those_of_a_loca
     started = time.monotonic()
     snakemake(folder, *THROUGH_SLURM)
     wall_s = time.monotonic() - started
-    done = jobs()
+    done = jobs(folder)
     print(f"{n_jobs} jobs of the workflow in {len(done)} jobs of SLURM, {wall_s:.0f} s")  # pytest -s shows it
     assert {job["JobState"] for job in done} == {"COMPLETED"}
     assert {job["NodeList"] for job in done} == {"cpu1", "cpu2", "gpu1"}
@@ -106,24 +109,23 @@ def test_cancelled_jobs_a_node_down_and_a_killed_run_end_with_the_same_bytes(clu
     folder = copy_tree(tmp_path / "outage")
     process = in_background(folder, *THROUGH_SLURM)
     try:
-        wait_for(lambda: running("videos"), process)
+        wait_for(lambda: running(folder, "videos"), process)
         time.sleep(5)
-        slurm("scancel", *running("videos"))  # the run tries them again
-        wait_for(lambda: running("train_static"), process)
+        slurm("scancel", *running(folder, "videos"))  # the run tries them again
+        wait_for(lambda: running(folder, "train_static"), process)
         time.sleep(5)
         slurm("scontrol", "update", "NodeName=gpu1", "State=DOWN", "Reason=test")
         time.sleep(5)
         slurm("scontrol", "update", "NodeName=gpu1", "State=RESUME")
-        wait_for(lambda: running("train_dynamic"), process)
+        wait_for(lambda: running(folder, "train_dynamic"), process)
     finally:
         os.killpg(process.pid, signal.SIGKILL)  # as where the login node goes down
         process.wait()
-    left = slurm("squeue", "--noheader", "--format=%i")
     said = snakemake(folder, *THROUGH_SLURM, check=False)
-    assert f"an earlier run has left {len(left)} jobs in the queue" in said
+    [left] = re.findall(r"an earlier run has left \d+ jobs in the queue .*: scancel (.*)", said)
     assert "Traceback" not in said
-    slurm("scancel", *left)
-    while slurm("squeue", "--noheader"):
+    slurm("scancel", *left.split())
+    while jobs_left(folder):
         time.sleep(0.3)
     snakemake(folder, *THROUGH_SLURM)
     assert_same(contents(folder), local)

@@ -80,7 +80,7 @@ def faces() -> Work:
 
     from abaw.config import FacesConfig
     from abaw.faces.pipeline import analyse_video
-    from abaw.faces.tracking import Subject
+    from abaw.faces.subjects import Subject
 
     settings = FacesConfig.model_validate(_section("faces"))
     photo = cv2.resize(skimage.data.astronaut(), (1480, 1480))
@@ -108,7 +108,7 @@ def separation() -> Work:
     import torch
 
     from abaw.nn import spleeter
-    from abaw.speech.audio import to_mono
+    from abaw.nn.resampling import to_mono
 
     sound = np.random.default_rng(0).uniform(-0.3, 0.3, (2, 44100 * 24)).astype(np.float32)
     stems = spleeter.load_stems(torch.device("cpu"))

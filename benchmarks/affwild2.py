@@ -3,13 +3,14 @@
     python benchmarks/affwild2.py
 
 Each stage runs the project's own code on a few units of the paper's size in a process of its own, on one thread: a
-second of 1280x720 video with a face, a second of sound, an image of 240 px through EfficientNet-B1, a window through
-the transformer, a window of 4 s through PDEM's form. What counts is the time of the processor, which other programs do
-not change much, and the peak memory of the process. Sizes are AffWild2's, as its users counted them. `--gpu` is an
-assumption and no measurement: how many such threads one GPU is worth.
+second of 1280x720 video with a face, a second of sound, an image through EfficientNet-B1 and one through ViT-B/16 (the
+backbones of config/affwild2.yaml), a window through the transformer, a window of 4 s through PDEM's form. What counts
+is the time of the processor, which other programs do not change much, and the peak memory of the process. Sizes are
+AffWild2's, as its users counted them. `--gpu` is an assumption and no measurement: how many such threads a GPU is
+worth.
 
-The table in docs/scale.md is what this prints. The last line is a JSON object: `core_hours` and `gpu_hours`, all stages
-together, and the days that one machine, ten and a hundred nodes take.
+docs/scale.md shows what this prints. The last line is a JSON object: `core_hours` and `gpu_hours`, all stages together,
+and the days that one machine, ten and a hundred nodes take.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,9 +31,8 @@ from typing import Any
 
 import yaml
 
-CONFIG = Path(__file__).resolve().parents[1] / "config" / "config.yaml"
-BACKBONE = "efficientnet_b1.ra4_e3600_r240_in1k"
-INPUT_PX, WINDOW, RATE_HZ = 240, 20, 5
+CONFIG = Path(__file__).resolve().parents[1] / "config"
+WINDOW, RATE_HZ = 20, 5
 GIB = 2**30
 
 VIDEOS, FRAMES_PER_S = 598, 28.24
@@ -41,6 +42,8 @@ ROWS = {"va": (1_682_057, 383_814, 927_210), "expr": (597_361, 284_230, 1_022_65
 HOURS = 25.67 / 548 * VIDEOS
 VOICED = 0.42
 """The authors' share of frames with an open mouth, the upper bound of what is spoken."""
+PRETRAINING = 850_000
+"""Pictures of the ten corpora: 631,000 images (paper Table 1), and of 20 h of video every 8th to 20th frame."""
 EPOCHS = {"static": 30, "dynamic": 30, "acoustic": 100}
 """The paper's 100, which patience ends earlier for the visual models; 30 is an assumption."""
 
@@ -115,20 +118,22 @@ def separation() -> Work:
     return lambda: list(to_mono(spleeter.separate([sound], stems), 16000)), 24
 
 
-def _static() -> tuple[Any, Any, Any]:
+def _static(task: str) -> tuple[Any, Any, Any]:
     import torch
 
     from abaw.nn.static import StaticModel, StaticSpec
 
-    spec = StaticSpec(("expr",), BACKBONE, INPUT_PX, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), 0.1)
-    return StaticModel(spec), spec, torch.randn(8, 3, INPUT_PX, INPUT_PX)
+    form = _section("static", "affwild2.yaml")["backbones"][task]
+    half = (0.5, 0.5, 0.5)
+    spec = StaticSpec(("expr",), form["backbone"], form["input_px"], half, half, dropout=0.1)
+    return StaticModel(spec), spec, torch.randn(8, 3, spec.input_px, spec.input_px)
 
 
-def static_step() -> Work:
-    """A training step of EfficientNet-B1 with the head of Figure 1, eight images."""
+def static_step(task: str) -> Work:
+    """A training step of the challenge's backbone with the head of Figure 1, eight images."""
     import torch
 
-    model, _, images = _static()
+    model, _, images = _static(task)
     model.to(memory_format=torch.channels_last)
     images = images.contiguous(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(model.parameters(), 1e-3)
@@ -142,13 +147,13 @@ def static_step() -> Work:
     return step, len(images)
 
 
-def embedding() -> Work:
+def embedding(task: str) -> Work:
     """Embeddings by ONNX Runtime, batches of four."""
     import torch
 
     from abaw.nn.embedding import BATCH, make_embedder
 
-    model, spec, images = _static()
+    model, spec, images = _static(task)
     embed = make_embedder(model.eval(), spec, torch.device("cpu"), 1)
     return lambda: [embed(part) for part in images.split(BATCH["cpu"])], len(images)
 
@@ -214,9 +219,18 @@ def acoustic_window() -> Work:
 
 
 STAGES: dict[str, Callable[[], Work]] = {
-    function.__name__: function
-    for function in (faces, separation, static_step, embedding, dynamic_step, acoustic_step, acoustic_window)
+    "faces": faces,
+    "separation": separation,
+    **{f"static_step_{task}": partial(static_step, task) for task in ROWS},
+    **{f"embedding_{task}": partial(embedding, task) for task in ROWS},
+    "dynamic_step": dynamic_step,
+    "acoustic_step": acoustic_step,
+    "acoustic_window": acoustic_window,
 }
+
+
+CHAINS = ("va", "expr", "acoustic")
+"""Stages that do not wait for each other's, by the beginning of their names."""
 
 
 @dataclass(frozen=True)
@@ -232,37 +246,47 @@ class Line:
 
 
 def plan() -> list[Line]:
-    """AffWild2 through config/affwild2.yaml."""
+    """AffWild2 through config/affwild2.yaml, with every pre-training corpus."""
     analysed = {task: [rows / FRAMES_PER_S * RATE_HZ for rows in ROWS[task]] for task in ROWS}
     train, val = (sum(analysed[task][k] for task in ROWS) for k in (0, 1))
     seconds = HOURS * 3600
     windows = 2 * seconds * VOICED / 2  # both tasks, a step of two seconds
     trained = windows * train / sum(map(sum, analysed.values()))
-    cells = 18
-    crop_gib = 15e3 / GIB  # a crop of 240 px as JPEG
-    embedding_gib = 512 / GIB
-    largest = analysed["va"][0] + analysed["va"][1]
-    return [
+    cells, epochs = 18, EPOCHS
+    crop_gib, embedding_gib = 15e3 / GIB, 512 / GIB  # a crop of 240 px as JPEG; 256 half floats
+    lines = [
         Line("faces", "faces", seconds, VIDEOS, False),
-        Line("speech", "separation", seconds, VIDEOS, False),
-        Line("static, training", "static_step", train * EPOCHS["static"], 2, True, largest * crop_gib),
-        Line("static, choosing", "embedding", val * EPOCHS["static"], 2, True, largest * crop_gib),
-        Line("embeddings", "embedding", sum(map(sum, analysed.values())), 6, True, max(analysed["va"]) * crop_gib),
-        Line(
-            "dynamic, 18 cells",
-            "dynamic_step",
-            cells * EPOCHS["dynamic"] * (train + val / 3) / (WINDOW / 2),  # judging has no backward pass
-            2 * cells,
-            True,
-            largest * embedding_gib,
-        ),
-        Line("acoustic, V1 to V3", "acoustic_step", 3 * EPOCHS["acoustic"] * trained, 6, True, 4 * 32e3 * 1e4 / GIB),
-        Line("acoustic, predicting", "acoustic_window", windows, 6, True),
+        Line("separation", "separation", seconds, VIDEOS, False),
+        Line("faces of pre-training", "faces", PRETRAINING / RATE_HZ, 10, False),
+    ]
+    for task in ROWS:
+        of_train, of_val, of_test = analysed[task]
+        held = (of_train + of_val) * crop_gib
+        lines += [
+            Line(
+                f"{task}: pre-training",
+                f"static_step_{task}",
+                PRETRAINING * epochs["static"],
+                1,
+                True,
+                PRETRAINING * crop_gib,
+            ),
+            Line(f"{task}: fine-tuning", f"static_step_{task}", of_train * epochs["static"], 1, True, held),
+            Line(f"{task}: choosing its epoch", f"embedding_{task}", of_val * epochs["static"], 1, True, held),
+            Line(f"{task}: embeddings", f"embedding_{task}", of_train + of_val + of_test, 3, True, of_train * crop_gib),
+        ]
+    held = (analysed["va"][0] + analysed["va"][1]) * embedding_gib
+    in_sweep = cells * epochs["dynamic"] * (train + val / 3) / (WINDOW / 2)  # judging has no backward pass
+    return [
+        *lines,
+        Line("dynamic: 18 cells a challenge", "dynamic_step", in_sweep, 2 * cells, True, held),
+        Line("acoustic: training V1 to V3", "acoustic_step", 3 * epochs["acoustic"] * trained, 6, True),
+        Line("acoustic: predicting", "acoustic_window", windows, 6, True),
     ]
 
 
-def _section(name: str) -> dict[str, Any]:
-    return yaml.safe_load(CONFIG.read_text(encoding="utf-8"))[name]
+def _section(name: str, file: str = "config.yaml") -> dict[str, Any]:
+    return yaml.safe_load((CONFIG / file).read_text(encoding="utf-8"))[name]
 
 
 def hours(line: Line, unit: Unit, nodes: int, cores: int, gpu: float | None) -> float:
@@ -271,6 +295,14 @@ def hours(line: Line, unit: Unit, nodes: int, cores: int, gpu: float | None) -> 
     if line.on_gpu:
         return work / line.jobs / (gpu or cores) * math.ceil(line.jobs / nodes)
     return work / min(line.jobs, nodes * cores)
+
+
+def longest(taken: dict[str, float], nodes: int) -> float:
+    """Hours of the whole, by stage: one after the other, or, on several nodes, the challenges and the sound abreast."""
+    if nodes == 1:
+        return sum(taken.values())
+    abreast = {name: sum(h for stage, h in taken.items() if stage.startswith(f"{name}:")) for name in CHAINS}
+    return sum(h for stage, h in taken.items() if stage.split(":")[0] not in CHAINS) + max(abreast.values())
 
 
 def main() -> None:
@@ -294,22 +326,24 @@ def main() -> None:
         f"| stage | units | core hours | GPU hours | memory of a job, GiB | {' | '.join(f'{way}, h' for way in ways)} |"
     )
     print("|---|---|---|---|---|---|---|---|")
-    totals = dict.fromkeys([*ways, "core_hours", "gpu_hours"], 0.0)
+    core_hours = gpu_hours = 0.0
+    taken: dict[str, dict[str, float]] = {way: {} for way in ways}
     for line in lines:
         unit = units[line.measured]
         work = line.units * unit.seconds / 3600
-        taken = {way: hours(line, unit, nodes, args.cores, args.gpu) for way, nodes in ways.items()}
+        for way, nodes in ways.items():
+            taken[way][line.stage] = hours(line, unit, nodes, args.cores, args.gpu)
         on_gpu = work / args.gpu if line.on_gpu else 0.0
         memory = unit.peak_gib + line.data_gib
         cells = [line.stage, f"{line.units:,.0f}", f"{work:,.0f}", f"{on_gpu:.1f}" if on_gpu else "", f"{memory:.1f}"]
-        print(f"| {' | '.join(cells + [f'{value:.1f}' for value in taken.values()])} |")
-        for name, value in taken.items():
-            totals[name] += value
-        totals["core_hours"] += work
-        totals["gpu_hours"] += on_gpu
-    figures = {name: round(totals[name], 1) for name in ("core_hours", "gpu_hours")}
-    days = {f"{way.replace(' ', '_')}_days": round(totals[way] / 24, 2) for way in ways}
-    print(json.dumps(figures | days))
+        print(f"| {' | '.join(cells + [f'{taken[way][line.stage]:.1f}' for way in ways])} |")
+        core_hours, gpu_hours = core_hours + work, gpu_hours + on_gpu
+    whole = {way: longest(taken[way], nodes) for way, nodes in ways.items()}
+    print(
+        f"| all | | {core_hours:,.0f} | {gpu_hours:.1f} | | {' | '.join(f'{value:.1f}' for value in whole.values())} |"
+    )
+    figures = {"core_hours": round(core_hours), "gpu_hours": round(gpu_hours, 1)}
+    print(json.dumps(figures | {f"{way.replace(' ', '_')}_days": round(value / 24, 2) for way, value in whole.items()}))
 
 
 if __name__ == "__main__":

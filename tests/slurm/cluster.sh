@@ -85,7 +85,8 @@ MpiDefault=none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 GresTypes=gpu
-ReturnToService=2
+# A node that is set down stays down until it is resumed.
+ReturnToService=1
 MinJobAge=600
 KillWait=5
 NodeName=cpu1 NodeHostname=$host NodeAddr=127.0.0.1 Port=17001 CPUs=2 RealMemory=32000

@@ -18,9 +18,9 @@ from runs import SHRUNKEN, contents, copy_tree, in_background, planned, snakemak
 from abaw.slurm import jobs_left
 
 CLUSTER = Path(__file__).with_name("cluster.sh")
-# Two threads wide, since this machine may have no more; asked often and of squeue, since there is no database of jobs.
-OVER_PROFILE = ["--cores", "2", "--latency-wait", "10"]
-OVER_PROFILE += ["--slurm-init-seconds-before-status-checks", "5", "--slurm-status-command", "squeue"]
+# Asked often, and of squeue, since there is no database of jobs.
+OVER_PROFILE = ["--slurm-init-seconds-before-status-checks", "5", "--slurm-status-command", "squeue"]
+OVER_PROFILE += ["--latency-wait", "10"]
 THROUGH_SLURM = ["--workflow-profile", "workflow/profiles/slurm", *OVER_PROFILE, *SHRUNKEN]
 ON_GPU = {"train_static", "embed_faces", "train_dynamic", "train_acoustic", "predict_acoustic", "embed_voice"}
 ON_GPU |= {"train_attention"}

@@ -23,7 +23,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
 from abaw.config import FacesConfig  # noqa: E402  (the package need not be installed)
-from abaw.faces.detection import Detector, make_detector  # noqa: E402
+from abaw.faces.detection import Detector  # noqa: E402
+from abaw.faces.detectors import make_detector  # noqa: E402
 from abaw.faces.pipeline import analyse_video  # noqa: E402
 from abaw.faces.retinaface_network import export_network, load_network  # noqa: E402
 from abaw.faces.subjects import Subject  # noqa: E402

@@ -112,7 +112,7 @@ def decode(args: argparse.Namespace) -> Callable[[], int]:
 def stage(args: argparse.Namespace) -> Callable[[], int]:
     """Our stage, rows and all."""
     from abaw.config import FacesConfig
-    from abaw.faces.detection import make_detector
+    from abaw.faces.detectors import make_detector
     from abaw.faces.pipeline import analyse_video
     from abaw.faces.subjects import Subject
     from abaw.tables import table_writer

@@ -24,7 +24,7 @@ from abaw.corpus.pretraining.items import Item, items_table
 from abaw.errors import BrokenVideoError, UserError
 from abaw.faces import onnx
 from abaw.faces.crop import decode_crop
-from abaw.faces.detection import make_detector
+from abaw.faces.detectors import make_detector
 from abaw.faces.mediapipe import MediaPipeDetector
 from abaw.faces.pipeline import analyse_video
 from abaw.faces.retinaface import RetinaFaceDetector, load_forward, prior_boxes

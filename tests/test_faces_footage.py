@@ -12,7 +12,7 @@ from clips import write_clip
 from networks import RETINAFACE, exported_retinaface
 
 from abaw.config import FacesConfig
-from abaw.faces.detection import make_detector
+from abaw.faces.detectors import make_detector
 from abaw.faces.pipeline import analyse_video
 from abaw.faces.subjects import Subject
 from abaw.video import sample_frames

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from abaw.config import ComputeConfig, FacesConfig
 from abaw.faces.breaks import bridge_break
-from abaw.faces.detection import make_detector
+from abaw.faces.detectors import make_detector
 from abaw.faces.pipeline import analyse_video
 from abaw.faces.subjects import Subject
 from abaw.video import analysed_frames, probe

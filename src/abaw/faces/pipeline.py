@@ -8,7 +8,8 @@ import numpy as np
 from abaw.config import FacesConfig
 from abaw.faces.crop import crop_region, decode_crop, encode_crop
 from abaw.faces.cuts import CutFinder
-from abaw.faces.detection import Detection, Detector, make_detector
+from abaw.faces.detection import Detection, Detector
+from abaw.faces.detectors import make_detector
 from abaw.faces.mouth import MouthMeter
 from abaw.faces.row import Row, bare_row
 from abaw.faces.stream import detected_frames

@@ -10,7 +10,8 @@ import numpy as np
 from abaw.config import FacesConfig
 from abaw.corpus.pretraining.pixels import Row, read_pixels
 from abaw.faces.crop import crop_region, encode_crop
-from abaw.faces.detection import Detector, make_detector
+from abaw.faces.detection import Detector
+from abaw.faces.detectors import make_detector
 from abaw.tables import SCHEMAS
 
 WHOLE_FACES = ("fer", "raf_db_aligned")

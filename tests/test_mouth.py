@@ -1,9 +1,12 @@
 """The mouth's area and the two rules of when it speaks."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -14,6 +17,7 @@ from abaw.faces.mouth import MouthMeter, strip_area
 from abaw.speech.authors_gate import WINDOW_ROWS, kept_rows, open_flags
 from abaw.speech.gate import authors_runs, voiced_runs
 
+DEFAULT = yaml.safe_load((Path(__file__).parents[1] / "config" / "config.yaml").read_text(encoding="utf-8"))
 FACE = np.ascontiguousarray(data.astronaut()[55:195, 155:295])
 
 
@@ -105,16 +109,7 @@ def test_the_authors_runs_are_times():
 
 def test_the_rules_differ_where_a_still_mouth_is_open_and_at_five_rows_a_second():
     """A smile of 10 s is speech by the authors' rule; and 30 rows are 6 s, which end long after the speech."""
-    gate = GateConfig(
-        source="mouth",
-        rule="movement",
-        min_opening=0.05,
-        min_movement=0.015,
-        window_s=0.6,
-        max_blip_s=0.2,
-        max_gap_s=0.5,
-        min_run_s=0.5,
-    )
+    gate = GateConfig.model_validate(DEFAULT["speech"]["gate"])
     times_s = np.arange(150) / 5
     smile = np.where((times_s >= 10) & (times_s < 20), 0.15, 0.01)
     assert sum(b - a for a, b in voiced_runs(times_s, smile, 5, gate)) < 2  # but for the smile's beginning and end

@@ -49,7 +49,7 @@ FACES = (
 """For each clip, at 5 Hz, whether each analysed frame has a face."""
 
 TWO_PEOPLE = "two-people/short_hamilton_clip.mp4"
-AT_LEAST = {"mediapipe": (36, 28, 14), "retinaface": (40, 44, 19)}
+AT_LEAST = {"mediapipe": (36, 28, 14), "retinaface": (40, 40, 19)}
 """Of the 46 analysed frames of `TWO_PEOPLE`: one subject; of two, the left and the right one."""
 SHOTS = {
     range(1, 25): ((20, 80), (500, 580)),  # a pianist and a singer

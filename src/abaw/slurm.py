@@ -20,8 +20,8 @@ def check_none_left(folder: Path) -> None:
     left = jobs_left(folder)
     if left:
         raise UserError(
-            f"jobs of an earlier run still wait or run in {folder.resolve()} ({len(left)} of them); wait until they have "
-            f"ended, or end them: scancel {' '.join(left)}"
+            f"jobs of an earlier run still wait or run in {folder.resolve()} ({len(left)} of them); wait until they "
+            f"have ended, or end them: scancel {' '.join(left)}"
         )
 
 

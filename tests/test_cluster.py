@@ -111,7 +111,7 @@ def test_jobs_that_a_killed_run_has_left_in_this_folder_are_named(queue, tmp_pat
         f"13|{JOB_PREFIX}0a-2|{tmp_path}\n14|my_own_job|{here}"
     )
     assert jobs_left(here) == ["11", "12_[3-4]"]
-    with pytest.raises(UserError, match=r"left 2 jobs in the queue .* scancel 11 12_\[3-4\]$"):
+    with pytest.raises(UserError, match=r"\(2 of them\); .* scancel 11 12_\[3-4\]$"):
         check_none_left(here)
 
 

@@ -19,11 +19,9 @@ def check_none_left(folder: Path) -> None:
     """
     left = jobs_left(folder)
     if left:
-        shown = " ".join(left[:20])
-        more = f" (and {len(left) - 20} more)" if len(left) > 20 else ""
         raise UserError(
-            f"an earlier run has left {len(left)} jobs in the queue that write in {folder.resolve()}{more}; wait until "
-            f"they have ended, or end them: scancel {shown}"
+            f"jobs of an earlier run still wait or run in {folder.resolve()} ({len(left)} of them); wait until they "
+            f"have ended, or end them: scancel {' '.join(left)}"
         )
 
 

@@ -87,12 +87,13 @@ SelectTypeParameters=CR_Core_Memory
 GresTypes=gpu
 # A node that is set down stays down until it is resumed.
 ReturnToService=1
-MinJobAge=600
+# Jobs that have ended stay on show for a day.
+MinJobAge=86400
 KillWait=5
 NodeName=cpu1 NodeHostname=$host NodeAddr=127.0.0.1 Port=17001 CPUs=2 RealMemory=32000
 NodeName=cpu2 NodeHostname=$host NodeAddr=127.0.0.1 Port=17002 CPUs=2 RealMemory=32000
 NodeName=gpu1 NodeHostname=$host NodeAddr=127.0.0.1 Port=17003 CPUs=2 RealMemory=32000 Gres=gpu:2
-PartitionName=cpu Nodes=cpu[1-2] Default=YES MaxTime=INFINITE State=UP
+PartitionName=cpu Nodes=cpu[1-2] LLN=YES Default=YES MaxTime=INFINITE State=UP
 PartitionName=gpu Nodes=gpu1 MaxTime=INFINITE State=UP
 END
     printf 'NodeName=gpu1 Name=gpu File=/dev/null\nNodeName=gpu1 Name=gpu File=/dev/zero\n' >"$run/gres.conf"

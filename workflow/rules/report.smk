@@ -221,7 +221,7 @@ rule draw_contact_sheet:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory_mb(2000),
         runtime=10,
     shell:
         "python {input.code[0]:q}"

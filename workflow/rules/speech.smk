@@ -47,11 +47,12 @@ rule fetch_spleeter:
         "logs/fetch_spleeter.log",
     benchmark:
         "results/benchmarks/fetch_spleeter.tsv"
+    localrule: True
     conda:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory_mb(1000),
         runtime=30,
     shell:
         "python {input.code[0]:q}" " --output {output:q}" " > {log:q} 2>&1"
@@ -73,7 +74,7 @@ rule run_spleeter:
         "../../envs/spleeter.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=4000,
+        mem_mb=memory_mb(4000),
         runtime=120,
     params:
         tensorflow_threads=lambda wildcards: config["compute"]["threads"],

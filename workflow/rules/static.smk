@@ -25,7 +25,7 @@ rule crop_pretraining:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_mb(4000),
         runtime=1440,
     params:
         settings=section("faces"),
@@ -60,7 +60,7 @@ rule pretrain_static:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=16000,
+        mem_mb=memory_mb(16000),
         runtime=2880,
     params:
         settings=static_phase("pretraining"),

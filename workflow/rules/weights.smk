@@ -23,7 +23,7 @@ rule retrieve_weights:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory_mb(1000),
         runtime=60,
     params:
         entry=lambda wildcards: WEIGHTS[wildcards.weights].model_dump_json(),
@@ -54,7 +54,7 @@ rule export_detector:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory_mb(1000),
         runtime=10,
     params:
         entry=lambda wildcards: WEIGHTS[wildcards.weights].model_dump_json(),

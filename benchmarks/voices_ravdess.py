@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--train", type=actors, default=actors("1-9"), help="actors, such as 1-9 or 1,3,5")
     parser.add_argument("--val", type=actors, default=actors("10-12"), help="actors that are judged")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
 
     if args.train & args.val:

@@ -15,7 +15,7 @@ real on one thread, on a demo video of AffWild2's usual 1280 by 720 pixels that 
 difference gives seconds of work for a second of video, without the start of a process. Trainings count as nothing.
 
 The last line printed is a JSON object: `plan_s`, the planning; `seconds_per_job`, the whole run over its jobs;
-`overhead_share`, the run and the reading over these and the real work, all of it as if one after the other.
+`overhead_share`, the run and the reading over these and the real work, all of it in time of the processor.
 """
 
 import argparse
@@ -27,7 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -54,19 +54,29 @@ REPEATS, SIZE_PX = (1, 4), "1280:720"
 SETTINGS = check_config(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))
 
 
-def timed(command: list[str], folder: Path, path: str) -> tuple[float, float, str]:
-    """Run a command; its wall-clock time in seconds, its peak resident memory in MB, and what it said."""
+@dataclass(frozen=True)
+class Run:
+    """A command that has run: seconds on the clock and of the processor, with those of its children; memory; words."""
+
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+    said: str
+
+
+def timed(command: list[str], folder: Path, path: str) -> Run:
+    """Run a command in a folder, with a search path for programs."""
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryFile("w+") as said:
         begin = time.perf_counter()
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=said)
         _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - begin
+        wall_s = time.perf_counter() - begin
         said.seek(0)
         text = said.read()
     if status:
         sys.exit(f"{' '.join(command)[:200]} failed:\n{text[-2000:]}")
-    return seconds, usage.ru_maxrss / 1024, text
+    return Run(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, text)
 
 
 def work_per_second(folder: Path) -> dict[str, float]:
@@ -104,7 +114,7 @@ def _one_video(path: Path, video: Path, count: int) -> tuple[float, dict[str, fl
     for name, options in commands.items():
         words = [word for option, value in options.items() for word in (f"--{option}", str(value))]
         script = str(ROOT / "workflow" / "scripts" / f"{name}.py")
-        found[name], _, _ = timed([sys.executable, script, *words], path.parent, os.environ["PATH"])
+        found[name] = timed([sys.executable, script, *words], path.parent, os.environ["PATH"]).cpu_s
     return float(probe(path).duration_s), found
 
 
@@ -120,9 +130,9 @@ def times_read(folder: Path, videos: set[str]) -> float:
 def sha256_mb_s() -> float:
     """The speed of sha256 on what lies in memory."""
     data = os.urandom(1 << 26)
-    begin = time.perf_counter()
+    begin = time.process_time()
     hashlib.sha256(data).digest()
-    return len(data) / 1e6 / (time.perf_counter() - begin)
+    return len(data) / 1e6 / (time.process_time() - begin)
 
 
 def main() -> None:
@@ -150,25 +160,25 @@ def main() -> None:
         standin.chmod(0o755)
         path = f"{standin.parent}:{os.environ['PATH']}"
         call = command("--configfile", "config/affwild2.yaml", "mine.json", "--cores", str(args.cores))
-        plan_s, plan_mb, text = timed([*call, "-n", "--quiet", "rules"], folder, path)
-        n_jobs = int(re.findall(r"^total +(\d+)", text, re.MULTILINE)[-1])
-        run_s, run_mb, _ = timed([*call, "--quiet", "all"], folder, path)
-        again_s, _, _ = timed(call, folder, path)
+        plan = timed([*call, "-n", "--quiet", "rules"], folder, path)
+        n_jobs = int(re.findall(r"^total +(\d+)", plan.said, re.MULTILINE)[-1])
+        run = timed([*call, "--quiet", "all"], folder, path)
+        again = timed(call, folder, path)
         reads = times_read(folder, videos)
         files = [entry for entry in (folder / ".snakemake").rglob("*") if entry.is_file()]
         size_mb = sum(entry.stat().st_size for entry in files) / 1e6
         results = sum(entry.is_file() for part in ("results", "logs") for entry in (folder / part).rglob("*"))
     reading_s = reads * total_s * args.video_mbit_s / 8 / sha256_mb_s()
     real_s = total_s * sum(work.values())
-    print(f"planning: {plan_s:.1f} s, {plan_mb:.0f} MB; nothing to do: {again_s:.1f} s")
-    print(f"run: {n_jobs} jobs in {run_s:.1f} s, {run_mb:.0f} MB")
+    print(f"planning: {plan.wall_s:.1f} s, {plan.peak_mb:.0f} MB; nothing to do: {again.wall_s:.1f} s")
+    print(f"run: {n_jobs} jobs in {run.wall_s:.1f} s, {run.cpu_s:.1f} s of the processor, {run.peak_mb:.0f} MB")
     print(f"files: {results} results and logs, {len(files)} of Snakemake's with {size_mb:.1f} MB")
     print(f"each video is read {reads:.1f} times to know its content: {reading_s:.0f} s")
     print(f"estimated real work, without trainings: {real_s / 3600:.1f} hours on one core")
-    overhead_s = run_s + reading_s
+    overhead_s = run.cpu_s + reading_s
     figures = {
-        "plan_s": round(plan_s, 2),
-        "seconds_per_job": round(run_s / n_jobs, 4),
+        "plan_s": round(plan.wall_s, 2),
+        "seconds_per_job": round(run.wall_s / n_jobs, 4),
         "overhead_share": round(overhead_s / (overhead_s + real_s), 5),
     }
     print(json.dumps(figures))

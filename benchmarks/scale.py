@@ -102,10 +102,11 @@ def _one_video(path: Path, video: Path, count: int) -> tuple[float, dict[str, fl
     own, audio, gate = (
         part.model_dump_json() for part in (SETTINGS.faces, SETTINGS.speech.audio, SETTINGS.speech.gate)
     )
-    film = {"video": path, "on-unreadable": "stop"}
-    sound = {"separator": SETTINGS.speech.separator, "compute": SETTINGS.compute.model_dump_json()}
+    film, compute = {"video": path, "on-unreadable": "stop"}, SETTINGS.compute.model_dump_json()
+    sound = {"separator": SETTINGS.speech.separator, "compute": compute}
     commands = {
-        "track_faces": film | {"subjects": subjects, "settings": own, "threads": 1, "output": faces},
+        "track_faces": film
+        | {"subjects": subjects, "settings": own, "compute": compute, "threads": 1, "output": faces},
         "extract_audio": film | {"output": mixture},
         "separate_speech": sound | {"mixture": mixture, "settings": audio, "output": voice},
         "gate_speech": {"faces": faces, "rate-hz": rate_hz, "settings": gate, "output": voiced},

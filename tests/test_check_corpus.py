@@ -262,7 +262,7 @@ def test_the_workflow_checks_skips_and_stops(tmp_path):
     planned = snakemake(folder, "-n", "-p", "--configfile", "skip.json")
     assert "results/faces/video29.parquet" in planned
     assert "results/faces/video2.parquet" not in planned
-    assert "--skipped video2_left --output results/submission_expr.zip" in planned
+    assert "--skipped video2_left --output results/submissions/expr/system_1/predictions.txt" in planned
     said = snakemake(folder, "check_corpus", "--cores", "1", "--configfile", "stop.json", check=False)
     assert "video2.avi (4 bytes) cannot be read as a video" in said
     assert not list((folder / "results/report").glob("*"))

@@ -147,7 +147,7 @@ def everything_touched(folder: Path) -> Iterator[list[str]]:
 STATIC, BACKBONE = "results/static", "tf_efficientnet_lite0.in1k"
 ENTRY = (
     "\nmine: {file: mine.onnx, url: 'https://example.org/mine.onnx', licence: MIT, input: RGB, mean: null, std: null,"
-    f" sha256: {'0' * 64}}}\n"
+    f" sha256: {'a' * 64}}}\n"
 )
 FIFTH = "{title: both simple models, models: [acoustic, functional], fusion: dirichlet}"
 

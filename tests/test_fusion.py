@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.metrics import f1_score
 
+import abaw.fusion
 from abaw.errors import UserError
 from abaw.fusion.dirichlet import (
     BLOCK_ROWS,
@@ -93,6 +94,12 @@ def test_f1_across_blocks_of_rows(n):
     fusion = DirichletWeightedFusion("expr", candidates=3).fit(outputs, truth)
     pool = weight_pool(2, 8, 3, 1.0, 0)
     assert fusion.scores_.tolist() == [measure("expr", truth, fuse(np.stack(outputs), weights)) for weights in pool]
+
+
+def test_the_class_is_found_in_its_package():
+    assert abaw.fusion.DirichletWeightedFusion is DirichletWeightedFusion
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = abaw.fusion.Nothing
 
 
 @pytest.mark.parametrize("task", ["va", "expr"])

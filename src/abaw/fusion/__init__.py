@@ -1,1 +1,14 @@
-"""Several models into one."""
+"""Several models into one.
+
+`abaw.fusion.DirichletWeightedFusion` is the class of `abaw.fusion.dirichlet`, looked up when it is asked for, so that
+what needs another module of this package does not depend on that one.
+"""
+
+from importlib import import_module
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    if name == "DirichletWeightedFusion":
+        return import_module("abaw.fusion.dirichlet").DirichletWeightedFusion
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,8 +10,8 @@ turns:
   decode   our reader alone: decoding, exact sampling, pixels of the sampled frames
   stage    our stage: detection, tracks, crops as JPEG, mouths, in one pass
   plain    OpenCV's loop, RetinaFace in eager torch frame by frame at full size, its prior boxes made anew for each, as
-           in the authors' code, crops into files; a second pass over these files for the mouths. Without RetinaFace's
-           weights: MediaPipe's detectors, frame by frame
+           in the authors' code, crops into files; a second pass over these files for the mouths, by the mesh with
+           refined lips that the authors use. Without RetinaFace's weights: MediaPipe's detectors, frame by frame
   peer     batch-face 1.5.4 with the same weights, in batches of eight at full size: detection alone, no crops and no
            mouths. It runs where --peer names the interpreter of an environment of its own:
 
@@ -118,6 +118,7 @@ def stage(args: argparse.Namespace) -> Callable[[], int]:
     from abaw.faces.subjects import Subject
     from abaw.tables import table_writer
 
+    importlib.import_module("pandas")  # pyarrow imports it when it makes its first table
     settings = FacesConfig.model_validate(settings_of(args.detector))
     detector = make_detector(settings, args.threads, args.network)
 
@@ -135,39 +136,66 @@ def stage(args: argparse.Namespace) -> Callable[[], int]:
 def plain(args: argparse.Namespace) -> Callable[[], int]:
     """Frame by frame, crops into files, and a second pass for the mouths."""
     import cv2
+    from mediapipe.python.solutions.face_mesh import FaceMesh
 
     from abaw.faces.crop import crop_region
-    from abaw.faces.detection import Detector
-    from abaw.faces.mediapipe import MediaPipeDetector
-    from abaw.faces.mouth import MouthMeter
+    from abaw.faces.solutions import start
 
-    detector: Detector = MediaPipeDetector(MIN_SCORE)
-    if args.detector == "retinaface":
-        import torch
-
-        from abaw.faces.retinaface import RetinaFaceDetector
-        from abaw.faces.retinaface_network import eager, load_network
-        from abaw.weights import known
-
-        torch.set_num_threads(args.threads)
-        network = load_network(known("retinaface_mobilenet0.25"), args.weights)
-        detector = RetinaFaceDetector(eager(network), MIN_SCORE, side_px=None)
-    meter = MouthMeter()
+    best_box = plain_retinaface(args) if args.detector == "retinaface" else plain_mediapipe()
+    mesh = start(FaceMesh, static_image_mode=True, max_num_faces=1, refine_landmarks=True)
 
     def work() -> int:
         with tempfile.TemporaryDirectory() as folder:
             for number, bgr in enumerate(opencv_frames(args.clip, args.threads)):
-                if args.detector == "retinaface":
-                    looped_priors(*bgr.shape[:2])
-                for face in detector.detect(bgr)[:1]:
-                    x0, y0, x1, y1 = crop_region(face.box, 15, bgr.shape[1], bgr.shape[0])
+                box = best_box(bgr)
+                if box is not None:
+                    x0, y0, x1, y1 = crop_region(box, 15, bgr.shape[1], bgr.shape[0])
                     cv2.imwrite(f"{folder}/{number:05d}.jpg", bgr[y0:y1, x0:x1], [cv2.IMWRITE_JPEG_QUALITY, 95])
             crops = sorted(Path(folder).iterdir())
             for crop in crops:
-                meter.measure(cv2.cvtColor(cv2.imread(str(crop)), cv2.COLOR_BGR2RGB))
+                mesh.process(cv2.cvtColor(cv2.imread(str(crop)), cv2.COLOR_BGR2RGB))
             return len(crops)
 
     return work
+
+
+def plain_mediapipe() -> Callable[[Any], Any]:
+    """The box of the best face that MediaPipe's detectors find in an image."""
+    from abaw.faces.mediapipe import MediaPipeDetector
+
+    detector = MediaPipeDetector(MIN_SCORE)
+    return lambda bgr: next((face.box for face in detector.detect(bgr)), None)
+
+
+def plain_retinaface(args: argparse.Namespace) -> Callable[[Any], Any]:
+    """The best box by RetinaFace in eager torch: all prior boxes are decoded, then those above the score are kept."""
+    import cv2
+    import numpy as np
+    import torch
+
+    from abaw.faces.retinaface import CENTRE_VARIANCE, OVERLAP, SIZE_VARIANCE
+    from abaw.faces.retinaface_network import load_network
+    from abaw.weights import known
+
+    torch.set_num_threads(args.threads)
+    network = load_network(known("retinaface_mobilenet0.25"), args.weights)
+
+    def best_box(bgr: Any) -> Any:
+        size = torch.tensor(bgr.shape[1::-1])
+        centre, side = looped_priors(*bgr.shape[:2]).split(2, dim=1)
+        with torch.inference_mode():
+            offsets, scores, points = (output[0] for output in network(torch.from_numpy(bgr[None])))
+            middle = centre + CENTRE_VARIANCE * offsets[:, :2] * side
+            half = side * torch.exp(SIZE_VARIANCE * offsets[:, 2:]) / 2
+            boxes = torch.cat([middle - half, middle + half], dim=1) * size.repeat(2)
+            landmarks = (centre[:, None] + CENTRE_VARIANCE * points.view(-1, 5, 2) * side[:, None]) * size
+        good = np.flatnonzero(scores.numpy() >= MIN_SCORE)
+        boxes, scores, landmarks = boxes.numpy()[good], scores.numpy()[good], landmarks.numpy()[good]
+        corner_size = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+        kept = cv2.dnn.NMSBoxes(corner_size.tolist(), scores.tolist(), 0.0, OVERLAP)
+        return boxes[kept[0]] if len(kept) else None
+
+    return best_box
 
 
 def looped_priors(height: int, width: int) -> Any:

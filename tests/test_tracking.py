@@ -33,7 +33,7 @@ def tracked(frames, cuts=(), width_px=200):
     for k, faces in enumerate(frames):
         shot += k in cuts
         found = tracker.update(k * STEP_S, faces, k in cuts)
-        named = [TrackedFace(track, one, b"", (0, 0)) for track, one in zip(found, faces, strict=True)]
+        named = [TrackedFace(track, one, b"", (0, 0), lambda: None) for track, one in zip(found, faces, strict=True)]
         yield TrackedFrame(k + 1, k * STEP_S, shot, width_px, named)
 
 

@@ -1,6 +1,7 @@
 """How far a mouth is open, from MediaPipe's face mesh on a crop (paper §3.2.1)."""
 
 from dataclasses import dataclass
+from threading import Lock
 
 import cv2
 import numpy as np
@@ -44,17 +45,19 @@ class MouthMeter:
     """Measures mouths, each image on its own.
 
     The mesh is the plain one of 468 points. The one with refined lips, which the authors use, costs half as much again
-    and follows the openings of the embedded corpus less closely.
+    and follows the openings of the embedded corpus less closely. Threads may share a meter; they take turns.
     """
 
     def __init__(self) -> None:
+        self._turn = Lock()
         self._mesh = start(FaceMesh, static_image_mode=True, max_num_faces=1, refine_landmarks=False)
 
     def measure(self, rgb: np.ndarray) -> Mouth | None:
         """Measure the mouth in the crop of a face (height x width x 3, uint8); None where no mesh is found."""
         border = round(_BORDER * max(rgb.shape))
         framed = cv2.copyMakeBorder(rgb, border, border, border, border, cv2.BORDER_CONSTANT)
-        found = self._mesh.process(framed).multi_face_landmarks
+        with self._turn:
+            found = self._mesh.process(framed).multi_face_landmarks
         if not found:
             return None
         mesh = np.array([(point.x, point.y) for point in found[0].landmark]) * framed.shape[1::-1] - border

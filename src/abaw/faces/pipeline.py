@@ -1,6 +1,7 @@
 """One streaming pass over a video: frames, faces, subjects, crops and mouths (paper §3.2.1, §3.2.2)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from os import PathLike
 
 import numpy as np
@@ -12,7 +13,7 @@ from abaw.faces.detection import Detection, Detector
 from abaw.faces.detectors import make_detector
 from abaw.faces.mouth import MouthMeter
 from abaw.faces.row import Row, bare_row
-from abaw.faces.stream import detected_frames
+from abaw.faces.stream import AHEAD, ahead, detected_frames
 from abaw.faces.subjects import Subject, TrackedFace, TrackedFrame, cast, places
 from abaw.faces.tracking import Tracker
 from abaw.tables import FIVE_POINTS
@@ -34,44 +35,53 @@ def analyse_video(
 
     `detector` is made by the settings where none is given. Memory does not grow with the video: what is kept are the
     crops of the next `abaw.faces.subjects.LOOK_AHEAD_S`. The mouth is measured on the stored crop; points that the
-    detector lacks come from its mesh where there is one. Raises `UserError` for a video that cannot be read, and for
+    detector lacks come from its mesh where there is one. With more than one thread decoding, detecting and measuring
+    go on side by side; what comes out is the same. Raises `UserError` for a video that cannot be read, and for
     subjects that `places` refuses.
     """
     standing = places(subjects)
     people = 1 if len(subjects) == 1 and subjects[0].side is None else 2
-    meter = MouthMeter()
     frames = _tracked(path, settings, threads, detector or make_detector(settings, threads))
+    if threads > 1:
+        frames = ahead(_measured(ahead(frames, AHEAD), people), AHEAD)
     for frame, faces in cast(frames, people, settings.subject):
-        yield [
-            _row(subject.sample, frame, faces[place], meter) for subject, place in zip(subjects, standing, strict=True)
-        ]
+        yield [_row(subject.sample, frame, faces[place]) for subject, place in zip(subjects, standing, strict=True)]
 
 
 def _tracked(
     path: str | PathLike[str], settings: FacesConfig, threads: int, detector: Detector
 ) -> Iterator[TrackedFrame]:
     """The analysed frames with all their faces, followed and cropped."""
-    tracker, cuts, shot = Tracker(), CutFinder(), 0
+    tracker, cuts, meter, shot = Tracker(), CutFinder(), MouthMeter(), 0
     for frame, detections in detected_frames(path, settings.analysis_rate_hz, detector, threads):
         cut = cuts.is_cut(frame.bgr)
         shot += cut
         tracks = tracker.update(frame.time_s, detections, cut)
-        faces = [_cropped(frame, *seen, settings) for seen in zip(tracks, detections, strict=True)]
+        faces = [_cropped(frame, *seen, settings, meter) for seen in zip(tracks, detections, strict=True)]
         yield TrackedFrame(frame.number, frame.time_s, shot, frame.bgr.shape[1], faces)
 
 
-def _cropped(frame: SampledFrame, track: int, face: Detection, settings: FacesConfig) -> TrackedFace:
+def _measured(frames: Iterable[TrackedFrame], people: int) -> Iterator[TrackedFrame]:
+    """The frames, mouths measured where no more faces are seen than people are followed: most of these are theirs."""
+    for frame in frames:
+        if len(frame.faces) <= people:
+            for face in frame.faces:
+                face.mouth()
+        yield frame
+
+
+def _cropped(frame: SampledFrame, track: int, face: Detection, settings: FacesConfig, meter: MouthMeter) -> TrackedFace:
     height, width = frame.bgr.shape[:2]
     x0, y0, x1, y1 = crop_region(face.box, settings.margin_px, width, height)
     crop = encode_crop(np.ascontiguousarray(frame.bgr[y0:y1, x0:x1]), settings.jpeg_quality)
-    return TrackedFace(track, face, crop, (x0, y0))
+    return TrackedFace(track, face, crop, (x0, y0), cache(lambda: meter.measure(decode_crop(crop))))
 
 
-def _row(sample: str, frame: TrackedFrame, seen: TrackedFace | None, meter: MouthMeter) -> Row:
+def _row(sample: str, frame: TrackedFrame, seen: TrackedFace | None) -> Row:
     row = bare_row(sample, frame.number, frame.time_s, has_face=seen is not None)
     if seen is None:
         return row
-    mouth = meter.measure(decode_crop(seen.crop))
+    mouth = seen.mouth()
     points = seen.face.points.copy()
     if mouth is not None:
         corners = mouth.corners + np.array(seen.corner_px)

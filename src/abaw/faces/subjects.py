@@ -4,7 +4,7 @@ Nobody is recognised: a track is given to a person as a whole, and two tracks se
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from abaw.errors import BrokenVideoError, UserError
 from abaw.faces.detection import Detection
+from abaw.faces.mouth import Mouth
 
 LOOK_AHEAD_S = 20.0
 """How far a track is known when it is given to a person."""
@@ -47,12 +48,16 @@ def places(subjects: Sequence[Subject]) -> list[int]:
 
 @dataclass(frozen=True, eq=False)
 class TrackedFace:
-    """A face, the number of its track, and its crop as JPEG, which begins at `corner_px` (x, y) of the frame."""
+    """A face, the number of its track, and its crop as JPEG, which begins at `corner_px` (x, y) of the frame.
+
+    `mouth` measures on the crop when it is first called: a bystander's never is.
+    """
 
     track: int
     face: Detection
     crop: bytes
     corner_px: tuple[int, int]
+    mouth: Callable[[], Mouth | None]
 
 
 @dataclass(frozen=True, eq=False)

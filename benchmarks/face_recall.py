@@ -2,7 +2,7 @@
 
     python benchmarks/face_recall.py
 
-The clips are those of ../shared/media; RetinaFace's weights are ../shared's, and it sees 448 px, as by default, or all.
+The clips are those of ../shared/media; RetinaFace's weights are ../shared's, and it sees 512 px, as by default, or all.
 A file of insightface's may join: --insightface det_10g.onnx. The last line printed is a JSON object, by detector:
 `least_with_face` of the stretches that show a face and `most_without_face` of those that show none, as shares of their
 analysed frames.
@@ -48,7 +48,7 @@ def detectors(args: argparse.Namespace, folder: Path) -> dict[str, tuple[FacesCo
     retinaface = {"detector": "retinaface", "weights": "retinaface_mobilenet0.25", "min_score": 0.8}
     chosen: dict[str, tuple[dict[str, Any], Path | None]] = {
         "mediapipe": ({}, None),
-        "retinaface, 448 px": (retinaface, network),
+        "retinaface, 512 px": (retinaface, network),
         "retinaface, full size": (retinaface | {"retinaface_side_px": None}, network),
     }
     if args.insightface:

@@ -115,7 +115,7 @@ def frames_of_footage(shared, count):
     return frames[:count]
 
 
-@pytest.mark.parametrize(("side_px", "count"), [(448, 200), (None, 9)])
+@pytest.mark.parametrize(("side_px", "count"), [(512, 200), (None, 9)])
 def test_onnx_and_torch_agree_on_real_frames(shared, side_px, count):
     torch.set_num_threads(1)
     forward, _ = load_forward(exported_retinaface(shared), 1, "cpu")
@@ -154,7 +154,7 @@ def test_a_smaller_view_moves_boxes_little(shared):
     big = cv2.resize(ASTRONAUT, None, fx=2.5, fy=2.5, interpolation=cv2.INTER_CUBIC)
     forward, _ = load_forward(exported_retinaface(shared), 1, "cpu")
     (whole,) = RetinaFaceDetector(forward, 0.5, None).detect(big)
-    (small,) = RetinaFaceDetector(forward, 0.5, 448).detect(big)
+    (small,) = RetinaFaceDetector(forward, 0.5, 512).detect(big)
     assert np.abs(whole.box - small.box).max() < 0.06 * whole.side_px
 
 

@@ -4,7 +4,7 @@ Videos are untrusted: only local files in the container formats of `FORMATS` are
 playlist inside a file leads to another file or to the network.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,6 +21,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from abaw.decoding import LeftOutError, decode_wanted
 from abaw.errors import BrokenVideoError, UserError
 
 FORMATS = ("mov", "matroska", "avi", "flv", "mpeg", "mpegts", "mpegvideo", "asf")
@@ -82,7 +83,8 @@ _Frame = TypeVar("_Frame", bound=_Placed)
 
 @dataclass(frozen=True, eq=False)
 class _Timed(_Placed):
-    frame: VideoFrame
+    frame: VideoFrame | None
+    """None where it was left out."""
 
 
 def probe(path: str | PathLike[str]) -> VideoInfo:
@@ -136,10 +138,24 @@ def sample_frames(path: str | PathLike[str], rate_hz: float, threads: int = 1) -
     ends more than a second before the container's index does, the frames before come first, and then a
     `BrokenVideoError` names the place: a video is not silently taken for half of itself.
     """
+    rate, last = Fraction(str(rate_hz)), 0
+    try:
+        for taken in _sampled(path, rate, threads, leave_out=True):
+            yield taken
+            last = taken.number
+    except LeftOutError:
+        yield from (taken for taken in _sampled(path, rate, threads, leave_out=False) if taken.number > last)
+
+
+def _sampled(path: str | PathLike[str], rate: Fraction, threads: int, leave_out: bool) -> Iterator[SampledFrame]:
+    """The frames of `sample_frames`. To leave out others is right where frames follow each other at one rate.
+
+    Raises `LeftOutError` where they do not, and one is missing that should have been decoded.
+    """
     with _opened(path) as (container, stream):
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = threads
-        for taken in _nearest(_timed(path, container, stream), Fraction(str(rate_hz))):
+        for taken in _nearest(_timed(path, container, stream, rate if leave_out else None), rate):
             yield SampledFrame(taken.number, float(taken.time), _upright(taken.frame))
 
 
@@ -259,25 +275,48 @@ def _is_variable(stamps: Sequence[int], frames_per_tick: Fraction) -> bool:
     return bool((np.abs(places - places[:1] - np.arange(len(places))) > 0.5 + 1e-6).any())
 
 
-def _timed(path: str | PathLike[str], container: InputContainer, stream: VideoStream) -> Iterator[_Timed]:
-    """Number the decoded frames and give each an exact time after the one before; the first is at 0."""
+def _timed(
+    path: str | PathLike[str], container: InputContainer, stream: VideoStream, rate: Fraction | None = None
+) -> Iterator[_Timed]:
+    """Number the frames and give each an exact time after the one before; the first is at 0.
+
+    With `rate` those that cannot be the nearest to a time j / `rate` may be left out, if the frame rate is constant.
+    """
     interval = 1 / _frame_rate(path, stream)
     promised = sum(1 for entry in stream.index_entries if entry.size and not entry.is_discard)
     number, start, time = 0, Fraction(0), Fraction(0)
     try:
-        for number, frame in enumerate(container.decode(stream), start=1):
-            stamp = _stamp(frame, container)
+        items = decode_wanted(container, stream, _near(stream, interval, rate)) if rate else container.decode(stream)
+        for number, item in enumerate(items, start=1):
+            stamp = _stamp(item, container)
             if number == 1:
                 start = stamp or start
             else:
                 if number == 2 and stamp is not None:
                     start += _lead(container, [round(start / interval), round(stamp / interval)], interval) * interval
                 time = stamp - start if stamp is not None and stamp - start > time else time + interval
-            yield _Timed(number, time, frame)
+            yield _Timed(number, time, item if isinstance(item, VideoFrame) else None)
     except av.FFmpegError as error:
         raise _broken(path, number, time, error.strerror or "it cannot be decoded") from error
     if (promised - number) * interval > 1:
         raise _broken(path, number, time, f"its index lists {promised} frames")
+
+
+def _near(stream: VideoStream, interval: Fraction, rate: Fraction) -> Callable[[int], bool]:
+    """Whether a time, in ticks of the stream, lies within 3/4 of a frame interval from one of j / `rate`.
+
+    The first that is asked for is 0. The nearest frame lies within a half; the rest is for a container's rounding.
+    """
+    tick, margin = stream.time_base or interval, interval * rate * 3 / 4
+    start: list[int] = []
+
+    def near(ticks: int) -> bool:
+        if not start:
+            start.append(ticks)
+        place = (ticks - start[0]) * tick * rate
+        return abs(place - round(place)) <= margin
+
+    return near
 
 
 def _broken(path: str | PathLike[str], number: int, time: Fraction, reason: str) -> BrokenVideoError:
@@ -287,10 +326,10 @@ def _broken(path: str | PathLike[str], number: int, time: Fraction, reason: str)
     )
 
 
-def _stamp(frame: VideoFrame, container: InputContainer) -> Fraction | None:
+def _stamp(item: VideoFrame | Packet, container: InputContainer) -> Fraction | None:
     """The presentation time in seconds, by the container's clock."""
-    ticks = _ticks(frame, container)
-    return None if ticks is None or frame.time_base is None else Fraction(ticks * frame.time_base)
+    ticks = _ticks(item, container)
+    return None if ticks is None or item.time_base is None else Fraction(ticks * item.time_base)
 
 
 def _ticks(item: VideoFrame | Packet, container: InputContainer) -> int | None:
@@ -314,6 +353,8 @@ def _nearest(frames: Iterable[_Frame], rate: Fraction) -> Iterator[_Frame]:
         yield before
 
 
-def _upright(frame: VideoFrame) -> np.ndarray:
+def _upright(frame: VideoFrame | None) -> np.ndarray:
     """The frame's pixels as a player shows them: a phone's rotation flag counts degrees against the clock."""
+    if frame is None:
+        raise LeftOutError
     return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="bgr24"), frame.rotation // 90))

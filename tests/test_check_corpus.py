@@ -12,6 +12,7 @@ from pathlib import Path
 import check_corpus as command
 import pytest
 from affwild2 import TRACKS, write_affwild2
+from runs import copy_tree, snakemake
 from small_corpus import (
     EXPR_LIST,
     EXPR_TEMPLATE,
@@ -27,7 +28,6 @@ from small_corpus import (
     write_small,
 )
 from standins import write_standin
-from test_workflow import copy_tree, snakemake
 
 from abaw.corpus.check import PUBLISHED, check_corpus
 from abaw.corpus.index import index_split

@@ -10,9 +10,10 @@ import torch
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from networks import SHORT_TRAINING
 from torch import nn
 
-from abaw.config import DynamicNetworkConfig, TrainingConfig
+from abaw.config import DynamicNetworkConfig
 from abaw.errors import UserError
 from abaw.nn.dynamic import (
     DynamicModel,
@@ -38,18 +39,7 @@ DYNAMIC = DynamicNetworkConfig(
     dropout=0.1,
     expression_loss="cross_entropy",
     class_weights=True,
-    training=TrainingConfig(
-        epochs=3,
-        batch_size=4,
-        learning_rate=0.01,
-        weight_decay=0.0,
-        warmup=0.1,
-        patience=None,
-        optimiser="adamw",
-        schedule="cosine",
-        cycle_epochs=None,
-        lowest_rate=0.0,
-    ),
+    training=SHORT_TRAINING,
 )
 
 

@@ -4,27 +4,15 @@ import audmetric
 import numpy as np
 import pytest
 import torch
+from networks import SHORT_TRAINING as TRAINING
 from torch import nn
 
-from abaw.config import TrainingConfig
 from abaw.errors import UserError
 from abaw.nn import checkpoint, losses
 from abaw.nn.resume import Resume
 from abaw.nn.training import fit, rate_factor
 
 CPU = torch.device("cpu")
-TRAINING = TrainingConfig(
-    epochs=3,
-    batch_size=4,
-    learning_rate=0.01,
-    weight_decay=0.0,
-    warmup=0.1,
-    patience=None,
-    optimiser="adamw",
-    schedule="cosine",
-    cycle_epochs=None,
-    lowest_rate=0.0,
-)
 
 
 def test_ccc_loss_is_two_minus_the_cccs_of_the_labelled_items():

@@ -14,7 +14,7 @@ import torch
 import yaml
 from clips import number_of, write_numbered
 from PIL import Image
-from test_workflow import copy_tree, snakemake
+from runs import copy_tree, snakemake
 
 from abaw.config import FacesConfig, PhaseConfig
 from abaw.corpus.pretraining.cropping import MAX_SIDE_PX, crop_faces

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from PIL import Image
-from test_workflow import copy_tree, snakemake
+from runs import copy_tree, snakemake
 
 from abaw.config import PretrainingConfig
 from abaw.corpus.pretraining.items import Item

@@ -222,7 +222,7 @@ def frame(number, size=4):
 
 
 @given(sizes=st.lists(st.sampled_from([4, 6]), max_size=12), batch=st.integers(1, 5), count=st.integers(1, 6))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_batches_keep_order_and_have_one_shape(sizes, batch, count):
     frames = [frame(number, size) for number, size in enumerate(sizes)]
     batches = list(in_batches(ahead(iter(frames), count), batch))

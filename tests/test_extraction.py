@@ -108,7 +108,7 @@ def test_silence_stays_silence_of_its_length(tmp_path, codec, layout, channels):
     pieces=st.integers(1, 9),
     rates=st.sampled_from([(44100, 16000), (8000, 16000), (192000, 44100)]),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_pieces_are_resampled_to_what_the_whole_gives(length, pieces, rates):
     sound = np.random.default_rng(length).standard_normal(length).astype(np.float32)
     with pytest.MonkeyPatch.context() as patch:

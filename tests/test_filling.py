@@ -60,7 +60,7 @@ def test_the_last_crop_is_repeated_within_its_sample_and_black_comes_before_the_
 
 
 @given(st.lists(st.lists(st.none() | st.sampled_from(GREYS), max_size=8), min_size=1, max_size=4))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_filling_is_the_authors_loop(tmp_path_factory, greys_of_tracks):
     tracks = {f"s{index}": greys for index, greys in enumerate(greys_of_tracks)}
     found = embedded(tmp_path_factory.mktemp("f") / "f", tracks, without_face="repeat_last")

@@ -23,7 +23,7 @@ def plain(of_sample, times_s, embeddings, has_face, window_s, min_share):
 
 
 @given(st.integers(0, 999), st.sampled_from([0.5, 2.0, 3.0]), st.sampled_from([0.0, 0.5, 1.0]))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_windows_equal_a_plain_loop(seed, window_s, min_share):
     rng = np.random.default_rng(seed)
     lengths = rng.integers(1, 40, 3)

@@ -47,7 +47,7 @@ def measure(task, truth, outputs):
 
 
 @given(st.integers(1, 5), st.integers(5, 300), st.integers(0, 99))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_ccc_from_moments_equals_ccc_from_frames(n_models, n, seed):
     outputs, truth = data("va", n_models, n, seed)
     stacked = np.stack(outputs)
@@ -76,7 +76,7 @@ def test_nothing_scores_where_nothing_moves(constant):
 
 
 @given(st.integers(1, 4), st.sampled_from([1, 7, 200]), st.integers(0, 99))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_f1_of_each_candidate_is_scikit_learns(n_models, n, seed):
     outputs, truth = data("expr", n_models, n, seed, unknown=0.0)
     stacked = np.stack(outputs)

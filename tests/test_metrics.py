@@ -105,7 +105,7 @@ def test_a_class_outside_the_eight_is_refused(truth, prediction):
 
 
 @given(classes)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_macro_f1_is_scikit_learns(pair):
     theirs = f1_score(*pair, labels=list(range(8)), average="macro", zero_division=0)
     assert macro_f1(*pair) == theirs

@@ -110,7 +110,6 @@ def test_taps_by_hand(fps, window_s, expected):
 
 
 @given(columns, rates, st.sampled_from([0, 0.1, 0.5, 2]))
-@settings(deadline=None)
 def test_smoothing_equals_a_loop(values, fps, window_s):
     half = taps(fps, window_s) // 2
     expected = np.empty_like(values)
@@ -159,7 +158,7 @@ def predictions(task, n_by_sample, seed=0, scale=1.0):
 
 @pytest.mark.parametrize("task", ["va", "expr"])
 @given(rows=st.lists(st.tuples(st.integers(1, 90), rates), min_size=1, max_size=4), seed=st.integers(0, 9))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_rows_are_exactly_those_asked_for(task, rows, seed):
     names = ["b", "a_left", "a_right", "video86_2"][: len(rows)]
     wanted = [Rows(name, n_rows, fps) for name, (n_rows, fps) in zip(names, rows, strict=True)]

@@ -1,5 +1,6 @@
 """Leaving out pictures that nobody needs changes neither which frames are sampled nor their pixels."""
 
+import subprocess
 from fractions import Fraction
 
 import av
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from av.packet import Packet
 from clips import number_of, write_clip, write_numbered
+from imageio_ffmpeg import get_ffmpeg_exe
 
 from abaw.decoding import LeftOutError, decode_wanted
 from abaw.video import probe, sample_frames
@@ -94,3 +96,17 @@ def test_a_pause_in_the_video_is_decoded_after_all(tmp_path):
     due = [Fraction(j, 4) for j in range(1 + int(ticks[-1] / 25 * 4))]
     nearest = {min(range(len(ticks)), key=lambda k: (abs(Fraction(ticks[k], 25) - time), k)) for time in due}
     assert [frame.number for frame in frames] == sorted(k + 1 for k in nearest)
+
+
+def test_a_clip_that_an_edit_list_cuts(tmp_path):
+    encoder = {"bf": "3", "x264-params": "b-pyramid=none:b-adapt=0:keyint=25"}
+    whole = write_clip(tmp_path / "a.mp4", map(moving, range(N_FRAMES)), Fraction(25), encoder=encoder)
+    clip = tmp_path / "cut.mp4"
+    cut = [get_ffmpeg_exe(), "-v", "error", "-ss", "1.3", "-i", str(whole), "-c", "copy", str(clip)]
+    subprocess.run(cut, check=True)
+    with av.open(str(clip)) as container:
+        assert any(packet.is_discard for packet in container.demux(video=0))
+    expected = all_frames(clip)
+    frames = list(sample_frames(clip, 5.0, 2))
+    assert [frame.number for frame in frames] == list(range(1, len(expected) + 1, 5))
+    assert all(np.array_equal(frame.bgr, expected[frame.number - 1]) for frame in frames)

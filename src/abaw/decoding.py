@@ -35,22 +35,23 @@ def decode_wanted(
     waiting: list[tuple[int, int, VideoFrame | Packet]] = []
     count, decoded = 0, -inf
     for packet in container.demux(stream):
-        left_out = packet.pts is not None and not wanted(packet.pts) and _is_disposable(packet, prefix)
+        asked_for = packet.pts is None or packet.is_discard or wanted(packet.pts)
+        left_out = not asked_for and _is_disposable(packet, prefix)
         for item in [packet] if left_out else packet.decode():
-            shown = _shown(item, waiting)
+            time = _time(item, waiting)
             if isinstance(item, VideoFrame):
                 if item.interlaced_frame:
                     raise LeftOutError
-                decoded = max(decoded, shown)
+                decoded = max(decoded, time)
             count += 1
-            heappush(waiting, (shown, count, item))
+            heappush(waiting, (time, count, item))
         # what the decoder still holds is shown after `decoded`, and later packets not before their decoding time
         before = inf if packet.dts is None else min(packet.dts, decoded + 1)
         while waiting and waiting[0][0] < before:
             yield heappop(waiting)[2]
 
 
-def _shown(item: VideoFrame | Packet, waiting: list[tuple[int, int, VideoFrame | Packet]]) -> int:
+def _time(item: VideoFrame | Packet, waiting: list[tuple[int, int, VideoFrame | Packet]]) -> int:
     """When an item is shown, in ticks; a frame without a time follows those that wait."""
     return max((time for time, _, _ in waiting), default=0) if item.pts is None else item.pts
 
@@ -66,7 +67,7 @@ def _prefix_size(container: InputContainer, stream: VideoStream) -> int | None:
 
 def _is_disposable(packet: Packet, prefix: int) -> bool:
     """Whether no other picture refers to that in a packet."""
-    if not packet.size or packet.is_discard or packet.is_corrupt:
+    if not packet.size or packet.is_corrupt:
         return False
     data, place = memoryview(packet), 0
     while place + prefix < len(data):

@@ -1,17 +1,21 @@
 """The embedded corpus: its plan at every size, and a shrunken one that is really made."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import espeakng_loader
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import soundfile
 import yaml
 from embedded_truth import Scores
+from runs import ROOT
 
 from abaw.config import CorpusConfig, DemoConfig, FacesConfig, GateConfig
 from abaw.corpus.labels import HEADERS, read_labels
@@ -68,6 +72,35 @@ def made(small: CorpusPlan, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("demo")
     write_corpus(small, _config(root), root / "truth")
     return root
+
+
+SPEAK = f"""
+import hashlib
+import espeakng_loader
+from abaw.config import DemoConfig
+from abaw.demo.plan import plan_corpus
+from abaw.demo.voice import perform
+
+if __name__ == "__main__":
+    spoken = perform(plan_corpus(DemoConfig(tracks=10, max_duration_s=4.0), {SEED}))
+    print(espeakng_loader.__file__)
+    print(hashlib.sha256(b"".join(speech.sound.tobytes() for speech in spoken.values())).hexdigest())
+"""
+
+
+def test_the_voices_speak_from_an_environment_that_lies_deep_in_folders(tmp_path):
+    deep = tmp_path.joinpath(*["a folder of some length"] * 8)
+    shutil.copytree(Path(espeakng_loader.__file__).parent, deep / "espeakng_loader")
+    (tmp_path / "speak.py").write_text(SPEAK)
+    found = []
+    for folders in ([ROOT / "src"], [deep, ROOT / "src"]):
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, folders))}
+        command = [sys.executable, str(tmp_path / "speak.py")]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        found.append(done.stdout.splitlines())
+    assert found[1][0].startswith(str(deep))
+    assert found[0][1] == found[1][1]
 
 
 def _everyone(plan: CorpusPlan) -> list[tuple[VideoPlan, TrackPlan]]:

@@ -1,10 +1,12 @@
 """Who says what, when and how: speech by espeak-ng, paced, pitched and weighted by what the speaker feels."""
 
 import ctypes
+import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
+from pathlib import Path
 
 import espeakng_loader
 import numpy as np
@@ -31,7 +33,7 @@ _VOICES = {
 }
 """Voice of espeak-ng, and the pitch (0..99) at which it speaks when nothing moves it."""
 
-_SYNCHRONOUS, _UTF8 = 2, 1
+_SYNCHRONOUS, _NO_EXIT, _UTF8 = 2, 0x8000, 1
 _SPEED, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
 _WINDOW_S = 0.08
 _LOUD = 0.14
@@ -159,8 +161,13 @@ def _music(rng: np.random.Generator, length: int) -> NDArray[np.float64]:
 
 
 def _speaker() -> Callable[..., Sound]:
-    """Start espeak-ng in this process; returns a function that speaks one sentence."""
+    """Start espeak-ng in this process; returns a function that speaks one sentence.
+
+    The process works in the folder of espeak-ng's data from then on, for espeak-ng takes no path to it of more than 160
+    characters, which an environment deep in folders has.
+    """
     library = ctypes.CDLL(espeakng_loader.get_library_path())
+    os.chdir(Path(espeakng_loader.get_data_path()).parent)
     parts: list[NDArray[np.int16]] = []
 
     @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
@@ -169,7 +176,7 @@ def _speaker() -> Callable[..., Sound]:
             parts.append(np.ctypeslib.as_array(samples, (count,)).copy())
         return 0
 
-    rate_hz = library.espeak_Initialize(_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), 0)
+    rate_hz = library.espeak_Initialize(_SYNCHRONOUS, 0, b".", _NO_EXIT)
     if rate_hz != RATE_HZ:
         raise UserError(
             f"espeak-ng of the package espeakng-loader did not start (it answered {rate_hz}, expected {RATE_HZ}); "

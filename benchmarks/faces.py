@@ -184,13 +184,12 @@ def plain_retinaface(args: argparse.Namespace) -> Callable[[Any], Any]:
         size = torch.tensor(bgr.shape[1::-1])
         centre, side = looped_priors(*bgr.shape[:2]).split(2, dim=1)
         with torch.inference_mode():
-            offsets, scores, points = (output[0] for output in network(torch.from_numpy(bgr[None])))
+            offsets, scores, _ = (output[0] for output in network(torch.from_numpy(bgr[None])))
             middle = centre + CENTRE_VARIANCE * offsets[:, :2] * side
             half = side * torch.exp(SIZE_VARIANCE * offsets[:, 2:]) / 2
             boxes = torch.cat([middle - half, middle + half], dim=1) * size.repeat(2)
-            landmarks = (centre[:, None] + CENTRE_VARIANCE * points.view(-1, 5, 2) * side[:, None]) * size
         good = np.flatnonzero(scores.numpy() >= MIN_SCORE)
-        boxes, scores, landmarks = boxes.numpy()[good], scores.numpy()[good], landmarks.numpy()[good]
+        boxes, scores = boxes.numpy()[good], scores.numpy()[good]
         corner_size = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
         kept = cv2.dnn.NMSBoxes(corner_size.tolist(), scores.tolist(), 0.0, OVERLAP)
         return boxes[kept[0]] if len(kept) else None

@@ -10,9 +10,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from networks import SHORT_TRAINING
 from safetensors.torch import load_file, save_file
 
-from abaw.config import AcousticNetworkConfig, GateConfig, TrainingConfig
+from abaw.config import AcousticNetworkConfig, GateConfig
 from abaw.errors import UserError
 from abaw.nn.acoustic import AudioModel, cut, normalise, steps_per_window
 from abaw.nn.acoustic_training import Voice, VoicedWindows, predict_track
@@ -41,18 +42,7 @@ SETTINGS = AcousticNetworkConfig(
     gradient_checkpointing=False,
     augmentation="none",
     label_smoothing=0.2,
-    training=TrainingConfig(
-        epochs=1,
-        batch_size=4,
-        learning_rate=0.001,
-        weight_decay=0,
-        warmup=0,
-        patience=None,
-        optimiser="adamw",
-        schedule="cosine",
-        cycle_epochs=None,
-        lowest_rate=0.0,
-    ),
+    training=SHORT_TRAINING.model_copy(update={"epochs": 1, "learning_rate": 0.001, "warmup": 0.0}),
 )
 CPU = torch.device("cpu")
 

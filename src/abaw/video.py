@@ -354,7 +354,10 @@ def _nearest(frames: Iterable[_Frame], rate: Fraction) -> Iterator[_Frame]:
 
 
 def _upright(frame: VideoFrame | None) -> np.ndarray:
-    """The frame's pixels as a player shows them: a phone's rotation flag counts degrees against the clock."""
+    """The frame's pixels as a player shows them: a phone's rotation flag counts degrees against the clock.
+
+    Raises `LeftOutError` for a frame that was not decoded.
+    """
     if frame is None:
         raise LeftOutError
     return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="bgr24"), frame.rotation // 90))

@@ -1,7 +1,8 @@
 """abaw-flow: from raw videos to the submission files of the ABAW challenge.
 
-The table of contents. Each stage is one file of rules, in the order in which data flow; each rule runs the script of its
-name in workflow/scripts. `config/README.md` explains the configuration, `docs/stages.md` the stages.
+The table of contents. Each stage is one file of rules, in the order in which data flow. Rule x of stage s runs
+workflow/scripts/s/x.py; its science is in src/abaw/s, its tests are in tests/s, its page is docs/s.md. `config/README.md`
+explains the configuration, `docs/stages.md` the stages.
 """
 
 import logging
@@ -23,10 +24,12 @@ container: "envs/main.sif"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/demo.smk"
 include: "workflow/rules/corpus.smk"
 include: "workflow/rules/weights.smk"
 include: "workflow/rules/faces.smk"
 include: "workflow/rules/speech.smk"
+include: "workflow/rules/pretraining.smk"
 include: "workflow/rules/static.smk"
 include: "workflow/rules/dynamic.smk"
 include: "workflow/rules/functional.smk"
@@ -44,7 +47,7 @@ onstart:
 
 
 onsuccess:
-    say_what_was_written()
+    print(*last_words(Path(".")), sep="\n", file=sys.stderr)
 
 
 rule all:

@@ -15,9 +15,9 @@ import time
 
 import torch
 
-from abaw.nn.acoustic import ARCHITECTURES, AudioModel
+from abaw.acoustic.encoder import PDEM, Wav2Vec2Model
+from abaw.acoustic.model import ARCHITECTURES, AudioModel
 from abaw.nn.losses import ccc_loss
-from abaw.nn.speech_encoder import PDEM, Wav2Vec2Model
 
 
 def main() -> None:

@@ -110,8 +110,8 @@ def separation() -> Work:
     import numpy as np
     import torch
 
-    from abaw.nn import spleeter
-    from abaw.nn.resampling import to_mono
+    from abaw.speech import spleeter
+    from abaw.speech.resampling import to_mono
 
     sound = np.random.default_rng(0).uniform(-0.3, 0.3, (2, 44100 * 24)).astype(np.float32)
     stems = spleeter.load_stems(torch.device("cpu"))
@@ -121,7 +121,7 @@ def separation() -> Work:
 def _static(task: str) -> tuple[Any, Any, Any]:
     import torch
 
-    from abaw.nn.static import StaticModel, StaticSpec
+    from abaw.static.model import StaticModel, StaticSpec
 
     form = _section("static", "affwild2.yaml")["backbones"][task]
     half = (0.5, 0.5, 0.5)
@@ -151,7 +151,7 @@ def embedding(task: str) -> Work:
     """Embeddings by ONNX Runtime, batches of four."""
     import torch
 
-    from abaw.nn.embedding import BATCH, make_embedder
+    from abaw.static.embedding import BATCH, make_embedder
 
     model, spec, images = _static(task)
     embed = make_embedder(model.eval(), spec, torch.device("cpu"), 1)
@@ -163,7 +163,7 @@ def dynamic_step() -> Work:
     import torch
 
     from abaw.config import DynamicNetworkConfig
-    from abaw.nn.dynamic import DynamicModel
+    from abaw.dynamic.model import DynamicModel
     from abaw.nn.losses import ccc_loss
 
     model = DynamicModel("va", DynamicNetworkConfig.model_validate(_section("dynamic")["network"]))
@@ -184,7 +184,7 @@ def _acoustic(train: bool) -> tuple[Any, Any]:
     import torch
     from acoustic_step import PDEM
 
-    from abaw.nn.acoustic import AudioModel, Wav2Vec2Model
+    from abaw.acoustic.model import AudioModel, Wav2Vec2Model
 
     model = AudioModel("va", "AudioModelV3", Wav2Vec2Model(PDEM), window_s=4)
     return model.train(train), torch.randn(2, 64000)

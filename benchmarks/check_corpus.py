@@ -42,7 +42,7 @@ def main() -> None:
         corpus = write_affwild2(root, stats).model_dump()
         settings = root / "config.json"
         settings.write_text(json.dumps({"corpus": corpus}))
-        script = str(ROOT / "workflow" / "scripts" / "check_corpus.py")
+        script = str(ROOT / "workflow" / "scripts" / "corpus" / "check_corpus.py")
         outputs = ["--problems", str(root / "problems.csv"), "--page", str(root / "corpus.html")]
         seconds, peak_mb = timed([sys.executable, script, "--corpus", json.dumps(corpus), *outputs])
         plan_s, _ = timed([sys.executable, "-m", "snakemake", "-n", "all", "--configfile", str(settings)])

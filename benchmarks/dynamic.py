@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from abaw.config import DynamicNetworkConfig
-from abaw.nn.dynamic import DynamicModel, Windows
+from abaw.dynamic.model import DynamicModel, Windows
 from abaw.nn.losses import ccc_loss
 
 CONFIG = Path(__file__).resolve().parents[1] / "config" / "config.yaml"

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import linalg
 from sklearn.metrics.pairwise import rbf_kernel
 
-from abaw.elm import KernelELMRegressor, _dual_path
+from abaw.functional.elm import KernelELMRegressor, _dual_path
 
 TARGETS = 8
 

@@ -15,8 +15,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from abaw.nn.embedding import BATCH, make_embedder
-from abaw.nn.static import StaticModel, StaticSpec
+from abaw.static.embedding import BATCH, make_embedder
+from abaw.static.model import StaticModel, StaticSpec
 
 BACKBONE = "efficientnet_b1.ra4_e3600_r240_in1k"
 SPEC = StaticSpec(("expr",), BACKBONE, 240, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), dropout=0.1)

@@ -28,7 +28,7 @@ from abaw.faces.detectors import make_detector  # noqa: E402
 from abaw.faces.pipeline import analyse_video  # noqa: E402
 from abaw.faces.retinaface_network import export_network, load_network  # noqa: E402
 from abaw.faces.subjects import Subject  # noqa: E402
-from abaw.weights import known  # noqa: E402
+from abaw.weights.manifest import known  # noqa: E402
 
 SHARED = ROOT.parent / "shared"
 WEIGHTS = SHARED / "weights" / "retinaface-mobilenet0.25" / "mobilenet0.25_Final.pth"

@@ -105,7 +105,7 @@ def settings_of(detector: str) -> dict[str, Any]:
 
 def decode(args: argparse.Namespace) -> Callable[[], int]:
     """Our reader alone."""
-    from abaw.video import sample_frames
+    from abaw.media.video import sample_frames
 
     return lambda: sum(1 for _ in sample_frames(args.clip, RATE_HZ, args.threads))
 
@@ -116,7 +116,7 @@ def stage(args: argparse.Namespace) -> Callable[[], int]:
     from abaw.faces.detectors import make_detector
     from abaw.faces.pipeline import analyse_video
     from abaw.faces.subjects import Subject
-    from abaw.tables import table_writer
+    from abaw.tables.files import table_writer
 
     importlib.import_module("pandas")  # pyarrow imports it when it makes its first table
     settings = FacesConfig.model_validate(settings_of(args.detector))
@@ -175,7 +175,7 @@ def plain_retinaface(args: argparse.Namespace) -> Callable[[Any], Any]:
 
     from abaw.faces.retinaface import CENTRE_VARIANCE, OVERLAP, SIZE_VARIANCE
     from abaw.faces.retinaface_network import load_network
-    from abaw.weights import known
+    from abaw.weights.manifest import known
 
     torch.set_num_threads(args.threads)
     network = load_network(known("retinaface_mobilenet0.25"), args.weights)
@@ -263,7 +263,7 @@ def environment() -> dict[str, str]:
 
 def peak_mb(clip: Path, args: argparse.Namespace, network: list[str]) -> float:
     """The peak memory of the rule's command on a clip."""
-    command = [sys.executable, str(ROOT / "workflow" / "scripts" / "track_faces.py"), "--video", str(clip)]
+    command = [sys.executable, str(ROOT / "workflow" / "scripts" / "faces" / "track_faces.py"), "--video", str(clip)]
     command += ["--subjects", SUBJECTS, "--settings", json.dumps(settings_of(args.detector)), "--network", *network]
     command += ["--compute", json.dumps({"device": "cpu", "threads": args.threads}), "--threads", str(args.threads)]
     command += ["--on-unreadable", "stop", "--output", str(clip.with_suffix(".parquet"))]
@@ -301,7 +301,7 @@ def repeated(clip: Path, minutes: int) -> Path:
 def export(weights: Path, folder: Path) -> Path:
     """RetinaFace's network as the rule exports it."""
     from abaw.faces.retinaface_network import export_network, load_network
-    from abaw.weights import known
+    from abaw.weights.manifest import known
 
     export_network(load_network(known("retinaface_mobilenet0.25"), weights), folder / "detector.onnx")
     return folder / "detector.onnx"

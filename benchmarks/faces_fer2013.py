@@ -20,14 +20,14 @@ import yaml
 from tqdm import tqdm
 
 from abaw.config import ComputeConfig, FacesConfig, PhaseConfig
-from abaw.corpus.pretraining.cropping import crop_faces
-from abaw.corpus.pretraining.fer import read_parquet
-from abaw.corpus.pretraining.items import items_table
 from abaw.metrics import class_f1
 from abaw.nn import runtime
-from abaw.nn.crops import Crops, crops_of
-from abaw.nn.static_training import predict_crops, train_static
-from abaw.tables import SCHEMAS
+from abaw.pretraining.cropping import crop_faces
+from abaw.pretraining.fer import read_parquet
+from abaw.pretraining.items import items_table
+from abaw.static.crops import Crops, crops_of
+from abaw.static.training import predict_crops, train_static
+from abaw.tables.schemas import SCHEMAS
 from abaw.tasks import EXPRESSIONS, TASKS
 
 CONFIG = yaml.safe_load((Path(__file__).resolve().parents[1] / "config" / "config.yaml").read_text(encoding="utf-8"))

@@ -30,7 +30,7 @@ from abaw.config import Config, check_config  # noqa: E402
 from abaw.corpus.layout import read_folders  # noqa: E402
 from abaw.faces.pipeline import analyse_video  # noqa: E402
 from abaw.faces.subjects import Subject  # noqa: E402
-from abaw.tables import read_table  # noqa: E402
+from abaw.tables.files import read_table  # noqa: E402
 
 
 def analysed(config: Config, faces: Path | None) -> Iterator[tuple[str, list[dict[str, Any]]]]:

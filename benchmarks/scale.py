@@ -43,7 +43,7 @@ from abaw.config import check_config  # noqa: E402
 from abaw.corpus.layout import read_folders  # noqa: E402
 from abaw.demo.corpus import write_corpus  # noqa: E402
 from abaw.demo.plan import plan_corpus  # noqa: E402
-from abaw.video import probe  # noqa: E402
+from abaw.media.video import probe  # noqa: E402
 
 STANDIN = """#!/bin/sh
 for word; do
@@ -105,16 +105,16 @@ def _one_video(path: Path, video: Path, count: int) -> tuple[float, dict[str, fl
     film, compute = {"video": path, "on-unreadable": "stop"}, SETTINGS.compute.model_dump_json()
     sound = {"separator": SETTINGS.speech.separator, "compute": compute}
     commands = {
-        "track_faces": film
+        ("faces", "track_faces"): film
         | {"subjects": subjects, "settings": own, "compute": compute, "threads": 1, "output": faces},
-        "extract_audio": film | {"output": mixture},
-        "separate_speech": sound | {"mixture": mixture, "settings": audio, "output": voice},
-        "gate_speech": {"faces": faces, "rate-hz": rate_hz, "settings": gate, "output": voiced},
+        ("speech", "extract_audio"): film | {"output": mixture},
+        ("speech", "separate_speech"): sound | {"mixture": mixture, "settings": audio, "output": voice},
+        ("speech", "gate_speech"): {"faces": faces, "rate-hz": rate_hz, "settings": gate, "output": voiced},
     }
     found = {}
-    for name, options in commands.items():
+    for (stage, name), options in commands.items():
         words = [word for option, value in options.items() for word in (f"--{option}", str(value))]
-        script = str(ROOT / "workflow" / "scripts" / f"{name}.py")
+        script = str(ROOT / "workflow" / "scripts" / stage / f"{name}.py")
         found[name] = timed([sys.executable, script, *words], path.parent, os.environ["PATH"]).cpu_s
     return float(probe(path).duration_s), found
 

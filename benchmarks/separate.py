@@ -27,9 +27,10 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
 from sounds import music, si_sdr_db, spoken  # noqa: E402  (the folders need not be installed)
 
-from abaw.nn import spleeter  # noqa: E402
-from abaw.nn.resampling import resampled  # noqa: E402
-from abaw.speech.audio import MIXTURE_RATE_HZ, write_flac  # noqa: E402
+from abaw.media.sound import MIXTURE_RATE_HZ  # noqa: E402
+from abaw.speech import spleeter  # noqa: E402
+from abaw.speech.audio import write_flac  # noqa: E402
+from abaw.speech.resampling import resampled  # noqa: E402
 
 
 def gains(name: str, clean: np.ndarray) -> list[float]:
@@ -59,7 +60,7 @@ def long_track(minutes: float) -> tuple[float, float]:
         mixture, vocals = Path(folder) / "mixture.flac", Path(folder) / "vocals.flac"
         seconds = ((0.1 * rng.standard_normal((MIXTURE_RATE_HZ, 2))) for _ in range(round(minutes * 60)))
         write_flac(seconds, MIXTURE_RATE_HZ, 2, mixture)
-        script = str(ROOT / "workflow" / "scripts" / "separate_speech.py")
+        script = str(ROOT / "workflow" / "scripts" / "speech" / "separate_speech.py")
         command = [sys.executable, script, "--mixture", str(mixture), "--separator", "spleeter"]
         command += ["--settings", json.dumps({"sample_rate_hz": 16000}), "--output", str(vocals)]
         command += ["--compute", json.dumps({"device": "cpu", "threads": 1})]

@@ -25,12 +25,13 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
 from sounds import music, spoken  # noqa: E402  (the folders need not be installed)
 
-from abaw.nn import spleeter  # noqa: E402
-from abaw.speech.audio import MIXTURE_RATE_HZ, read_blocks, write_flac  # noqa: E402
+from abaw.media.sound import MIXTURE_RATE_HZ  # noqa: E402
+from abaw.speech import spleeter  # noqa: E402
+from abaw.speech.audio import read_blocks, write_flac  # noqa: E402
 from abaw.speech.spleeter_program import WEIGHTS  # noqa: E402
 
 LEAST_DB = 60
-SCRIPTS = ROOT / "workflow" / "scripts"
+SCRIPTS = ROOT / "workflow" / "scripts" / "speech"
 
 
 def command(python: str, script: str, *arguments: str) -> None:

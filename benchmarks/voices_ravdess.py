@@ -30,7 +30,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
 from abaw.speech.audio import write_flac  # noqa: E402  (the folder need not be installed)
-from abaw.tables import SCHEMAS, labels, matrix, read_table, scored, write_table  # noqa: E402
+from abaw.tables.arrays import matrix  # noqa: E402
+from abaw.tables.files import read_table, write_table  # noqa: E402
+from abaw.tables.schemas import SCHEMAS, labels, scored  # noqa: E402
 from abaw.tasks import TASKS  # noqa: E402
 
 TASK = "expr"
@@ -73,7 +75,7 @@ def write_split(clips: list[Path], name: str, folder: Path) -> None:
 def train(folder: Path, threads: int) -> None:
     """Run the command of the rule `train_acoustic`, with the embedded default's settings."""
     settings = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
-    script = str(ROOT / "workflow" / "scripts" / "train_acoustic.py")
+    script = str(ROOT / "workflow" / "scripts" / "acoustic" / "train_acoustic.py")
     both = {kind: [str(folder / f"{kind}_{split}.parquet") for split in ("train", "val")] for kind in TABLES}
     command = [sys.executable, script, "--task", TASK, "--architecture", settings["acoustic"]["architectures"][0]]
     command += ["--audio", *sorted(str(path) for path in (folder / "audio").iterdir())]

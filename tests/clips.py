@@ -1,4 +1,4 @@
-"""Small videos for tests, whose frames carry their own number."""
+"""Small videos and sounds for tests: frames that carry their own number, clicks that are seen and heard."""
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
@@ -52,3 +52,51 @@ def write_clip(
 
 def write_numbered(path: Path, n_frames: int, fps: Fraction, **options: object) -> Path:
     return write_clip(path, (numbered(k + 1) for k in range(n_frames)), fps, **options)
+
+
+def write_sound(path, samples, rate_hz, codec, layout="mono"):
+    """Write a sound of float samples (channels, n) into the container that the suffix names."""
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream(codec, rate=rate_hz, layout=layout)
+        kind = stream.codec_context.format.name
+        whole = {"s16": np.int16, "s32": np.int32}.get(kind.removesuffix("p"))
+        data = (samples * np.iinfo(whole).max).astype(whole) if whole else samples
+        if not kind.endswith("p"):
+            data = data.T.reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(data), format=kind, layout=layout)
+        frame.sample_rate = rate_hz
+        output.mux([packet for part in (frame, None) for packet in stream.encode(part)])
+    return path
+
+
+def write_clicks(path, fps, seconds, clicks, codec, rate_hz=44100):
+    """A dark video with a white frame, and a burst of sound, at the frames in `clicks`."""
+    samples = np.zeros(seconds * rate_hz, np.float32)
+    burst = np.sin(2 * np.pi * 2000 * np.arange(rate_hz // 200) / rate_hz).astype(np.float32)
+    for number in clicks:
+        begin = round(number / fps * rate_hz)
+        samples[begin : begin + len(burst)] = 0.8 * burst
+    with av.open(str(path), "w") as output:
+        film = output.add_stream("mpeg4", rate=fps)
+        film.width = film.height = 16
+        film.pix_fmt = "yuv420p"
+        sound = output.add_stream(codec, rate=rate_hz, layout="mono")
+        shades = {lit: np.full((16, 16, 3), 255 * lit, np.uint8) for lit in (False, True)}
+        per_second = round(fps)
+        frames = int(seconds * fps)
+        for first in range(0, frames, per_second):
+            for number in range(first, min(first + per_second, frames)):
+                frame = av.VideoFrame.from_ndarray(shades[number in clicks], format="rgb24")
+                frame.pts, frame.time_base = number, 1 / fps
+                output.mux(film.encode(frame))
+        kind = sound.codec_context.format.name
+        for begin in range(0, len(samples), rate_hz):
+            data = samples[None, begin : begin + rate_hz]
+            whole = {"s16": np.int16, "s32": np.int32}.get(kind.removesuffix("p"))
+            data = (data * np.iinfo(whole).max).astype(whole) if whole else data
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(data), format=kind, layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = rate_hz, begin, Fraction(1, rate_hz)
+            output.mux(sound.encode(frame))
+        output.mux(film.encode())
+        output.mux(sound.encode())
+    return path

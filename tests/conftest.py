@@ -1,10 +1,14 @@
 """Fixtures that every test may use."""
 
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from runs import ROOT, SHRUNKEN, copy_tree, snakemake
+
+# The commands of the rules are imported by their names.
+sys.path += [str(folder) for folder in sorted((ROOT / "workflow" / "scripts").iterdir())]
 
 # A test fails for what it finds, never for a slow machine.
 settings.register_profile("anywhere", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,7 +1,4 @@
-"""Networks for tests: the real RetinaFace of ../shared, exported once, a small one in the form of insightface's.
-
-And a short training, for networks that need one.
-"""
+"""Networks for tests: the real RetinaFace of ../shared, exported once, a small one in the form of insightface's."""
 
 import warnings
 from functools import cache
@@ -11,23 +8,10 @@ from tempfile import mkdtemp
 import torch
 from torch import Tensor, nn
 
-from abaw.config import TrainingConfig
 from abaw.faces.retinaface_network import RetinaFace, export_network, load_network
-from abaw.weights import known
+from abaw.weights.manifest import known
 
 RETINAFACE = "retinaface_mobilenet0.25"
-SHORT_TRAINING = TrainingConfig(
-    epochs=3,
-    batch_size=4,
-    learning_rate=0.01,
-    weight_decay=0.0,
-    warmup=0.1,
-    patience=None,
-    optimiser="adamw",
-    schedule="cosine",
-    cycle_epochs=None,
-    lowest_rate=0.0,
-)
 
 
 @cache

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from abaw.config import DemoConfig
 from abaw.demo.plan import plan_corpus
 from abaw.demo.voice import RATE_HZ, perform
-from abaw.nn.resampling import resampled
-from abaw.speech.audio import MIXTURE_RATE_HZ
+from abaw.media.sound import MIXTURE_RATE_HZ
+from abaw.speech.resampling import resampled
 
 
 def si_sdr_db(estimate: NDArray, clean: NDArray) -> float:

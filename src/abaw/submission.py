@@ -15,10 +15,9 @@ import pyarrow.compute as pc
 from numpy.typing import ArrayLike
 
 from abaw.corpus.template import template_rows
-from abaw.errors import UserError
-from abaw.files import whole_file
-from abaw.frames import frames_table
-from abaw.tables import matrix
+from abaw.running.errors import UserError
+from abaw.running.files import whole_file
+from abaw.tables.arrays import frames_table, matrix
 from abaw.tasks import TASKS, TaskName
 
 _FIELDS: dict[TaskName, re.Pattern[str]] = {

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from runs import SHRUNKEN, contents, copy_tree, in_background, planned, snakemake
 
-from abaw.slurm import jobs_left
+from abaw.running.slurm import jobs_left
 
 CLUSTER = Path(__file__).with_name("cluster.sh")
 # Asked often, and of squeue, since there is no database of jobs.

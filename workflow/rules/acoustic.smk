@@ -1,15 +1,15 @@
-"""Stage 6, acoustic: the paper's models on a wav2vec2 encoder, for each challenge, and the best of them.
+"""The stage acoustic: the paper's models on a wav2vec2 encoder, for each challenge, and the best of them.
 
 In: results/speech and results/corpus. Out: results/acoustic/{task}/{architecture}/ and results/acoustic/{task}/best/ with
-weights, card, history and scored windows, and
-results/predictions/{task}/acoustic/{split}.parquet. Read by: timeline.
+weights, card, history and scored windows, results/predictions/{task}/acoustic/{split}.parquet, and
+results/embeddings/{task}/acoustic/{split}.parquet. Read by: timeline and attention.
 """
 
 
 rule train_acoustic:
     """Train one of the acoustic models on voiced windows of 4 s (paper §2.1, §3.2.1)."""
     input:
-        code=code("train_acoustic"),
+        code=code("acoustic/train_acoustic"),
         given=files_of_weights(CONFIG.acoustic.network.encoder),
         audio=of_split("results/speech/vocals/{video}.flac", "train", "val"),
         voiced=of_split("results/speech/voiced/{video}.parquet", "train", "val"),
@@ -57,7 +57,7 @@ rule train_acoustic:
 rule choose_acoustic:
     """Keep the model with the best challenge measure on validation (paper §4.1)."""
     input:
-        code=code("choose_acoustic"),
+        code=code("acoustic/choose_acoustic"),
         weights=expand(
             "results/acoustic/{{task}}/{architecture}/model.safetensors", architecture=CONFIG.acoustic.architectures
         ),
@@ -100,7 +100,7 @@ rule choose_acoustic:
 rule predict_acoustic:
     """Predict whole tracks, voiced or not, in windows of 4 s, and mark what is voiced."""
     input:
-        code=code("predict_acoustic"),
+        code=code("acoustic/predict_acoustic"),
         audio=of_split("results/speech/vocals/{video}.flac"),
         voiced=of_split("results/speech/voiced/{video}.parquet"),
         tracks="results/corpus/{task}/{split}/tracks.parquet",
@@ -126,6 +126,44 @@ rule predict_acoustic:
         " --task {wildcards.task}"
         " --audio {input.audio:q}"
         " --voiced {input.voiced:q}"
+        " --tracks {input.tracks:q}"
+        " --weights {input.weights:q}"
+        " --card {input.card:q}"
+        " --settings {params.settings:q}"
+        " --compute {params.compute:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
+
+
+rule embed_voice:
+    """Read the acoustic model's embeddings off at the analysed frames (paper §4.3)."""
+    input:
+        code=code("acoustic/embed_voice"),
+        frames=of_backbone("results/embeddings/{task}/{backbone}/{split}.parquet"),
+        audio=of_split("results/speech/vocals/{video}.flac"),
+        tracks="results/corpus/{task}/{split}/tracks.parquet",
+        weights="results/acoustic/{task}/best/model.safetensors",
+        card="results/acoustic/{task}/best/card.json",
+    output:
+        "results/embeddings/{task}/acoustic/{split}.parquet",
+    log:
+        "logs/embed_voice/{task}_{split}.log",
+    benchmark:
+        "results/benchmarks/embed_voice/{task}_{split}.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: CONFIG.compute.threads
+    resources:
+        mem_mb=memory_mb(4000, per_input=2),
+        runtime=120,
+    params:
+        settings=section("acoustic.network"),
+        compute=section("compute"),
+    shell:
+        "python {input.code[0]:q}"
+        " --task {wildcards.task}"
+        " --frames {input.frames:q}"
+        " --audio {input.audio:q}"
         " --tracks {input.tracks:q}"
         " --weights {input.weights:q}"
         " --card {input.card:q}"

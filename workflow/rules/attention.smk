@@ -1,53 +1,14 @@
-"""Stage 6b, attention: fusion models on the embeddings of both modalities, one for each challenge and mechanism.
+"""The stage attention: fusion models on the embeddings of both modalities, one for each challenge and mechanism.
 
-In: results/embeddings, results/speech, the acoustic model and the labels in results/corpus. Out:
-results/embeddings/{task}/acoustic/{split}.parquet, results/attention/{task}/{mechanism}/ with weights, card and history,
-and results/predictions/{task}/{mechanism}_attention/{split}.parquet. Read by: timeline and report.
+In: results/embeddings of faces and voice, and the labels in results/corpus. Out: results/attention/{task}/{mechanism}/
+with weights, card and history, and results/predictions/{task}/{mechanism}_attention/{split}.parquet. Read by: timeline and report.
 """
-
-
-rule embed_voice:
-    """Read the acoustic model's embeddings off at the analysed frames (paper §4.3)."""
-    input:
-        code=code("embed_voice"),
-        frames=of_backbone("results/embeddings/{task}/{backbone}/{split}.parquet"),
-        audio=of_split("results/speech/vocals/{video}.flac"),
-        tracks="results/corpus/{task}/{split}/tracks.parquet",
-        weights="results/acoustic/{task}/best/model.safetensors",
-        card="results/acoustic/{task}/best/card.json",
-    output:
-        "results/embeddings/{task}/acoustic/{split}.parquet",
-    log:
-        "logs/embed_voice/{task}_{split}.log",
-    benchmark:
-        "results/benchmarks/embed_voice/{task}_{split}.tsv"
-    conda:
-        "../../envs/main.yaml"
-    threads: CONFIG.compute.threads
-    resources:
-        mem_mb=memory_mb(4000, per_input=2),
-        runtime=120,
-    params:
-        settings=section("acoustic.network"),
-        compute=section("compute"),
-    shell:
-        "python {input.code[0]:q}"
-        " --task {wildcards.task}"
-        " --frames {input.frames:q}"
-        " --audio {input.audio:q}"
-        " --tracks {input.tracks:q}"
-        " --weights {input.weights:q}"
-        " --card {input.card:q}"
-        " --settings {params.settings:q}"
-        " --compute {params.compute:q}"
-        " --output {output:q}"
-        " > {log:q} 2>&1"
 
 
 rule train_attention:
     """Train self- or cross-attention over the embeddings of faces and voice (paper §2.3)."""
     input:
-        code=code("train_attention"),
+        code=code("attention/train_attention"),
         train=of_backbone(
             "results/embeddings/{task}/{backbone}/train.parquet", "results/embeddings/{task}/acoustic/train.parquet"
         ),
@@ -96,7 +57,7 @@ rule train_attention:
 rule predict_attention:
     """Predict every analysed frame of a split that shows a face, with faces and voice."""
     input:
-        code=code("predict_attention"),
+        code=code("attention/predict_attention"),
         embeddings=of_backbone(
             "results/embeddings/{task}/{backbone}/{split}.parquet",
             "results/embeddings/{task}/acoustic/{split}.parquet",

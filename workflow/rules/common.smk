@@ -11,23 +11,29 @@ import shlex
 import sys
 from collections.abc import Callable
 from functools import cache, reduce
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
 
 SOURCE = Path(workflow.basedir) / "src"
 sys.path.insert(0, str(SOURCE))
 
-from abaw.config import BackboneConfig, check_config
+from abaw.config import BackboneConfig, Config, check_config
+from abaw.config.command_line import typed
 from abaw.corpus.crops import CropFolders, find_crops
 from abaw.corpus.layout import Layout, build_layout, read_folders
 from abaw.demo.plan import plan_corpus
-from abaw.errors import UserError
-from abaw.files import check_room, lock_folder
-from abaw.imports import files_behind
-from abaw.slurm import check_none_left
+from abaw.fusion.systems import Systems
+from abaw.report.contents import last_words
+from abaw.running.errors import UserError
+from abaw.running.files import check_room
+from abaw.running.imports import files_behind
 from abaw.tasks import SPLITS, TASKS
-from abaw.weights import read_manifest, weights_of_detector
+from abaw.weights.given import files_of_weights
+from abaw.weights.manifest import read_manifest, weights_of_detector
 
 # What the system ends without a word gets a sentence from the shell around it, by its exit code: 128 and the signal. So
 # does what could not log why it ended, on a disk without a free block.
@@ -74,6 +80,7 @@ def read_crop_folders() -> CropFolders:
 try:
     for folder in filter(os.path.isdir, (".", ".snakemake", "results", "logs")):
         check_room(folder, LEAST_MB)
+    update_config(config, typed(workflow.config_settings.config, Config))
     CONFIG = check_config(config)
     WEIGHTS = read_manifest()
     DETECTOR_WEIGHTS = weights_of_detector(CONFIG.faces.detector, CONFIG.faces.weights)
@@ -86,6 +93,7 @@ except UserError as error:
 BACKBONES = {task: getattr(CONFIG.static.backbones, task) for task in TASKS}
 MODELS = CONFIG.models
 SYSTEMS = dict(sorted(CONFIG.systems.items()))  # not in the order in which configuration files happen to name them
+FRAMES = Systems(MODELS, SYSTEMS)
 VIDEOS = LAYOUT.videos()
 # The pre-training corpora that are there, and what fine-tuning takes of a model that was trained on them.
 PRETRAINED_ON = [name for name, root in CONFIG.pretraining.roots.model_dump().items() if root is not None]
@@ -111,10 +119,15 @@ def code(script: str) -> list[str]:
     return [str(path.relative_to(root)) for path in files]
 
 
+def as_json(value: Any) -> str:
+    """A part of the configuration as an argument of a command: the same values give the same text."""
+    return json.dumps(value, sort_keys=True)
+
+
 def section(key: str) -> Callable:
     """A tracked param: one section of the configuration (dots between keys) as JSON."""
     value = reduce(lambda part, name: part[name], key.split("."), config)
-    return lambda wildcards: json.dumps(value, sort_keys=True)
+    return lambda wildcards: as_json(value)
 
 
 def untracked(key: str) -> Callable:
@@ -123,7 +136,7 @@ def untracked(key: str) -> Callable:
     Snakemake takes a param that is made from `input` for a consequence of the inputs, and looks at these alone.
     """
     value = reduce(lambda part, name: part[name], key.split("."), config)
-    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    text = value if isinstance(value, str) else as_json(value)
     return lambda wildcards, input: text
 
 
@@ -134,15 +147,6 @@ def memory_mb(least: int, per_input: float = 0.0) -> Callable:
         return int((least + (per_input * input.size_mb if per_input else 0)) * 2 ** (attempt - 1))
 
     return needed
-
-
-def static_phase(phase: str) -> Callable:
-    """A tracked param: what a phase of the frame-level model needs, so that a change of one does not rerun the other."""
-    static = config["static"]
-    own = {key: value for key, value in static.items() if key not in ("backbones", "pretraining")}
-    if phase == "pretraining":
-        own = {key: value for key, value in static["pretraining"].items() if key != "enabled"}
-    return lambda wildcards: json.dumps(own | form_of(wildcards).model_dump(), sort_keys=True)
 
 
 def form_of(wildcards) -> BackboneConfig:
@@ -179,102 +183,6 @@ def video_file(wildcards) -> str:
     return str(VIDEOS[wildcards.video][0].path)
 
 
-def tracks_of(wildcards) -> list:
-    """The tracks in a split of a task."""
-    return LAYOUT.tracks_of(wildcards.task, wildcards.split)
-
-
-def rows_of_split(wildcards) -> list[str]:
-    """An input: the files that say which rows a split has, label files, or the template and the list of names."""
-    if wildcards.split == "test":
-        return [str(LAYOUT.templates[wildcards.task]), str(LAYOUT.test_lists[wildcards.task])]
-    return [str(track.labels[wildcards.task]) for track in tracks_of(wildcards)]
-
-
-def fused_by(fusion: str) -> str:
-    """A wildcard's constraint: the systems that a fusion makes."""
-    return (
-        "|".join(name for name, system in SYSTEMS.items() if system.fusion == fusion) or "(?!)"
-    )  # none matches nothing
-
-
-def models_of(pattern: str) -> Callable:
-    """An input: `pattern` with each model of the job's system."""
-    return lambda wildcards: [
-        pattern.format(task=wildcards.task, model=model) for model in SYSTEMS[wildcards.system].models
-    ]
-
-
-def frames_of_system(wildcards) -> str:
-    """An input: the frames of the test split of a system, which are its model's where it has a single one."""
-    return named_frames(wildcards.task, "test")[wildcards.system]
-
-
-def named_frames(task: str, split: str) -> dict[str, str]:
-    """The frames of a split by name: models, then systems, then what forests say of the rows that they have learned.
-
-    On the training split, on which models are trained and fusion is not fitted, there are only the models.
-    """
-    found = {model: f"results/frames/{task}/{model}/{split}.parquet" for model in MODELS}
-    if split == "train":
-        return found
-    for name, system in SYSTEMS.items():
-        alone = system.fusion == "none"
-        found[name] = found[system.models[0]] if alone else f"results/systems/{task}/{name}/{split}.parquet"
-        if system.fusion == "forest" and split == "val":
-            for kind in ("out_of_bag", "in_sample"):
-                found[f"{name}_{kind}"] = f"results/systems/{task}/{name}/{kind}.parquet"
-    return found
-
-
-def shown_frames(task: str) -> dict[str, str]:
-    """The validation frames that a timeline shows: both modalities, and the last two systems that fuse."""
-    found = named_frames(task, "val")
-    fused = [name for name, system in SYSTEMS.items() if system.fusion != "none"]
-    return {name: found[name] for name in ["visual", "acoustic", *fused[-2:]]}
-
-
-def fits_of(fusion: str) -> list[str]:
-    """An input: what each system of a fusion was fitted to."""
-    names = [name for name, system in SYSTEMS.items() if system.fusion == fusion]
-    return [f"results/systems/{{task}}/{name}/fit.json" for name in names]
-
-
-def figures_of_page() -> dict[str, str]:
-    """The figures of the report's page, with their titles."""
-    kinds = {"timeline": "Timelines", "weights": "Fusion weights", "curves": "Learning curves", "sweep": "Windows"}
-    if not fits_of("dirichlet"):
-        del kinds["weights"]
-    found = {
-        f"results/report/{kind}_{task}.png": f"{title}, {TASKS[task].title}"
-        for kind, title in kinds.items()
-        for task in TASKS
-    }
-    return found | {"results/report/confusion_expr.png": "Confusion, validation"}
-
-
-def corpus_in_words() -> str:
-    """What the report calls the corpus that ran."""
-    if CONFIG.corpus.source == "demo":
-        return "the embedded corpus"
-    return "AffWild2" if CONFIG.corpus.edition == "affwild2" else f"the corpus in {CONFIG.corpus.videos}"
-
-
-def template_of(wildcards) -> str:
-    """An input: the submission template of a task."""
-    return str(LAYOUT.templates[wildcards.task])
-
-
-def subjects_of(wildcards) -> str:
-    """A tracked param: the subjects of a video and where they sit, as JSON."""
-    return json.dumps([{"sample": track.sample, "side": track.side} for track in VIDEOS[wildcards.video]])
-
-
-def crops_of(wildcards) -> list[str]:
-    """An input: the folder of the organisers' crops of each subject of a video; what is added or removed there counts."""
-    return [str(CROPS.by_sample[track.sample]) for track in VIDEOS[wildcards.video]]
-
-
 def of_split(pattern: str, *splits: str) -> Callable:
     """An input: `pattern` with the name or the path of every video that has a track in the splits, or in the job's split."""
 
@@ -296,25 +204,10 @@ def of_cells(file: str) -> list[str]:
     ]
 
 
-def files_of_weights(given: str) -> list[str]:
-    """An input: the files of weights that the configuration gives as a file or a folder; none where it names some."""
-    path = Path(given)
-    if path.is_dir():
-        return sorted(str(file) for file in path.iterdir() if file.suffix in (".json", ".safetensors", ".bin"))
-    return [given] if path.suffix == ".safetensors" else []
-
-
-def backbone_files(wildcards) -> list[str]:
-    """An input: the weights that the job's backbone starts from."""
-    return files_of_weights(form_of(wildcards).weights)
-
-
-def pretraining_files(wildcards) -> list[str]:
-    """An input: the label files and videos of the pre-training corpora that are present."""
-    from abaw.corpus.pretraining.registry import label_files  # its libraries load only where the rule is asked for
-
+def worded(module: str, name: str, *arguments: Any) -> Any:
+    """Call a function of the package, imported when it is asked for; its `UserError` is one of the workflow's."""
     try:
-        return [str(path) for path in label_files(CONFIG.pretraining)]
+        return getattr(import_module(module), name)(*arguments)
     except UserError as error:
         raise WorkflowError(str(error)) from None
 
@@ -325,11 +218,8 @@ def take_folder() -> None:
     The system lets go of the folder when this process ends, even by a kill. Jobs call no hooks, so they do not come here.
     """
     global FOLDER
-    try:
-        FOLDER = lock_folder(".snakemake")
-        check_none_left(Path.cwd())
-    except UserError as error:
-        raise WorkflowError(str(error)) from None
+    FOLDER = worded("abaw.running.files", "lock_folder", ".snakemake")
+    worded("abaw.running.slurm", "check_none_left", Path.cwd())
 
 
 def say_what_is_left_out() -> None:
@@ -339,17 +229,3 @@ def say_what_is_left_out() -> None:
             f"{len(CROPS.strays)} entries among the crops belong to no track and are left out, such as {CROPS.strays[0]}",
             file=sys.stderr,
         )
-
-
-def say_what_was_written() -> None:
-    """The last words of a run: the files to look at, and what each system scored."""
-    scores = Path("results/report/scores.csv")
-    page = Path("results/report/index.html")
-    found = [path for path in [*Path("results").glob("submission_*.zip"), page, scores] if path.is_file()]
-    for path in sorted(found):
-        print(f"wrote {path}", file=sys.stderr)
-    if scores.is_file():
-        measures = {task.challenge_measure for task in TASKS.values()}
-        for row in (line.split(",") for line in scores.read_text(encoding="utf-8").splitlines()[1:]):
-            if row[3] in measures:
-                print(f"{row[0]:5} {row[1]:21} {row[2]:5} {row[3]} {row[4]}", file=sys.stderr)

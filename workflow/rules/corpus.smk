@@ -1,49 +1,17 @@
-"""Stage 1, corpus: who is in which video, in which split, with which labels.
+"""The stage corpus: who is in which video, in which split, with which labels.
 
 In: the four folders of the corpus section, in AffWild2's form; with `corpus.source: demo` they are made first.
 Out: results/corpus/{task}/{split}/tracks.parquet and labels.parquet, read by every later stage; results/report/corpus.html
 and problems.csv, which say what does not fit together. `snakemake check_corpus` makes just these two.
 """
 
-if CONFIG.corpus.source == "demo":
-
-    rule make_demo_corpus:
-        """Make the embedded corpus: real faces that move, synthesised voices, and labels that drive both."""
-        input:
-            code=code("make_demo_corpus"),
-        output:
-            files=DEMO.files(CONFIG.corpus),
-            truth=DEMO.truth_files(Path("results/demo/truth")),
-        log:
-            "logs/make_demo_corpus.log",
-        benchmark:
-            "results/benchmarks/make_demo_corpus.tsv"
-        conda:
-            "../../envs/main.yaml"
-        threads: 2
-        resources:
-            mem_mb=memory_mb(2000),
-            runtime=30,
-        params:
-            demo=section("demo"),
-            corpus=untracked("corpus"),
-            seed=lambda wildcards: config["seed"],
-        shell:
-            "python {input.code[0]:q}"
-            " --demo {params.demo:q}"
-            " --corpus {params.corpus:q}"
-            " --seed {params.seed}"
-            " --threads {threads}"
-            " --truth results/demo/truth"
-            " > {log:q} 2>&1"
-
 
 rule index_corpus:
     """Read labels, templates and video metadata of one split; count what does not fit together (paper §3.1)."""
     input:
-        code=code("index_corpus"),
+        code=code("corpus/index_corpus"),
         videos=of_split("{path}"),
-        rows=rows_of_split,
+        rows=lambda wildcards: LAYOUT.row_files(wildcards.task, wildcards.split),
     output:
         tracks="results/corpus/{task}/{split}/tracks.parquet",
         labels="results/corpus/{task}/{split}/labels.parquet",
@@ -72,7 +40,7 @@ rule index_corpus:
 rule check_corpus:
     """Count what every split holds, and list what does not fit together with its remedy (paper §3.1); nothing is decoded."""
     input:
-        code=code("check_corpus"),
+        code=code("corpus/check_corpus"),
         videos=[str(tracks[0].path) for tracks in VIDEOS.values()],
         labels=[str(path) for track in LAYOUT.tracks for path in track.labels.values()],
         lists=list(map(str, [*LAYOUT.test_lists.values(), *LAYOUT.templates.values()])),
@@ -108,26 +76,3 @@ rule check_corpus:
         " --problems {output.problems:q}"
         " --page {output.page:q}"
         " > {log:q} 2>&1"
-
-
-rule index_pretraining:
-    """Read the labels of the pre-training corpora that are present into one table (paper §3.1.1, Table 1)."""
-    input:
-        code=code("index_pretraining"),
-        files=pretraining_files,
-    output:
-        "results/corpus/pretraining.parquet",
-    log:
-        "logs/index_pretraining.log",
-    benchmark:
-        "results/benchmarks/index_pretraining.tsv"
-    conda:
-        "../../envs/main.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory_mb(4000),
-        runtime=60,
-    params:
-        settings=section("pretraining"),
-    shell:
-        "python {input.code[0]:q}" " --settings {params.settings:q}" " --output {output:q}" " > {log:q} 2>&1"

@@ -1,4 +1,4 @@
-"""Stage 5, dynamic: transformers over windows of embeddings, a sweep for each challenge, and the best of it.
+"""The stage dynamic: transformers over windows of embeddings, a sweep for each challenge, and the best of it.
 
 In: results/embeddings and the labels in results/corpus. Out: results/dynamic/{task}/{window_s}s_{normaliser}/ and
 results/dynamic/{task}/best/ with weights, card and history, results/report/sweep_{task}.csv, and
@@ -9,7 +9,7 @@ results/predictions/{task}/visual/{split}.parquet. Read by: timeline and report.
 rule train_dynamic:
     """Train the three-layer transformer over time with one window and one normaliser (paper §2.2.2, Figure 3)."""
     input:
-        code=code("train_dynamic"),
+        code=code("dynamic/train_dynamic"),
         train=of_backbone("results/embeddings/{task}/{backbone}/train.parquet"),
         val=of_backbone("results/embeddings/{task}/{backbone}/val.parquet"),
         labels=expand("results/corpus/{{task}}/{split}/labels.parquet", split=["train", "val"]),
@@ -55,7 +55,7 @@ rule train_dynamic:
 rule choose_dynamic:
     """Keep the cell with the best challenge measure on validation (paper §3.2.2)."""
     input:
-        code=code("choose_dynamic"),
+        code=code("dynamic/choose_dynamic"),
         weights=of_cells("model.safetensors"),
         card=of_cells("card.json"),
         history=of_cells("history.csv"),
@@ -95,7 +95,7 @@ rule choose_dynamic:
 rule predict_dynamic:
     """Predict every analysed frame of a split that shows a face, with the best transformer."""
     input:
-        code=code("predict_dynamic"),
+        code=code("dynamic/predict_dynamic"),
         embeddings=of_backbone("results/embeddings/{task}/{backbone}/{split}.parquet"),
         weights="results/dynamic/{task}/best/model.safetensors",
         card="results/dynamic/{task}/best/card.json",

@@ -1,6 +1,6 @@
-"""Stage 2, faces: one decoding pass over each video, at the analysis rate; or the organisers' crops, imported.
+"""The stage faces: one decoding pass over each video, at the analysis rate; or the organisers' crops, imported.
 
-In: the videos; with `faces.source: organisers` the folders of crops. Out: results/faces/{video}.parquet, a row for every
+In: the videos and the detector's weights; with `faces.source: organisers` the folders of crops. Out: results/faces/{video}.parquet, a row for every
 analysed frame of every subject, face or not: box, points, crop, mouth opening. Read by: speech (the mouth) and static
 (the crops).
 """
@@ -10,7 +10,7 @@ if CONFIG.faces.source == "detect":
     rule track_faces:
         """Detect, follow and crop the subjects of one video, and measure their mouths (paper §3.2.1, §3.2.2)."""
         input:
-            code=code("track_faces"),
+            code=code("faces/track_faces"),
             video=video_file,
             network=detector_network(),
         output:
@@ -29,7 +29,9 @@ if CONFIG.faces.source == "detect":
             settings=section("faces"),
             compute=section("compute"),
             on_unreadable=untracked("corpus.on_unreadable"),
-            subjects=subjects_of,
+            subjects=lambda wildcards: json.dumps(
+                [{"sample": track.sample, "side": track.side} for track in VIDEOS[wildcards.video]]
+            ),
         shell:
             "python {input.code[0]:q}"
             " --video {input.video:q}"
@@ -47,9 +49,10 @@ else:
     rule import_crops:
         """Take the organisers' crops of one video's subjects as they are, and measure their mouths (paper §3.2.1)."""
         input:
-            code=code("import_crops"),
+            code=code("faces/import_crops"),
             video=video_file,
-            crops=crops_of,
+            # the folder of each subject: what is added to it or removed counts
+            crops=lambda wildcards: [str(CROPS.by_sample[track.sample]) for track in VIDEOS[wildcards.video]],
         output:
             "results/faces/{video}.parquet",
         log:
@@ -71,3 +74,32 @@ else:
             " --rate-hz {params.rate_hz}"
             " --output {output:q}"
             " > {log:q} 2>&1"
+
+
+rule export_detector:
+    """Write RetinaFace's network as ONNX, once for all videos (paper §3.2.2)."""
+    input:
+        code=code("faces/export_detector"),
+        weights=lambda wildcards: f"results/weights/{wildcards.weights}/{WEIGHTS[wildcards.weights].file}",
+    output:
+        "results/weights/{weights}/detector.onnx",
+    log:
+        "logs/export_detector/{weights}.log",
+    benchmark:
+        "results/benchmarks/export_detector/{weights}.tsv"
+    wildcard_constraints:
+        weights="|".join(re.escape(name) for name in WEIGHTS),
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb(1000),
+        runtime=10,
+    params:
+        entry=lambda wildcards: WEIGHTS[wildcards.weights].model_dump_json(),
+    shell:
+        "python {input.code[0]:q}"
+        " --weights {params.entry:q}"
+        " --file {input.weights:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"

@@ -1,4 +1,4 @@
-"""Stage 5b, functional: kernel ELMs on functionals of the embeddings over windows, one for each challenge.
+"""The stage functional: kernel ELMs on functionals of the embeddings over windows, one for each challenge.
 
 In: results/embeddings and the labels in results/corpus. Out: results/functional/{task}/ with weights, card, grid and
 scored windows, and results/predictions/{task}/functional/{split}.parquet. Read by: timeline and report.
@@ -8,7 +8,7 @@ scored windows, and results/predictions/{task}/functional/{split}.parquet. Read 
 rule train_functional:
     """Fit a kernel ELM for each set of functionals, kernel and C; keep the best on validation (paper §2.2.2, Figure 2)."""
     input:
-        code=code("train_functional"),
+        code=code("functional/train_functional"),
         train=of_backbone("results/embeddings/{task}/{backbone}/train.parquet"),
         val=of_backbone("results/embeddings/{task}/{backbone}/val.parquet"),
         labels=expand("results/corpus/{{task}}/{split}/labels.parquet", split=["train", "val"]),
@@ -46,7 +46,7 @@ rule train_functional:
 rule predict_functional:
     """Predict every window of a split that shows enough faces."""
     input:
-        code=code("predict_functional"),
+        code=code("functional/predict_functional"),
         embeddings=of_backbone("results/embeddings/{task}/{backbone}/{split}.parquet"),
         weights="results/functional/{task}/model.safetensors",
         card="results/functional/{task}/card.json",

@@ -1,4 +1,4 @@
-"""Stage 8, fusion: the systems of each challenge that combine several models, as the configuration names them.
+"""The stage fusion: the systems of each challenge that combine several models, as the configuration names them.
 
 In: results/frames of the models and the validation labels. Out: results/systems/{task}/{system}/ with val.parquet and
 test.parquet, fit.json, and for a random forest out_of_bag.parquet and in_sample.parquet. A system of a single model has
@@ -9,9 +9,9 @@ nothing here: its frames are the model's. Read by: submission and report.
 rule fuse_dirichlet:
     """Draw weights per model and output, keep those that do best on validation (paper §2.3)."""
     input:
-        code=code("fuse_dirichlet"),
-        val=models_of("results/frames/{task}/{model}/val.parquet"),
-        test=models_of("results/frames/{task}/{model}/test.parquet"),
+        code=code("fusion/fuse_dirichlet"),
+        val=lambda wildcards: FRAMES.fused_into(wildcards.system, wildcards.task, "val"),
+        test=lambda wildcards: FRAMES.fused_into(wildcards.system, wildcards.task, "test"),
         labels="results/corpus/{task}/val/labels.parquet",
     output:
         val="results/systems/{task}/{system}/val.parquet",
@@ -22,7 +22,7 @@ rule fuse_dirichlet:
     benchmark:
         "results/benchmarks/fuse_dirichlet/{task}_{system}.tsv"
     wildcard_constraints:
-        system=fused_by("dirichlet"),
+        system="|".join(FRAMES.by_fusion("dirichlet")) or "(?!)",  # which nothing matches
     conda:
         "../../envs/main.yaml"
     threads: 1
@@ -51,9 +51,9 @@ rule fuse_dirichlet:
 rule fuse_forest:
     """Stack the models' outputs into a random forest, scored in-sample, out-of-bag and by video (paper §2.3)."""
     input:
-        code=code("fuse_forest"),
-        val=models_of("results/frames/{task}/{model}/val.parquet"),
-        test=models_of("results/frames/{task}/{model}/test.parquet"),
+        code=code("fusion/fuse_forest"),
+        val=lambda wildcards: FRAMES.fused_into(wildcards.system, wildcards.task, "val"),
+        test=lambda wildcards: FRAMES.fused_into(wildcards.system, wildcards.task, "test"),
         labels="results/corpus/{task}/val/labels.parquet",
         tracks="results/corpus/{task}/val/tracks.parquet",
     output:
@@ -67,7 +67,7 @@ rule fuse_forest:
     benchmark:
         "results/benchmarks/fuse_forest/{task}_{system}.tsv"
     wildcard_constraints:
-        system=fused_by("forest"),
+        system="|".join(FRAMES.by_fusion("forest")) or "(?!)",
     conda:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads

@@ -1,15 +1,19 @@
-"""Stage 10, report: every score on the way, learning curves, and timelines with truth and prediction.
+"""The stage report: every score on the way, learning curves, and timelines with truth and prediction.
 
 In: results/frames, results/corpus and the histories of training. Out: results/report/scores.csv and PNG figures, which
 `snakemake --report results/report.zip` gathers into one page.
 """
 
+from abaw.report.contents import corpus_in_words, figures_of_page
+
+FIGURES = figures_of_page(with_weights=bool(FRAMES.by_fusion("dirichlet")))
+
 
 rule score_predictions:
     """Score the systems of a challenge on the labelled rows of a split, pooled (paper §4, eq. (2))."""
     input:
-        code=code("score_predictions"),
-        frames=lambda wildcards: list(named_frames(wildcards.task, wildcards.split).values()),
+        code=code("report/score_predictions"),
+        frames=lambda wildcards: list(FRAMES.frames(wildcards.task, wildcards.split).values()),
         labels="results/corpus/{task}/{split}/labels.parquet",
         tracks="results/corpus/{task}/{split}/tracks.parquet",
     output:
@@ -25,7 +29,7 @@ rule score_predictions:
         mem_mb=memory_mb(2000),
         runtime=30,
     params:
-        systems=lambda wildcards: list(named_frames(wildcards.task, wildcards.split)),
+        systems=lambda wildcards: list(FRAMES.frames(wildcards.task, wildcards.split)),
         settings=section("scoring"),
         seed=lambda wildcards: config["seed"],
     shell:
@@ -45,7 +49,7 @@ rule score_predictions:
 rule collect_scores:
     """Put all scores into one table, for people and for the report."""
     input:
-        code=code("collect_scores"),
+        code=code("report/collect_scores"),
         scores=expand("results/report/scores/{task}_{split}.csv", task=TASKS, split=["train", "val"]),
     output:
         report(
@@ -70,8 +74,8 @@ rule collect_scores:
 rule plot_timeline:
     """Draw truth and predictions of the validation sample with the most labelled rows."""
     input:
-        code=code("plot_timeline"),
-        frames=lambda wildcards: list(shown_frames(wildcards.task).values()),
+        code=code("report/plot_timeline"),
+        frames=lambda wildcards: list(FRAMES.shown(wildcards.task).values()),
         labels="results/corpus/{task}/val/labels.parquet",
         tracks="results/corpus/{task}/val/tracks.parquet",
     output:
@@ -92,7 +96,7 @@ rule plot_timeline:
         mem_mb=memory_mb(1000),
         runtime=10,
     params:
-        systems=lambda wildcards: list(shown_frames(wildcards.task)),
+        systems=lambda wildcards: list(FRAMES.shown(wildcards.task)),
     shell:
         "python {input.code[0]:q}"
         " --task {wildcards.task}"
@@ -107,7 +111,7 @@ rule plot_timeline:
 rule plot_curves:
     """Draw loss and challenge measure of every network of a challenge over the epochs."""
     input:
-        code=code("plot_curves"),
+        code=code("report/plot_curves"),
         histories=of_backbone(
             "results/static/{task}/{backbone}/history.csv",
             "results/dynamic/{task}/best/history.csv",
@@ -145,7 +149,7 @@ rule plot_curves:
 rule plot_sweep:
     """Draw how each window and normaliser of the transformer did."""
     input:
-        code=code("plot_sweep"),
+        code=code("report/plot_sweep"),
         sweep="results/report/sweep_{task}.csv",
         histories=of_cells("history.csv"),
     output:
@@ -177,7 +181,7 @@ rule plot_sweep:
 rule list_broken:
     """List the videos that broke while they were decoded; there are some only where unreadable videos are skipped."""
     input:
-        code=code("list_broken"),
+        code=code("report/list_broken"),
         faces=expand("results/faces/{video}.parquet", video=sorted(VIDEOS)),
     output:
         report(
@@ -208,7 +212,7 @@ rule list_broken:
 rule draw_contact_sheet:
     """Draw all crops of one video in a picture, to be looked at: `snakemake contact_sheets` draws those of all."""
     input:
-        code=code("draw_contact_sheet"),
+        code=code("report/draw_contact_sheet"),
         faces="results/faces/{video}.parquet",
         voiced="results/speech/voiced/{video}.parquet",
     output:
@@ -234,8 +238,8 @@ rule draw_contact_sheet:
 rule plot_confusion:
     """Draw the confusion matrix of the expressions for every model and system."""
     input:
-        code=code("plot_confusion"),
-        frames=list(named_frames("expr", "val").values()),
+        code=code("report/plot_confusion"),
+        frames=list(FRAMES.frames("expr", "val").values()),
         labels="results/corpus/expr/val/labels.parquet",
     output:
         report(
@@ -254,7 +258,7 @@ rule plot_confusion:
         mem_mb=memory_mb(1000),
         runtime=10,
     params:
-        systems=list(named_frames("expr", "val")),
+        systems=list(FRAMES.frames("expr", "val")),
     shell:
         "python {input.code[0]:q}"
         " --systems {params.systems:q}"
@@ -267,8 +271,8 @@ rule plot_confusion:
 rule plot_weights:
     """Draw the fusion weights of the Dirichlet weighted systems of a challenge."""
     input:
-        code=code("plot_weights"),
-        fits=fits_of("dirichlet"),
+        code=code("report/plot_weights"),
+        fits=lambda wildcards: FRAMES.fits(wildcards.task, "dirichlet"),
     output:
         report(
             "results/report/weights_{task}.png",
@@ -287,7 +291,7 @@ rule plot_weights:
         mem_mb=memory_mb(1000),
         runtime=10,
     params:
-        systems=[name for name, system in SYSTEMS.items() if system.fusion == "dirichlet"],
+        systems=FRAMES.by_fusion("dirichlet"),
     shell:
         "python {input.code[0]:q}"
         " --systems {params.systems:q}"
@@ -299,7 +303,7 @@ rule plot_weights:
 rule compare_paper:
     """Put the paper's Tables 2 to 6 and this run's figures side by side (paper §4)."""
     input:
-        code=code("compare_paper"),
+        code=code("report/compare_paper"),
         acoustic=expand("results/acoustic/{task}/best/scored.parquet", task=TASKS),
         functional=expand("results/functional/{task}/scored.parquet", task=TASKS),
         tracks=expand("results/corpus/{task}/val/tracks.parquet", task=TASKS),
@@ -342,13 +346,13 @@ rule compare_paper:
 rule write_report:
     """Write one page with the paper's tables beside ours, all scores, and the figures."""
     input:
-        code=code("write_report"),
+        code=code("report/write_report"),
         template="workflow/report/index.html",
         tables="results/report/tables.csv",
         scores="results/report/scores.csv",
         smoothing=expand("results/timeline/{task}/{model}.csv", task=TASKS, model=MODELS),
-        forests=[path.format(task=task) for task in TASKS for path in fits_of("forest")],
-        figures=list(figures_of_page()),
+        forests=[path for task in TASKS for path in FRAMES.fits(task, "forest")],
+        figures=list(FIGURES),
     output:
         report(
             "results/report/index.html",
@@ -366,11 +370,11 @@ rule write_report:
         mem_mb=memory_mb(1000),
         runtime=10,
     params:
-        corpus=corpus_in_words(),
+        corpus=corpus_in_words(CONFIG.corpus),
         edition=CONFIG.corpus.edition,
         resamples=CONFIG.scoring.resamples,
         systems=section("systems"),
-        titles=list(figures_of_page().values()),
+        titles=list(FIGURES.values()),
     shell:
         "python {input.code[0]:q}"
         " --template {input.template:q}"

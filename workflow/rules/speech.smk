@@ -1,4 +1,4 @@
-"""Stage 3, speech: the audio of each video, and when the target speaker speaks.
+"""The stage speech: the audio of each video, and when the target speaker speaks.
 
 In: the videos, and the mouths in results/faces. Out: results/speech/mixture/{video}.flac, 44.1 kHz stereo,
 results/speech/vocals/{video}.flac, the voice in it at 16 kHz mono, and results/speech/voiced/{video}.parquet.
@@ -13,7 +13,7 @@ BY_PROGRAM = CONFIG.speech.separator == "spleeter" and CONFIG.speech.engine == "
 rule extract_audio:
     """Take the audio out of one container, on the timeline of the video (paper §3.2.1)."""
     input:
-        code=code("extract_audio"),
+        code=code("speech/extract_audio"),
         video=video_file,
     output:
         "results/speech/mixture/{video}.flac",
@@ -40,7 +40,7 @@ rule extract_audio:
 rule fetch_spleeter:
     """Fetch the weights of Spleeter's own program; each file's sha256 must be the known one."""
     input:
-        code=code("fetch_spleeter"),
+        code=code("speech/fetch_spleeter"),
     output:
         expand("resources/spleeter/2stems/{name}", name=SPLEETER_WEIGHTS),
     log:
@@ -61,7 +61,7 @@ rule fetch_spleeter:
 rule run_spleeter:
     """Take the voice out of one track by Spleeter's own program, where `speech.engine` is tensorflow (paper §3.2.1)."""
     input:
-        code=code("run_spleeter"),
+        code=code("speech/run_spleeter"),
         mixture="results/speech/mixture/{video}.flac",
         weights=rules.fetch_spleeter.output,
     output:
@@ -90,7 +90,7 @@ rule run_spleeter:
 rule separate_speech:
     """Take the voice out of one track, without the music and noise behind it (paper §3.2.1)."""
     input:
-        code=code("separate_speech"),
+        code=code("speech/separate_speech"),
         mixture=f"results/speech/{'spleeter' if BY_PROGRAM else 'mixture'}/{{video}}.flac",
     output:
         "results/speech/vocals/{video}.flac",
@@ -122,7 +122,7 @@ rule separate_speech:
 rule gate_speech:
     """Call a stretch voiced where the lips of the target speaker move, or a voice is heard (paper §3.2.1)."""
     input:
-        code=code("gate_speech"),
+        code=code("speech/gate_speech"),
         faces="results/faces/{video}.parquet",
         voice=[] if CONFIG.speech.gate.source == "mouth" else "results/speech/vocals/{video}.flac",
     output:

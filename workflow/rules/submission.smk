@@ -1,4 +1,4 @@
-"""Stage 9, submission: each system's predictions.txt by the organisers' template, checked, and a zip of all.
+"""The stage submission: each system's predictions.txt by the organisers' template, checked, and a zip of all.
 
 In: the test frames of the systems and the template; the training labels, for videos that were skipped. Out:
 results/submissions/{task}/{system}/predictions.txt and results/submission_{task}.zip.
@@ -8,9 +8,9 @@ results/submissions/{task}/{system}/predictions.txt and results/submission_{task
 rule write_submission:
     """Write the rows that the template asks for, in its order; refuse what does not match it."""
     input:
-        code=code("write_submission"),
-        template=template_of,
-        frames=frames_of_system,
+        code=code("submission/write_submission"),
+        template=lambda wildcards: str(LAYOUT.templates[wildcards.task]),
+        frames=lambda wildcards: FRAMES.frames(wildcards.task, "test")[wildcards.system],
         labels="results/corpus/{task}/train/labels.parquet",
     output:
         "results/submissions/{task}/{system}/predictions.txt",
@@ -40,8 +40,8 @@ rule write_submission:
 rule zip_submissions:
     """Put the submissions of all systems of a challenge into one archive, a folder each."""
     input:
-        code=code("zip_submissions"),
-        template=template_of,
+        code=code("submission/zip_submissions"),
+        template=lambda wildcards: str(LAYOUT.templates[wildcards.task]),
         predictions=expand("results/submissions/{{task}}/{system}/predictions.txt", system=SYSTEMS),
     output:
         "results/submission_{task}.zip",

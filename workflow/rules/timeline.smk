@@ -1,4 +1,4 @@
-"""Stage 7, timeline: from any model's predictions in time to one row per frame.
+"""The stage timeline: from any model's predictions in time to one row per frame.
 
 In: results/predictions and the tracks in results/corpus. Out: results/frames/{task}/{model}/{split}.parquet, exactly the
 rows that labels or template ask for, and results/timeline/{task}/{model}.csv, what each width of smoothing scores. Read
@@ -9,7 +9,7 @@ by: fusion and report. It knows nothing about models.
 rule sweep_smoothing:
     """Score widths of smoothing on validation, the paper's among them (paper §3.2.3)."""
     input:
-        code=code("sweep_smoothing"),
+        code=code("timeline/sweep_smoothing"),
         predictions="results/predictions/{task}/{model}/val.parquet",
         tracks="results/corpus/{task}/val/tracks.parquet",
         labels="results/corpus/{task}/val/labels.parquet",
@@ -43,7 +43,7 @@ rule sweep_smoothing:
 rule align_predictions:
     """Average overlaps, interpolate to the rows asked for, and smooth (paper §3.2.3)."""
     input:
-        code=code("align_predictions"),
+        code=code("timeline/align_predictions"),
         predictions="results/predictions/{task}/{model}/{split}.parquet",
         tracks="results/corpus/{task}/{split}/tracks.parquet",
         widths=["results/timeline/{task}/{model}.csv"] if CONFIG.timeline.width == "best" else [],

@@ -13,14 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 from abaw.config.base import Section
 from abaw.config.corpus import CorpusConfig, DemoConfig, PretrainingConfig, PretrainingRoots, PretrainingStrides
 from abaw.config.faces import FacesConfig, ResourcesConfig
-from abaw.config.fusion import (
-    DirichletConfig,
-    ForestConfig,
-    FusionConfig,
-    ScoringConfig,
-    SystemConfig,
-    TimelineConfig,
-)
+from abaw.config.fusion import DirichletConfig, ForestConfig, FusionConfig, ScoringConfig, SystemConfig, TimelineConfig
 from abaw.config.models import (
     AcousticConfig,
     AcousticNetworkConfig,
@@ -40,7 +33,7 @@ from abaw.config.models import (
     TrainingConfig,
 )
 from abaw.config.speech import AudioConfig, GateConfig, SpeechConfig
-from abaw.errors import UserError
+from abaw.running.errors import UserError
 
 __all__ = [
     "AcousticConfig",

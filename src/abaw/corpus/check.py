@@ -10,9 +10,9 @@ from abaw.config import CorpusConfig
 from abaw.corpus.index import test_rows, track_problems
 from abaw.corpus.labels import read_labels
 from abaw.corpus.layout import Layout, read_folders
-from abaw.errors import Mistakes
+from abaw.media.video import probe
+from abaw.running.errors import Mistakes
 from abaw.tasks import SPLITS, TASKS, Split, TaskName
-from abaw.video import probe
 
 PROBLEM_COLUMNS = ("task", "split", "sample", "problem", "remedy")
 COUNT_COLUMNS = ("tracks", "rows", "labelled")

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from abaw.errors import UserError
+from abaw.running.errors import UserError
 
 CROP_FOLDERS = (
     "cropped",

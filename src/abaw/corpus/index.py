@@ -8,10 +8,10 @@ from tqdm import tqdm
 from abaw.corpus.labels import read_labels, unlabelled_rows
 from abaw.corpus.layout import Layout, Track
 from abaw.corpus.template import read_template, template_rows
-from abaw.errors import UserError
-from abaw.tables import SCHEMAS, labels
+from abaw.media.video import VideoInfo, probe
+from abaw.running.errors import UserError
+from abaw.tables.schemas import SCHEMAS, labels
 from abaw.tasks import Split, TaskName
-from abaw.video import VideoInfo, probe
 
 _REMEDIES = {
     "one row more": "none is needed: the organisers often count one frame more, the last prediction is held",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from abaw.errors import UserError
-from abaw.tables import SCHEMAS, labels
+from abaw.running.errors import UserError
+from abaw.tables.schemas import SCHEMAS, labels
 from abaw.tasks import EXPRESSIONS, TASKS, TaskName
 
 HEADERS: dict[TaskName, str] = {"va": "valence,arousal", "expr": ",".join(EXPRESSIONS)}

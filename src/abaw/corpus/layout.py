@@ -22,9 +22,9 @@ from abaw.corpus.names import (
     refuse_name,
     video_files,
 )
-from abaw.errors import Mistakes, UserError
+from abaw.media.video import probe
+from abaw.running.errors import Mistakes, UserError
 from abaw.tasks import SPLITS, TASKS, Split, TaskName
-from abaw.video import probe
 
 Side = Literal["left", "right"]
 
@@ -79,6 +79,12 @@ class Layout:
     def videos_of(self, task: TaskName, split: Split) -> list[str]:
         """The videos that have a track in `split` of `task`."""
         return sorted({track.video for track in self.tracks_of(task, split)})
+
+    def row_files(self, task: TaskName, split: Split) -> list[str]:
+        """The files that say which rows a split has: label files, or the template and the list of names."""
+        if split == "test":
+            return [str(self.templates[task]), str(self.test_lists[task])]
+        return [str(track.labels[task]) for track in self.tracks_of(task, split)]
 
     def skipped_of(self, task: TaskName, split: Split) -> list[str]:
         """The samples of `split` of `task` whose video cannot be read."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from abaw.errors import UserError
+from abaw.running.errors import UserError
 from abaw.tasks import Split, TaskName
 
 VIDEO_SUFFIXES = (".mp4", ".avi")

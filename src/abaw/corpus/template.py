@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
-from abaw.errors import UserError
+from abaw.running.errors import UserError
 from abaw.tasks import TASKS, TaskName
 
 _LOCATION = re.compile(r"([^/\\,\"\s.][^/\\,\"\s]*)/([0-9]{5,})\.jpg")

@@ -23,7 +23,7 @@ from abaw.demo.plan import TEMPLATES, CorpusPlan, TrackPlan, VideoPlan, annotati
 from abaw.demo.scene import Scene, frame_times
 from abaw.demo.truth import write_corpus_truth, write_speech, write_track_truth
 from abaw.demo.voice import RATE_HZ, Speech, mixed, perform
-from abaw.files import whole_file
+from abaw.running.files import whole_file
 from abaw.tasks import TASKS, TaskName
 
 _INVALID: dict[TaskName, str] = {"va": "-5,-5", "expr": "-1"}

@@ -14,8 +14,8 @@ import numpy as np
 from mediapipe.python.solutions.face_mesh import FaceMesh
 from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
 
-from abaw.errors import UserError
 from abaw.faces.solutions import start
+from abaw.running.errors import UserError
 
 CANVAS_PX = 384
 FACE_HEIGHT_PX = 140.0

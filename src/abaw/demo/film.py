@@ -12,7 +12,7 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from abaw.files import whole_file
+from abaw.running.files import whole_file
 
 _BITEXACT = {"flags": "+bitexact"}
 _VIDEO_OPTIONS = {

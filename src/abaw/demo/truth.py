@@ -14,7 +14,7 @@ from abaw.demo.latent import latents
 from abaw.demo.plan import CorpusPlan, TrackPlan, VideoPlan, corpus_truth_file, speech_file, truth_file
 from abaw.demo.scene import Seen, frame_times
 from abaw.demo.voice import RATE_HZ, Speech
-from abaw.files import whole_file
+from abaw.running.files import whole_file
 
 
 def write_track_truth(folder: Path, video: VideoPlan, track: TrackPlan, seen: Seen) -> None:

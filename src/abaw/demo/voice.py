@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from abaw.demo.latent import latents
 from abaw.demo.plan import CorpusPlan, TrackPlan, VideoPlan
 from abaw.demo.sentences import SENTENCES
-from abaw.errors import UserError
+from abaw.running.errors import UserError
 from abaw.tasks import EXPRESSIONS
 
 RATE_HZ = 22050

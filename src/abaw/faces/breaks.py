@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from abaw.errors import BrokenVideoError
 from abaw.faces.row import Row, bare_row
+from abaw.running.errors import BrokenVideoError
 
 BROKEN = "broken"
 """The key of a faces table's metadata that holds the sentence about a break."""

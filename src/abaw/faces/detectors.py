@@ -3,8 +3,8 @@
 from os import PathLike
 
 from abaw.config import FacesConfig
-from abaw.errors import UserError
 from abaw.faces.detection import Detector
+from abaw.running.errors import UserError
 
 
 def make_detector(

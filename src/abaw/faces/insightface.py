@@ -9,10 +9,10 @@ from os import PathLike
 import numpy as np
 from insightface.model_zoo import get_model
 
-from abaw.errors import UserError
 from abaw.faces.detection import Detection, Detector, select
 from abaw.faces.onnx import options, providers
-from abaw.tables import FIVE_POINTS
+from abaw.running.errors import UserError
+from abaw.tables.schemas import FIVE_POINTS
 
 INPUT_PX = 640
 """Side of the square that an image is fitted into, insightface's usual; a file with a size of its own keeps that."""

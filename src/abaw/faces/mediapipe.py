@@ -10,7 +10,7 @@ from mediapipe.python.solutions.face_detection import FaceDetection
 from abaw.faces.detection import Detection, Detector, select
 from abaw.faces.solutions import start
 from abaw.faces.tracking import overlaps
-from abaw.tables import FIVE_POINTS
+from abaw.tables.schemas import FIVE_POINTS
 
 _FULL_RANGE, _SHORT_RANGE = 1, 0
 _OVERLAP = 0.2  # their boxes of one face differ more than those of one model, which has removed doubles itself

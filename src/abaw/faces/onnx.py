@@ -5,7 +5,7 @@ from typing import Any
 
 import onnxruntime
 
-from abaw.errors import UserError
+from abaw.running.errors import UserError
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 

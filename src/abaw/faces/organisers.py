@@ -11,11 +11,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from abaw.errors import UserError
 from abaw.faces.crop import decode_crop
 from abaw.faces.mouth import MouthMeter
 from abaw.faces.row import Row, bare_row
-from abaw.video import VideoInfo, analysed_frames
+from abaw.media.video import VideoInfo, analysed_frames
+from abaw.running.errors import UserError
 
 _NAME = re.compile(r"(\d{5}|[1-9]\d{5,})\.jpg")
 _JPEG = b"\xff\xd8\xff"
@@ -46,8 +46,9 @@ class Crops:
 def read_crops(info: VideoInfo, tracks: Sequence[Crops], rate_hz: float) -> Iterator[list[Row]]:
     """Yield for each analysed frame one row of the table `faces` per track, in their order, with a face or without.
 
-    The frames are those that `abaw.video.sample_frames` takes of the video at `rate_hz`. Nothing of it is decoded and
-    no crop is compressed again; there is no box, no score and no point. Raises `UserError` for a crop that is no JPEG.
+    The frames are those that `abaw.media.video.sample_frames` takes of the video at `rate_hz`. Nothing of it is decoded
+    and no crop is compressed again; there is no box, no score and no point. Raises `UserError` for a crop that is no
+    JPEG.
     """
     meter = MouthMeter()
     for number, time_s in analysed_frames(info, rate_hz):

@@ -16,8 +16,8 @@ from abaw.faces.row import Row, bare_row
 from abaw.faces.stream import AHEAD, ahead, detected_frames
 from abaw.faces.subjects import Subject, TrackedFace, TrackedFrame, cast, places
 from abaw.faces.tracking import Tracker
-from abaw.tables import FIVE_POINTS
-from abaw.video import SampledFrame
+from abaw.media.video import SampledFrame
+from abaw.tables.schemas import FIVE_POINTS
 
 _BOX_COLUMNS = ("x0_px", "y0_px", "x1_px", "y1_px")
 _POINT_COLUMNS = tuple(f"{point}_{axis}_px" for point in FIVE_POINTS for axis in "xy")

@@ -10,9 +10,9 @@ from os import PathLike
 import cv2
 import numpy as np
 
-from abaw.errors import UserError
 from abaw.faces.detection import Detection, Detector, select
 from abaw.faces.onnx import CUDA, start_session
+from abaw.running.errors import UserError
 
 STRIDES_PX = (8, 16, 32)
 PRIOR_SIDES_PX = ((16, 32), (64, 128), (256, 512))

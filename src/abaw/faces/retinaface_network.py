@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from abaw.faces.retinaface import OUTPUTS, STRIDES_PX, Forward
-from abaw.weights import Colour, Weights, check
+from abaw.weights.manifest import Colour, Weights, check
 
 _OPSET = 17
 _CHANNELS = 64

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from abaw.tables import SCHEMAS
+from abaw.tables.schemas import SCHEMAS
 
 Row = dict[str, Any]
 

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from os import PathLike
 from typing import TypeVar
 
-from abaw.errors import BrokenVideoError
 from abaw.faces.detection import Detection, Detector
-from abaw.video import SampledFrame, sample_frames
+from abaw.media.video import SampledFrame, sample_frames
+from abaw.running.errors import BrokenVideoError
 
 AHEAD = 4
 """Frames that are decoded before they are needed, beside a batch."""

@@ -12,9 +12,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from abaw.errors import BrokenVideoError, UserError
 from abaw.faces.detection import Detection
 from abaw.faces.mouth import Mouth
+from abaw.running.errors import BrokenVideoError, UserError
 
 LOOK_AHEAD_S = 20.0
 """How far a track is known when it is given to a person."""

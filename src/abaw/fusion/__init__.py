@@ -1,4 +1,7 @@
-"""Several models into one.
+"""The stage fusion: several models into one, by Dirichlet weights or a random forest (paper §2.3).
+
+In: the models' predictions at the frames, and the labels of validation. Out: fused values at the same rows, and what
+was fitted. Read by submission and report.
 
 `abaw.fusion.DirichletWeightedFusion` is the class of `abaw.fusion.dirichlet`, looked up when it is asked for, so that
 what needs another module of this package does not depend on that one.

@@ -22,7 +22,7 @@ from sklearn.model_selection import GroupKFold
 
 from abaw import metrics
 from abaw.config import ForestConfig
-from abaw.errors import UserError
+from abaw.running.errors import UserError
 from abaw.tasks import TASKS, TaskName
 
 Array = NDArray[np.float64]

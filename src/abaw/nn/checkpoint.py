@@ -10,9 +10,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from abaw.errors import UserError
-from abaw.files import whole_file
-from abaw.weights import sha256_of
+from abaw.running.errors import UserError
+from abaw.running.files import whole_file
+from abaw.weights.manifest import sha256_of
 
 Model = TypeVar("Model", bound=nn.Module)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from abaw.files import whole_file
+from abaw.running.files import whole_file
 
 
 @dataclass(frozen=True)

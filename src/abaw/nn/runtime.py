@@ -3,7 +3,7 @@
 import torch
 
 from abaw.config import ComputeConfig
-from abaw.errors import UserError
+from abaw.running.errors import UserError
 
 
 def half_on_gpu(device: torch.device) -> torch.autocast:

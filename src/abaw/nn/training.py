@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from abaw.config import TrainingConfig
-from abaw.errors import UserError
-from abaw.files import whole_file
 from abaw.nn.resume import Resume
+from abaw.running.errors import UserError
+from abaw.running.files import whole_file
 
 Scores = dict[str, float]
 

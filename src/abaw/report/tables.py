@@ -51,7 +51,7 @@ def _rows(
     published: Mapping[str, float | None],
     scores: Iterable[Mapping[str, Any]],
 ) -> Iterator[dict[str, Any]]:
-    """A row for each measure: the paper's figure, and what `scores` (`abaw.scores.score_rows`) has of `name`."""
+    """A row for each measure: the paper's figure, and what `scores` (`abaw.report.scores.score_rows`) has of `name`."""
     own = {row["measure"]: row for row in scores if row["system"] == name}
     for measure, figure in published.items():
         row = own.get(measure, {"fitted_on": "not run"})

@@ -1,0 +1,166 @@
+"""AudioModelV1, V2 and V3: a wav2vec2 encoder, two layers over time, and convolutional aggregation (paper §2.1).
+
+On a window of 4 s they give four class scores, one a second, or 20 values of valence and arousal, five a second. V1 has
+gated recurrent units over the encoder's steps, V2 and V3 transformer layers with 32 and 16 heads; the last two encoder
+layers of V1 and V2 are trained, the last four of V3.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from abaw.acoustic.encoder import Wav2Vec2Model
+from abaw.acoustic.windows import LABEL_RATE_HZ
+from abaw.nn.positions import sinusoidal_positions
+from abaw.running.errors import UserError
+from abaw.tables.schemas import EMBEDDING_SIZE
+from abaw.tasks import TASKS, TaskName
+
+SAMPLE_RATE_HZ = 16_000
+GRU_WIDTH = 256
+HEADS = (32, 16)
+"""Of the two transformer layers (paper §2.1)."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What sets one of the paper's three apart: the layers over time, and how many encoder layers are trained."""
+
+    over_time: Literal["gru", "transformer"]
+    trained_layers: int
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "AudioModelV1": Architecture("gru", 2),
+    "AudioModelV2": Architecture("transformer", 2),
+    "AudioModelV3": Architecture("transformer", 4),
+}
+
+
+class AudioModel(nn.Module):
+    """Waveforms (n, 64000), normalised, to outputs (n, 20, 2) in (-1, 1) for VA, or logits (n, 4, 8) for EXPR."""
+
+    def __init__(
+        self,
+        task: TaskName,
+        architecture: str,
+        encoder: Wav2Vec2Model,
+        window_s: int,
+        trained_layers: int | Literal["all"] | None = None,
+    ) -> None:
+        super().__init__()
+        chosen = ARCHITECTURES[architecture]
+        self.architecture = architecture
+        self.encoder = encoder
+        if trained_layers != "all":
+            _train_only_last(encoder, chosen.trained_layers if trained_layers is None else trained_layers)
+        hidden = encoder.config.hidden_size
+        self.over_time = _Recurrent(hidden) if chosen.over_time == "gru" else _Transformer(hidden)
+        width = GRU_WIDTH if chosen.over_time == "gru" else hidden
+        self.aggregate = _aggregation(task, width, window_s)
+        self.compress = nn.Sequential(nn.Linear(width, EMBEDDING_SIZE), nn.ReLU())
+        self.head = nn.Linear(EMBEDDING_SIZE, len(TASKS[task].outputs))
+        self.activation = nn.Tanh() if task == "va" else nn.Identity()
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """Outputs over the steps of each window."""
+        return self.activation(self.head(self.compress(self.embed(waveforms))))
+
+    def embed(self, waveforms: Tensor) -> Tensor:
+        """What comes out of the aggregation, (n, steps, width): the embeddings that attention fusion takes.
+
+        They are as wide as the encoder, 1024 with PDEM's, where V1 has 256.
+        """
+        hidden = self.over_time(self.encoder(waveforms).last_hidden_state)
+        return self.aggregate(hidden.transpose(1, 2)).transpose(1, 2)
+
+
+class _Recurrent(nn.Module):
+    """Two layers of gated recurrent units: (n, steps, width) to (n, steps, 256)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.GRU(width, GRU_WIDTH, num_layers=2, dropout=0.5, batch_first=True)
+
+    def forward(self, steps: Tensor) -> Tensor:
+        return self.layers(steps)[0]
+
+
+class _Transformer(nn.Module):
+    """Two transformer layers with 32 and 16 heads and positions added once: (n, steps, width) to the same shape."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(width, heads, dim_feedforward=width, dropout=0.1, batch_first=True)
+            for heads in HEADS
+        )
+
+    def forward(self, steps: Tensor) -> Tensor:
+        steps = steps + sinusoidal_positions(steps.shape[1], steps.shape[2]).to(steps)
+        for layer in self.layers:
+            steps = layer(steps)
+        return steps
+
+
+def normalise(waveforms: NDArray[np.integer | np.floating], known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Zero mean and unit variance over each window's known samples, zeros elsewhere, as the wav2vec2 processor does.
+
+    `waveforms` and `known` are (n, n_samples); a window without a sound stays zero.
+    """
+    signal = waveforms.astype(np.float32) / 32768
+    count = np.maximum(known.sum(axis=1, keepdims=True), 1)
+    mean = (signal * known).sum(axis=1, keepdims=True) / count
+    centred = (signal - mean) * known
+    variance = (centred**2).sum(axis=1, keepdims=True) / count
+    return (centred / np.sqrt(variance + 1e-7)).astype(np.float32)
+
+
+def cut(track: NDArray[np.int16], start_s: float, end_s: float, window_s: int) -> tuple[NDArray, NDArray]:
+    """One window of a 16 kHz track: samples (n_samples,) and which of them are known, padded with zeros.
+
+    Samples at or after `end_s`, and beyond the track's end, are unknown.
+    """
+    length = window_s * SAMPLE_RATE_HZ
+    first = round(start_s * SAMPLE_RATE_HZ)
+    last = min(first + length, len(track), math.ceil(end_s * SAMPLE_RATE_HZ))
+    window = np.zeros(length, dtype=np.int16)
+    known = np.zeros(length, dtype=bool)
+    if last > first:
+        window[: last - first] = track[first:last]
+        known[: last - first] = True
+    return window, known
+
+
+def steps_per_window(task: TaskName, window_s: int) -> int:
+    """How many outputs a window has: one a second for EXPR, five a second for VA (paper §3.2.1)."""
+    return window_s * (LABEL_RATE_HZ if task == "va" else 1)
+
+
+def _aggregation(task: TaskName, width: int, window_s: int) -> nn.Sequential:
+    """From 50 steps a second to the outputs' rate: the layers of the authors' code, whose VA branch is shorter."""
+    first = [nn.Conv1d(width, width, kernel_size=5, stride=3, dilation=2), nn.BatchNorm1d(width)]
+    last = [nn.AdaptiveAvgPool1d(steps_per_window(task, window_s)), nn.ReLU()]
+    if task == "va":
+        return nn.Sequential(*first, *last)
+    second = [nn.MaxPool1d(5), nn.ReLU(), nn.Conv1d(width, width, kernel_size=3), nn.BatchNorm1d(width)]
+    return nn.Sequential(*first, *second, *last)
+
+
+def _train_only_last(encoder: Wav2Vec2Model, trained_layers: int) -> None:
+    layers = encoder.encoder.layers
+    if trained_layers > len(layers):
+        raise UserError(
+            f"{trained_layers} encoder layers are to be trained, but the encoder has only {len(layers)}; set "
+            "acoustic.network.trained_layers, or take another architecture or encoder"
+        )
+    encoder.requires_grad_(False)
+    encoder.feature_extractor._requires_grad = (
+        False  # else transformers keeps all its steps for a gradient nobody takes
+    )
+    for layer in layers[len(layers) - trained_layers :]:
+        layer.requires_grad_(True)

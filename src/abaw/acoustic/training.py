@@ -1,0 +1,217 @@
+"""Train an acoustic model on voiced windows, and predict with it on whole tracks (paper §2.1, §3.2.1)."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from abaw import metrics
+from abaw.acoustic.augmentation import augment
+from abaw.acoustic.encoder import load_encoder
+from abaw.acoustic.model import SAMPLE_RATE_HZ, AudioModel, cut, normalise, steps_per_window
+from abaw.acoustic.windows import window_labels, windows_in_run, windows_over
+from abaw.config import AcousticNetworkConfig
+from abaw.nn.losses import task_loss
+from abaw.nn.resume import Resume
+from abaw.nn.runtime import half_on_gpu
+from abaw.nn.training import History, Scores, fit
+from abaw.running.errors import UserError
+from abaw.tables.arrays import scored_table
+from abaw.tables.schemas import VOICED
+from abaw.tasks import TASKS, TaskName
+
+Runs = list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Voice:
+    """One sample to learn from: its name, 16 kHz track, voiced runs (s), labels by row, and where the rows meet (s)."""
+
+    sample: str
+    track: NDArray[np.int16]
+    runs: Runs
+    labels: NDArray[np.float64]
+    edges_s: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class VoicedWindows:
+    """Labelled windows as places on the tracks, which are held once: whatever their step, windows cost no memory.
+
+    Of each of n windows: the number of its track in `tracks`, where it begins and where its voiced run ends (s), its
+    sample, and its labels, (n, 20, 2) or (n, 4), NaN where none. They stand in the order of samples, runs and time.
+    """
+
+    window_s: int
+    tracks: list[NDArray[np.int16]]
+    track: NDArray[np.int64]
+    start_s: NDArray[np.float64]
+    end_s: NDArray[np.float64]
+    samples: NDArray[np.object_]
+    labels: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, task: TaskName, voices: Iterable[Voice], settings: AcousticNetworkConfig) -> "VoicedWindows":
+        """Windows on the voiced runs of some samples; those without any label are left out."""
+        tracks, labels, places = [], [], []
+        for voice in voices:
+            tracks.append(voice.track)
+            for run_start, end_s in voice.runs:
+                for start_s in windows_in_run(run_start, end_s, settings.window_s, settings.step_s):
+                    found = window_labels(task, voice.labels, voice.edges_s, start_s, end_s, settings.window_s)
+                    if not np.isnan(found).all():
+                        labels.append(found)
+                        places.append((len(tracks) - 1, start_s, end_s, voice.sample))
+        if not places:
+            raise UserError(f"no voiced window of {task} has a label; speech.gate may be too strict for this corpus")
+        track, starts_s, ends_s, samples = zip(*places, strict=True)
+        return cls(
+            settings.window_s,
+            tracks,
+            np.array(track),
+            np.array(starts_s, np.float64),
+            np.array(ends_s, np.float64),
+            np.array(samples, dtype=object),
+            np.stack(labels),
+        )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batch(self, items: NDArray[np.int64], device: torch.device, augmented: bool = False) -> Tensor:
+        """The normalised waveforms of some windows; with `augmented`, each changed in one way before."""
+        cuts = [
+            cut(self.tracks[self.track[item]], self.start_s[item], self.end_s[item], self.window_s) for item in items
+        ]
+        waveforms, known = np.stack([window for window, _ in cuts]), np.stack([mask for _, mask in cuts])
+        if augmented:
+            changed = augment(torch.from_numpy(waveforms.astype(np.float32)), torch.from_numpy(known))
+            return torch.from_numpy(normalise(changed.numpy(), known)).to(device)
+        return torch.from_numpy(normalise(waveforms, known)).to(device)
+
+
+def build(task: TaskName, architecture: str, settings: AcousticNetworkConfig) -> AudioModel:
+    """A fresh model of the paper's three on the encoder that the settings name."""
+    return AudioModel(task, architecture, load_encoder(settings), settings.window_s, settings.trained_layers)
+
+
+def train_acoustic(
+    task: TaskName,
+    architecture: str,
+    train: VoicedWindows,
+    val: VoicedWindows,
+    settings: AcousticNetworkConfig,
+    seed: int,
+    device: torch.device,
+    resume: Resume | None = None,
+) -> tuple[AudioModel, History]:
+    """Train on windows; the epoch is chosen by the challenge measure on the windows of `val`."""
+    model = build(task, architecture, settings).to(device)
+    loss = task_loss(task, train.labels, device, label_smoothing=settings.label_smoothing)
+    truth = torch.from_numpy(train.labels).float()
+
+    def batch_loss(items: Tensor) -> Tensor:
+        waveforms = train.batch(items.numpy(), device, settings.augmentation == "paper")
+        np.random.seed(int(torch.randint(2**31, ())))  # transformers masks by it; torch's state is kept for a resume
+        with half_on_gpu(device):
+            outputs = model(waveforms)
+        return loss(outputs.float(), truth[items].to(device))
+
+    def evaluate() -> Scores:
+        outputs, labels = window_outputs(model, val, settings.training.batch_size, device)
+        return metrics.score(task, labels, outputs)
+
+    measure = TASKS[task].challenge_measure
+    return model, fit(model, batch_loss, len(train), evaluate, measure, settings.training, seed, resume)
+
+
+def window_outputs(
+    model: AudioModel, windows: VoicedWindows, batch_size: int, device: torch.device
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Outputs (n * steps, 2 or 8) and labels (n * steps, 2 or 1) of every step of every window, one after the other."""
+    with torch.inference_mode(), half_on_gpu(device):
+        parts = np.array_split(np.arange(len(windows)), -(-len(windows) // batch_size))
+        outputs = np.concatenate([model(windows.batch(items, device)).float().cpu().numpy() for items in parts])
+    width = windows.labels.shape[2] if windows.labels.ndim == 3 else 1
+    return outputs.reshape(-1, outputs.shape[2]), windows.labels.reshape(-1, width)
+
+
+def scored_windows(
+    task: TaskName, model: AudioModel, windows: VoicedWindows, settings: AcousticNetworkConfig, device: torch.device
+) -> pa.Table:
+    """The `scored` table of voiced windows: a row for each step, a second for EXPR, a fifth of one for VA."""
+    outputs, labels = window_outputs(model, windows, settings.training.batch_size, device)
+    steps = steps_per_window(task, settings.window_s)
+    length = settings.window_s / steps
+    begins = (windows.start_s[:, None] + np.arange(steps) * length).ravel()
+    return scored_table(
+        task, model.architecture, np.repeat(windows.samples, steps), begins, begins + length, outputs, labels
+    )
+
+
+def predict_track(
+    task: TaskName,
+    model: AudioModel,
+    track: NDArray[np.int16],
+    settings: AcousticNetworkConfig,
+    device: torch.device,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
+    """Predict on a whole 16 kHz track, voiced or not: starts (n,) and ends (n,) in seconds, outputs (n, 2 or 8)."""
+    return _over_track(task, model, track, settings, device)
+
+
+def embed_track(
+    task: TaskName,
+    model: AudioModel,
+    track: NDArray[np.int16],
+    settings: AcousticNetworkConfig,
+    device: torch.device,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
+    """The embeddings (n, width) of a whole 16 kHz track; see `predict_track`."""
+    return _over_track(task, model.embed, track, settings, device)
+
+
+def _over_track(
+    task: TaskName,
+    network: Callable[[Tensor], Tensor],
+    track: NDArray[np.int16],
+    settings: AcousticNetworkConfig,
+    device: torch.device,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
+    duration_s = len(track) / SAMPLE_RATE_HZ
+    starts = windows_over(duration_s, settings.window_s, settings.step_s)
+    steps = steps_per_window(task, settings.window_s)
+    outputs = []
+    with torch.inference_mode(), half_on_gpu(device):
+        for first in range(0, len(starts), settings.training.batch_size):
+            cuts = [
+                cut(track, start, duration_s, settings.window_s)
+                for start in starts[first : first + settings.training.batch_size]
+            ]
+            waveforms = normalise(np.stack([window for window, _ in cuts]), np.stack([known for _, known in cuts]))
+            outputs.append(network(torch.from_numpy(waveforms).to(device)).float().cpu().numpy())
+    length = settings.window_s / steps
+    begins = (np.array(starts)[:, None] + np.arange(steps) * length).ravel()
+    values = np.concatenate(outputs).reshape(len(begins), -1)
+    inside = begins < max(duration_s, length)
+    return begins[inside], begins[inside] + length, values[inside]
+
+
+def prediction_table(
+    task: TaskName,
+    sample: str,
+    begins: NDArray[np.float64],
+    ends: NDArray[np.float64],
+    values: NDArray[np.float32],
+    runs: Runs,
+) -> pa.Table:
+    """What `predict_track` found for one sample, as a `predictions` table; voiced is what has its middle in a run."""
+    middles = (begins + ends) / 2
+    voiced = np.any([(start <= middles) & (middles < end) for start, end in [*runs, (0.0, 0.0)]], axis=0)
+    columns = {"sample": pa.array([sample] * len(begins), pa.string()), "start_s": begins, "end_s": ends}
+    columns[VOICED] = pa.array(voiced)
+    return pa.table(columns | {name: values[:, k] for k, name in enumerate(TASKS[task].outputs)})

@@ -1,0 +1,64 @@
+"""Windows of speech and the labels on them (paper §3.2.1)."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abaw.tables.arrays import labels_at
+from abaw.tasks import EXPRESSIONS, TaskName
+
+LABEL_RATE_HZ = 5
+"""Labels are read five times a second: 20 values on a window of 4 s."""
+
+
+def windows_over(duration_s: float, window_s: int, step_s: int) -> list[float]:
+    """Starts of windows that together cover a whole recording; the last one may reach beyond its end."""
+    count = 1 + max(0, math.ceil((duration_s - window_s) / step_s))
+    return [float(number * step_s) for number in range(count)]
+
+
+def windows_in_run(start_s: float, end_s: float, window_s: int, step_s: int) -> list[float]:
+    """Starts of training windows in one voiced run: every `step_s`, then the last `window_s` of the run.
+
+    A run shorter than a window has one window, which begins with it and reaches beyond its end.
+    """
+    if end_s - start_s <= window_s:
+        return [start_s]
+    starts = list(np.arange(start_s, end_s - window_s + 1e-9, step_s))
+    if starts[-1] + window_s < end_s - 1e-9:
+        starts.append(end_s - window_s)
+    return [float(start) for start in starts]
+
+
+def label_times(start_s: float, window_s: int) -> NDArray[np.float64]:
+    """The middles of the fifths of a second of a window, (5 * window_s,)."""
+    return start_s + (np.arange(window_s * LABEL_RATE_HZ) + 0.5) / LABEL_RATE_HZ
+
+
+def window_labels(
+    task: TaskName,
+    labels: NDArray[np.float64],
+    edges_s: NDArray[np.float64],
+    start_s: float,
+    end_s: float,
+    window_s: int,
+) -> NDArray[np.float64]:
+    """The labels of one window: (20, 2) values, or (4,) classes, one a second; NaN where nothing is known.
+
+    `labels` holds the sample's rows (n_rows, 2 or 1), `edges_s` when each begins and the last ends (n_rows + 1,). What
+    lies at or after `end_s`, the end of the voiced run, counts as unknown. A second's class is its most frequent label;
+    of equally frequent ones, the lowest class number.
+    """
+    times = label_times(start_s, window_s)
+    frames = np.searchsorted(edges_s, times, side="right")
+    found = labels_at(labels, frames)
+    found[times >= end_s] = np.nan
+    if task == "va":
+        return found
+    return np.array([_mode(second) for second in found.reshape(window_s, LABEL_RATE_HZ)])
+
+
+def _mode(classes: NDArray[np.float64]) -> float:
+    known = classes[~np.isnan(classes)].astype(int)
+    return float(np.bincount(known, minlength=len(EXPRESSIONS)).argmax()) if len(known) else float("nan")

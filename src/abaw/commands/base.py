@@ -1,0 +1,74 @@
+"""What every command shares: one parser with settings as JSON, and errors as sentences."""
+
+import argparse
+import errno
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+from abaw.running.errors import UserError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Settings = TypeVar("Settings", bound="BaseModel")
+
+_NO_MEMORY = ("out of memory", "allocate memory", "insufficient memory", "bad_alloc", "terminated abruptly")
+"""What those say that have no `MemoryError`: torch, OpenCV, the loader of libraries, C++, a pool of processes."""
+
+
+def parser(doc: str | None) -> argparse.ArgumentParser:
+    """An argument parser whose help is the script's docstring."""
+    return argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def settings_from(model: type[Settings]) -> Callable[[str], Settings]:
+    """An argparse type that reads one section of the config, given as JSON."""
+    from pydantic import ValidationError  # which Spleeter's environment, where no settings are read, does not have
+
+    def read(text: str) -> Settings:
+        try:
+            return model.model_validate_json(text)
+        except ValidationError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return read
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a command; what the user can mend ends it with a sentence and exit code 1, without a traceback.
+
+    That is a `UserError`, too little memory or disk, and a signal that asks it to end, as a cluster sends at the end
+    of a job's time: what it was writing is removed first.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGXCPU):
+        signal.signal(number, _end)
+    try:
+        main()
+    except Exception as error:
+        if sentence := _sentence(error):
+            sys.exit(f"error: {sentence}")
+        raise
+
+
+def _sentence(error: Exception) -> str | None:
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, MemoryError) or any(words in str(error).lower() for words in _NO_MEMORY):
+        return (
+            f"the memory is used up ({error}); give the job more (resources: mem_mb), run fewer side by side "
+            "(--cores), or give smaller batches in the configuration; then run the same command again"
+        )
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full ({error}); make room and run the same command again"
+    return None
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(
+        f"error: the job was told to end ({signal.Signals(number).name}) before it was done, as at the end of its "
+        "time; run the same command again, a training goes on after its last epoch; or give the job more time first "
+        "(resources: runtime)"
+    )

@@ -1,0 +1,32 @@
+"""What the choosing commands share: which of several trained networks is best on validation, and its files copied."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from abaw.nn.checkpoint import read_card
+from abaw.running.files import whole_file
+from abaw.tasks import TASKS
+
+KINDS = ("weights", "card", "history")
+
+
+def add_choosing_arguments(arguments: argparse.ArgumentParser, kinds: Sequence[str] = KINDS) -> None:
+    """Task, the files of every cell in one order, and where those of the best go."""
+    arguments.add_argument("--task", choices=TASKS, required=True)
+    for kind in kinds:
+        arguments.add_argument(f"--{kind}", type=Path, nargs="+", required=True, help="of every cell")
+        arguments.add_argument(f"--output-{kind}", type=Path, required=True, help="of the best cell")
+
+
+def copy_best(args: argparse.Namespace, kinds: Sequence[str] = KINDS) -> tuple[list[dict[str, Any]], int]:
+    """Copy the files of the cell with the best challenge measure, the first of equals: all cards, and its number."""
+    measure = TASKS[args.task].challenge_measure
+    cards = [read_card(path) for path in args.card]
+    values = [card["validation"][measure] for card in cards]
+    best = values.index(max(values))
+    for kind in kinds:
+        with whole_file(getattr(args, f"output_{kind}")) as beside:
+            beside.write_bytes(getattr(args, kind)[best].read_bytes())
+    return cards, best

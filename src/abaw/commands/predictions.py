@@ -1,0 +1,49 @@
+"""What the predicting commands share: their arguments, embeddings side by side, and the table that they write."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from abaw.commands.base import settings_from
+from abaw.config import ComputeConfig
+from abaw.running.errors import UserError
+from abaw.tables.arrays import KEYS
+from abaw.tables.files import read_table, write_table
+from abaw.tables.schemas import predictions
+from abaw.tasks import TASKS
+
+
+def add_prediction_arguments(arguments: argparse.ArgumentParser) -> None:
+    """Task, compute, the trained model, and the output."""
+    arguments.add_argument("--task", choices=TASKS, required=True)
+    arguments.add_argument("--compute", type=settings_from(ComputeConfig), required=True)
+    arguments.add_argument("--weights", type=Path, required=True)
+    arguments.add_argument("--card", type=Path, required=True)
+    arguments.add_argument("--output", type=Path, required=True)
+
+
+def read_modalities(paths: Sequence[Path]) -> list[pa.Table]:
+    """Embeddings of faces and of voice, a table each, which must be of the same frames."""
+    kinds = ("embeddings", "voice_embeddings")
+    first, *others = tables = [read_table(kind, path) for kind, path in zip(kinds, paths, strict=True)]
+    for path, table in zip(paths[1:], others, strict=True):
+        if not table.select(KEYS).equals(first.select(KEYS)):
+            raise UserError(f"{path} and {paths[0]} are not of the same frames; delete {path} and run again")
+    return tables
+
+
+def write_predictions(
+    args: argparse.Namespace,
+    table: pa.Table,
+    card: Mapping[str, Any],
+    fitted_on: str = "train, epoch chosen on val",
+    remarks: Mapping[str, str] | None = None,
+) -> None:
+    """Write the table with the model's digest, the units of its values, what it knows and remarks; say where it is."""
+    units = "value" if args.task == "va" else "logit"
+    about = {"model_sha256": card["sha256"], "units": units, "fitted_on": fitted_on, **(remarks or {})}
+    write_table(predictions(args.task), table, args.output, about)
+    print(f"{len(table)} predictions: {args.output}")

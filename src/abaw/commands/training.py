@@ -1,0 +1,84 @@
+"""What the training commands share: their arguments, and the three files that they write."""
+
+import argparse
+import hashlib
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import abaw
+from abaw.commands.base import settings_from
+from abaw.config import ComputeConfig
+from abaw.nn import checkpoint
+from abaw.nn.resume import Resume
+from abaw.nn.training import History
+from abaw.running.imports import files_behind
+from abaw.tasks import TASKS
+
+
+def add_training_arguments(arguments: argparse.ArgumentParser, of_one_task: bool = True) -> None:
+    """Seed, compute and the outputs that all write; of a training for one task that, and the labels that it reads."""
+    if of_one_task:
+        arguments.add_argument("--task", choices=TASKS, required=True)
+        arguments.add_argument("--labels", type=Path, nargs="+", required=True, help="labels of both splits")
+    arguments.add_argument("--seed", type=int, required=True)
+    arguments.add_argument("--compute", type=settings_from(ComputeConfig), required=True)
+    arguments.add_argument("--weights", type=Path, required=True, help="output, safetensors")
+    arguments.add_argument("--card", type=Path, required=True, help="output, JSON")
+    arguments.add_argument("--history", type=Path, required=True, help="output, CSV")
+
+
+def resume_of(args: argparse.Namespace) -> Resume:
+    """The state of this very training, kept beside its weights: same arguments, same files, same code, same torch."""
+    digest = hashlib.sha256(torch.__version__.encode())
+    made = {args.weights, args.card, args.history, getattr(args, "scored", None)}
+    for name, value in sorted(vars(args).items()):
+        values = value if isinstance(value, list) else [value]
+        digest.update(f"{name}={[str(item) for item in values]}\n".encode())
+        for path in values:
+            if isinstance(path, Path) and path not in made:
+                digest.update(checkpoint.sha256_of(path).encode())
+    for path in files_behind(Path(sys.argv[0]), Path(abaw.__file__).parents[1]):
+        digest.update(path.read_bytes())
+    return Resume(args.weights.with_name("resume.pt"), digest.hexdigest())
+
+
+def git_commit() -> str | None:
+    """The commit of this checkout, with `-dirty` where files were changed; None outside of git."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def write_training(
+    args: argparse.Namespace,
+    model: nn.Module,
+    history: History,
+    card: Mapping[str, Any],
+    items: int,
+    resume: Resume,
+) -> None:
+    """Write weights, card and history, forget where the training stood, and say what was reached."""
+    kept = history.epochs[history.best_epoch - 1]
+    about = {
+        "task": getattr(args, "task", None),
+        "seed": args.seed,
+        "training_items": items,
+        "best_epoch": history.best_epoch,
+        "git_commit": git_commit(),
+        "validation": kept,
+        "settings": args.settings.model_dump(),
+    }
+    history.write(args.history)
+    checkpoint.save(model, {**card, **about}, args.weights, args.card)
+    resume.clear()
+    reached = f"{history.measure} {kept[history.measure]:.3f} on val"
+    print(f"{items} items, epoch {history.best_epoch} of {len(history.epochs)}: {reached}")
+    print(f"weights: {args.weights}")

@@ -1,0 +1,190 @@
+"""The transformer over time (paper §2.2.2, Figure 3), sequence to sequence as in the authors' code, or to one.
+
+Windows of frame embeddings go through three encoder layers; every frame of a window gets a prediction. Frames without a
+face are masked: nothing attends to them, they have no loss and no prediction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from abaw.config import DynamicNetworkConfig
+from abaw.nn.positions import sinusoidal_positions
+from abaw.tables.schemas import EMBEDDING_SIZE
+from abaw.tasks import TASKS, TaskName
+
+
+class OverTime(nn.Module):
+    """A network from embeddings (n, w, width) and a mask (n, w) of frames with a face to outputs (n, w, 2 or 8)."""
+
+    head: nn.Linear
+
+
+class DynamicModel(OverTime):
+    """Embeddings (n, w, 256) and a mask (n, w), True where there is a face, to outputs (n, w, 2 or 8).
+
+    The outputs are valence and arousal in (-1, 1) through tanh, or the logits of the eight expressions. Where the
+    settings ask for one output a window (paper Figure 3), it is read from the mean over the encoded frames with a face,
+    and stands at every frame of the window.
+    """
+
+    low: Tensor
+    span: Tensor
+
+    def __init__(self, task: TaskName, settings: DynamicNetworkConfig) -> None:
+        super().__init__()
+        self.register_buffer("low", torch.zeros(EMBEDDING_SIZE))
+        self.register_buffer("span", torch.ones(EMBEDDING_SIZE))
+        self.one_output = settings.output == "one"
+        self.normalise = nn.BatchNorm1d(EMBEDDING_SIZE) if settings.input_batch_norm else nn.Identity()
+        layer = nn.TransformerEncoderLayer(
+            EMBEDDING_SIZE, settings.heads, settings.feedforward, settings.dropout, batch_first=True
+        )
+        self.encoder = nn.TransformerEncoder(layer, settings.layers, enable_nested_tensor=False)
+        self.head = nn.Linear(EMBEDDING_SIZE, len(TASKS[task].outputs))
+        self.activation = nn.Tanh() if task == "va" else nn.Identity()
+
+    def scale_by(self, low: NDArray[np.float32], span: NDArray[np.float32]) -> None:
+        """Map embeddings from [low, low + span] (256 each) to [0, 1] before all else; saved with the weights."""
+        self.low.copy_(torch.from_numpy(low))
+        self.span.copy_(torch.from_numpy(span))
+
+    def forward(self, embeddings: Tensor, has_face: Tensor) -> Tensor:
+        """Outputs for every frame; those of frames without a face mean nothing. Each window needs one face at least."""
+        inputs = torch.zeros(embeddings.shape, device=embeddings.device)
+        # Frames without a face have no part in the statistics.
+        inputs[has_face] = self.normalise((embeddings[has_face].float() - self.low) / self.span)
+        positions = sinusoidal_positions(embeddings.shape[1], EMBEDDING_SIZE).to(inputs)
+        encoded = self.encoder(inputs + positions, src_key_padding_mask=~has_face)
+        if self.one_output:
+            seen = has_face.unsqueeze(-1)
+            mean = (encoded * seen).sum(dim=1, keepdim=True) / seen.sum(dim=1, keepdim=True)
+            encoded = mean.expand_as(encoded)
+        return self.activation(self.head(encoded))
+
+
+def minmax_range(
+    embeddings: NDArray[np.floating], has_face: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Lowest values and spans (256 each) over the frames with a face; a span of 1 where a value is constant."""
+    if not has_face.any():
+        return np.zeros(embeddings.shape[1], np.float32), np.ones(embeddings.shape[1], np.float32)
+    known = embeddings[has_face]
+    low, high = known.min(axis=0).astype(np.float32), known.max(axis=0).astype(np.float32)
+    return low, np.where(high > low, high - low, np.float32(1))
+
+
+def minmax_per_video(
+    embeddings: NDArray[np.floating], has_face: NDArray[np.bool_], lengths: Sequence[int]
+) -> NDArray[np.float32]:
+    """Scale every embedding (n_frames, 256) to [0, 1] over its sequence's frames with a face (paper §3.2.2).
+
+    Sequences of `lengths` lie one after the other. A value that is constant over its sequence, and a frame without a
+    face, become 0.
+    """
+    scaled = np.zeros(embeddings.shape, np.float32)
+    for start, length in zip(np.cumsum([0, *lengths]), lengths, strict=False):
+        rows = np.arange(start, start + length)
+        low, span = minmax_range(embeddings[rows], has_face[rows])
+        rows = rows[has_face[rows]]
+        scaled[rows] = (embeddings[rows] - low) / span
+    return scaled
+
+
+def window_starts(n_frames: int, window: int, step: int) -> list[int]:
+    """First frames (counted from 0) of windows that cover a sequence; the last one ends with it where it can.
+
+    A sequence shorter than a window has one window, which the caller pads.
+    """
+    if n_frames <= window:
+        return [0]
+    starts = list(range(0, n_frames - window + 1, step))
+    if starts[-1] + window < n_frames:
+        starts.append(n_frames - window)
+    return starts
+
+
+@dataclass(frozen=True)
+class Windows:
+    """All windows of a split as strided views of one block of frames, which lies on the device in half precision.
+
+    The block holds the sequences one after the other, those shorter than a window padded to it, so that every window is
+    a stretch of the block: nothing is copied but the windows of a batch. `rows` says which frame of the split a line of
+    the block is, -1 for padding; `starts` where each window begins. Windows without any face are left out.
+    """
+
+    embeddings: Tensor
+    has_face: Tensor
+    rows: Tensor
+    starts: Tensor
+    window: int
+
+    @classmethod
+    def over(
+        cls,
+        embeddings: NDArray[np.floating],
+        has_face: NDArray[np.bool_],
+        lengths: Sequence[int],
+        window: int,
+        device: torch.device,
+    ) -> "Windows":
+        """Windows over sequences that lie one after the other in `embeddings` (n_frames, 256), stepping by half."""
+        rows, starts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        offset = line = 0
+        for length in lengths:
+            starts.append(line + np.array(window_starts(length, window, max(1, window // 2))))
+            numbers = np.arange(max(length, window))
+            rows.append(np.where(numbers < length, numbers + offset, -1))
+            offset, line = offset + length, line + len(numbers)
+        of_line, begins = np.concatenate(rows), np.concatenate(starts)
+        face = np.append(has_face, False)[of_line]  # a -1 reads the last one, which is padding
+        faces_before = np.append(0, np.cumsum(face))
+        begins = begins[faces_before[begins + window] > faces_before[begins]]
+        block = np.concatenate([embeddings, np.zeros((1, embeddings.shape[1]))]).astype(np.float16)[of_line]
+        on_device = [torch.from_numpy(values).to(device) for values in (block, face, of_line, begins)]
+        return cls(on_device[0], on_device[1], on_device[2], on_device[3], window)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def take(self, lines: Tensor, items: Tensor) -> Tensor:
+        """The stretches (n, window, ...) of the windows `items`, out of a value for each line of the block."""
+        width = lines[0].numel()
+        # Each row of this view is a whole stretch, one piece of memory, which index_select copies fastest.
+        stretches = lines.as_strided((len(lines) - self.window + 1, self.window * width), (width, 1))
+        chosen = stretches.index_select(0, self.starts[items.to(self.starts.device)])
+        return chosen.reshape(len(items), self.window, *lines.shape[1:])
+
+    def batch(self, items: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings (n, window, 256) and face mask (n, window) of some windows, on the device."""
+        return self.take(self.embeddings, items), self.take(self.has_face, items)
+
+
+def predict_windows(
+    model: OverTime, windows: Windows, batch_size: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Every prediction of every window: row numbers (n,) and outputs (n, 2 or 8); frames without a face have none."""
+    rows: list[Tensor] = [torch.empty(0, dtype=torch.int64)]
+    outputs: list[Tensor] = [torch.empty(0, model.head.out_features)]
+    with torch.inference_mode():
+        for items in torch.arange(len(windows)).split(batch_size):
+            embeddings, mask = windows.batch(items)
+            outputs.append(model(embeddings, mask)[mask].cpu())
+            rows.append(windows.take(windows.rows, items)[mask].cpu())
+    return torch.cat(rows).numpy(), torch.cat(outputs).numpy()
+
+
+def mean_per_row(
+    rows: NDArray[np.int64], outputs: NDArray[np.float32], n_rows: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Average what overlapping windows say of one frame: the rows that have a prediction, and their means."""
+    sums = np.zeros((n_rows, outputs.shape[1]))
+    counts = np.zeros(n_rows)
+    np.add.at(sums, rows, outputs)
+    np.add.at(counts, rows, 1)
+    known = np.flatnonzero(counts)
+    return known, sums[known] / counts[known, None]

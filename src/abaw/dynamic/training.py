@@ -1,0 +1,136 @@
+"""Train networks over windows of embeddings, and predict with them (paper §2.2.2, §2.3, §3.2.2)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from abaw import metrics
+from abaw.config import DynamicNetworkConfig, OverTimeConfig
+from abaw.dynamic.model import (
+    DynamicModel,
+    OverTime,
+    Windows,
+    mean_per_row,
+    minmax_per_video,
+    minmax_range,
+    predict_windows,
+)
+from abaw.nn.losses import task_loss
+from abaw.nn.resume import Resume
+from abaw.nn.training import History, Scores, fit
+from abaw.running.errors import UserError
+from abaw.tables.arrays import blocks, embedding_matrix, labels_at, labels_by_sample
+from abaw.tables.priors import predictions_table
+from abaw.tasks import TASKS, TaskName
+
+Normaliser = Literal["none", "train_minmax", "per_video_minmax"]
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """The analysed frames of a split: their windows, and per frame its sample, time (s) and label (NaN where none)."""
+
+    windows: Windows
+    samples: NDArray[np.object_]
+    times_s: NDArray[np.float64]
+    labels: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        task: TaskName,
+        embeddings: Sequence[pa.Table],
+        labels: pa.Table | None,
+        window: int,
+        normaliser: Normaliser,
+        device: torch.device,
+    ) -> "Sequences":
+        """Put `embeddings` tables of the same rows side by side, with labels where there are some.
+
+        Windows are of `window` frames; which frames show a face is the first table's to say.
+        `per_video_minmax` scales each video by itself here; `train_minmax` is the model's, fitted by `build_dynamic`.
+        """
+        by_sample = labels_by_sample(task, labels) if labels is not None else {}
+        unlabelled = np.empty((0, len(TASKS[task].labels)))
+        first = embeddings[0]
+        rows = list(blocks(first))
+        truth = [labels_at(by_sample.get(sample, unlabelled), block["frame"].to_numpy()) for sample, block in rows]
+        stacked = np.concatenate(truth) if truth else unlabelled
+        has_face = first["has_face"].to_numpy(zero_copy_only=False).astype(bool)
+        values, lengths = (
+            np.hstack([embedding_matrix(table) for table in embeddings]),
+            [len(block) for _, block in rows],
+        )
+        if normaliser == "per_video_minmax":
+            values = minmax_per_video(values, has_face, lengths)
+        return cls(
+            Windows.over(values, has_face, lengths, window, device),
+            np.array(first["sample"].to_pylist(), dtype=object),
+            first["time_s"].to_numpy(),
+            stacked if task == "va" else stacked[:, 0],
+        )
+
+    def label_lines(self) -> Tensor:
+        """The label of each line of the windows' block, on their device; NaN for padding and without a face."""
+        padded = np.concatenate([self.labels, np.full_like(self.labels[:1], np.nan)])  # a row of -1 reads the last
+        lines = torch.from_numpy(padded).float().to(self.windows.rows.device)[self.windows.rows]
+        lines[~self.windows.has_face] = torch.nan
+        return lines
+
+
+def build_dynamic(
+    task: TaskName, train: Sequences, normaliser: Normaliser, settings: DynamicNetworkConfig
+) -> DynamicModel:
+    """A fresh transformer over time; `train_minmax` is fitted here, to the frames of `train` with a face."""
+    model = DynamicModel(task, settings)
+    if normaliser == "train_minmax":
+        block = train.windows
+        model.scale_by(*minmax_range(block.embeddings.cpu().numpy(), block.has_face.cpu().numpy()))
+    return model
+
+
+def train_over_time(
+    task: TaskName,
+    model: OverTime,
+    train: Sequences,
+    val: Sequences,
+    settings: OverTimeConfig,
+    seed: int,
+    device: torch.device,
+    resume: Resume | None = None,
+) -> History:
+    """Train `model` on windows; the epoch is chosen by the challenge measure on the analysed frames of `val`."""
+    model.to(device)
+    loss = task_loss(task, train.labels, device, expression=settings.expression_loss, weighted=settings.class_weights)
+    truth = train.label_lines()
+
+    def batch_loss(items: Tensor) -> Tensor:
+        return loss(model(*train.windows.batch(items)), train.windows.take(truth, items))
+
+    def evaluate() -> Scores:
+        rows, outputs = predict_windows(model, val.windows, settings.training.batch_size)
+        known, means = mean_per_row(rows, outputs, len(val.labels))
+        if not len(known) or np.isnan(val.labels[known]).all():
+            raise UserError(f"no analysed frame of the validation split of {task} has both a face and a label")
+        return metrics.score(task, val.labels[known], means)
+
+    measure = TASKS[task].challenge_measure
+    return fit(model, batch_loss, len(train.windows), evaluate, measure, settings.training, seed, resume)
+
+
+def predict_over_time(
+    task: TaskName, model: OverTime, sequences: Sequences, prior: Mapping[str, float], batch_size: int
+) -> pa.Table:
+    """What every window says of every frame with a face, as a `predictions` table of instants.
+
+    A sample without any face gets one prediction at time 0, the `prior`: all that is known of a face never seen.
+    """
+    rows, outputs = predict_windows(model, sequences.windows, batch_size)
+    times = sequences.times_s[rows]
+    return predictions_table(task, sequences.samples[rows], times, times, outputs, sequences.samples, prior)

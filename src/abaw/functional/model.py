@@ -1,0 +1,229 @@
+"""The functional model: functionals of embeddings, scaled, into a kernel ELM (paper §2.2.2, Figure 2).
+
+As in the authors' code each feature is standardised over training, and each window scaled to unit length. Set of
+functionals, kernel and C are those with the best challenge measure on the windows of validation. The ELM is fitted to
+the classes' indicators; what it says of a class, at least 0.001 and at most 1, counts as its share, whose logarithm is
+written, so that the softmax of the next stage gives these shares in proportion.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+from sklearn.preprocessing import normalize
+
+from abaw import metrics
+from abaw.config import FunctionalConfig
+from abaw.functional.elm import KernelELMClassifier, KernelELMRegressor, path_outputs
+from abaw.functional.functionals import Functional, WindowStatistics, window_statistics
+from abaw.running.errors import UserError
+from abaw.running.files import whole_file
+from abaw.tables.arrays import blocks, embedding_matrix, labels_at, labels_by_sample
+from abaw.tasks import TASKS, TaskName
+
+LEAST_SHARE = 1e-3
+Kelm = KernelELMRegressor | KernelELMClassifier
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The windows of a split: names of all its samples, functionals, and labels (n, 2) or (n, 1), NaN where unknown."""
+
+    names: list[str]
+    statistics: WindowStatistics
+    labels: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, task: TaskName, embeddings: pa.Table, labels: pa.Table | None, settings: FunctionalConfig) -> "Windows":
+        """Windows over an `embeddings` table, with the labels of their analysed frames, face or not.
+
+        A window's valence and arousal are the means of those known, its expression the most frequent; of equally
+        frequent ones, the lowest class number.
+        """
+        rows = list(blocks(embeddings))
+        statistics = window_statistics(
+            np.repeat(np.arange(len(rows)), [len(block) for _, block in rows]),
+            embeddings["time_s"].to_numpy(),
+            embedding_matrix(embeddings),
+            embeddings["has_face"].to_numpy(zero_copy_only=False).astype(bool),
+            settings.window_s,
+            settings.min_share,
+        )
+        by_sample = labels_by_sample(task, labels) if labels is not None else {}
+        unlabelled = np.empty((0, len(TASKS[task].labels)))
+        truth = [labels_at(by_sample.get(sample, unlabelled), block["frame"].to_numpy()) for sample, block in rows]
+        of_windows = _window_labels(task, np.concatenate([unlabelled, *truth]), statistics)
+        return cls([sample for sample, _ in rows], statistics, of_windows)
+
+    @property
+    def samples(self) -> NDArray[np.object_]:
+        """The sample of each window, (n,)."""
+        return np.array(self.names, dtype=object)[self.statistics.of_sample]
+
+
+def _window_labels(task: TaskName, labels: NDArray[np.float64], statistics: WindowStatistics) -> NDArray[np.float64]:
+    known = (statistics.of_frame >= 0) & ~np.isnan(labels).any(axis=1)
+    width = labels.shape[1] if task == "va" else len(TASKS[task].outputs)
+    sums = np.zeros((len(statistics.start_s), width))
+    values = labels[known] if task == "va" else np.eye(width)[labels[known, 0].astype(int)]
+    np.add.at(sums, statistics.of_frame[known], values)
+    counts = np.bincount(statistics.of_frame[known], minlength=len(sums))[:, None]
+    means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    if task == "va":
+        return means
+    return np.where(counts > 0, sums.argmax(axis=1)[:, None].astype(np.float64), np.nan)
+
+
+@dataclass(frozen=True)
+class FunctionalModel:
+    """What `choose` kept: the set of functionals, how features are scaled, and the ELM."""
+
+    functionals: Sequence[Functional]
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+    elm: KernelELMRegressor
+    classes: list[int]
+
+    def outputs(self, task: TaskName, statistics: WindowStatistics) -> NDArray[np.float64]:
+        """Valence and arousal (n, 2) in [-1, 1], or the logarithms of the classes' shares (n, 8)."""
+        if not len(statistics.start_s):
+            return np.empty((0, len(TASKS[task].outputs)))
+        features = _scaled(statistics.features(self.functionals), self.mean, self.deviation)
+        return _as_outputs(task, path_outputs([self.elm], features)[0], self.classes)
+
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """Everything that is a number in it, for `save_model`."""
+        found = {"mean": self.mean, "deviation": self.deviation, "coef": self.elm.coef_}
+        return found if self.elm.basis_ is None else found | {"basis": self.elm.basis_}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination that `choose` tried, and what it reached on the windows of validation."""
+
+    functionals: Sequence[Functional]
+    kernel: str
+    c: float
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Every cell that was tried, and for each set of functionals its best model with the number of its cell."""
+
+    cells: list[Cell]
+    best_of_sets: list[tuple[FunctionalModel, int]]
+    best: FunctionalModel
+    chosen: int
+
+
+def choose(task: TaskName, train: Windows, val: Windows, settings: FunctionalConfig) -> Choice:
+    """Fit every combination on `train` and keep the best on `val`, the first of equals.
+
+    Raises `UserError` where a split has no labelled window.
+    """
+    for windows, split in ((train, "training"), (val, "validation")):
+        if np.isnan(windows.labels).any(axis=1).all():
+            raise UserError(f"no window of the {split} split of {task} has both enough faces and a label")
+    measure = TASKS[task].challenge_measure
+    cells: list[Cell] = []
+    best_of_sets = []
+    for functionals in settings.sets:
+        own: list[tuple[FunctionalModel, int]] = []
+        for kernel in settings.kernels:
+            for model, cell in _fit(task, train, val, functionals, kernel, settings):
+                cells.append(cell)
+                if not own or cell.scores[measure] > cells[own[0][1]].scores[measure]:
+                    own = [(model, len(cells) - 1)]
+        best_of_sets += own
+    best, chosen = max(best_of_sets, key=lambda one: cells[one[1]].scores[measure])
+    return Choice(cells, best_of_sets, best, chosen)
+
+
+def _fit(
+    task: TaskName, train: Windows, val: Windows, functionals: Sequence[Functional], kernel: Any, settings: Any
+) -> list[tuple[FunctionalModel, Cell]]:
+    """The models of one set and kernel, along all C, with their cells."""
+    known, scored = ~np.isnan(train.labels).any(axis=1), ~np.isnan(val.labels).any(axis=1)
+    features = train.statistics.features(functionals)[known]
+    mean, deviation = features.mean(axis=0), features.std(axis=0)
+    deviation[deviation == 0] = 1.0
+    rows, at = _scaled(features, mean, deviation), _scaled(val.statistics.features(functionals), mean, deviation)
+    labels, classes = train.labels[known], [0]
+    path: Sequence[Any]
+    if task == "va":
+        path = KernelELMRegressor(kernel=kernel).fit_path(rows, labels, settings.regularisation)
+    else:
+        weight = "balanced" if settings.weighted else None
+        elm = KernelELMClassifier(kernel=kernel, class_weight=weight)
+        path = elm.fit_path(rows, labels[:, 0].astype(int), settings.regularisation)
+        classes = elm.classes_.tolist()
+    found = []
+    for c, elm, outputs in zip(settings.regularisation, path, path_outputs(path, at), strict=True):
+        scores = metrics.score(task, val.labels[scored], _as_outputs(task, outputs[scored], classes))
+        plain = restored(elm.kernel, elm.gamma_, elm.coef_, elm.basis_)
+        found.append(
+            (FunctionalModel(functionals, mean, deviation, plain, classes), Cell(functionals, kernel, c, scores))
+        )
+    return found
+
+
+def restored(
+    kernel: Any, gamma: float, coefficients: NDArray[np.float64], basis: NDArray[np.float64] | None
+) -> KernelELMRegressor:
+    """An estimator that gives the outputs that these coefficients stand for; what was fitted no longer matters.
+
+    Arrays are laid out as a file has them: the order of a sum, and its last digit, depends on that.
+    """
+    elm = KernelELMRegressor(kernel=kernel, gamma=gamma)
+    elm.gamma_, elm.coef_, elm.flat_ = gamma, np.ascontiguousarray(coefficients), False
+    elm.basis_ = None if basis is None else np.ascontiguousarray(basis)
+    elm.n_features_in_ = len(coefficients) if basis is None else basis.shape[1]
+    return elm
+
+
+def save_model(model: FunctionalModel, path: Path) -> None:
+    """Write the model's numbers as safetensors; what is no number belongs in the card (`about`)."""
+    with whole_file(path) as beside:
+        beside.write_bytes(save({name: np.ascontiguousarray(value) for name, value in sorted(model.arrays().items())}))
+
+
+def about(model: FunctionalModel) -> dict[str, Any]:
+    """What the card has to say for `load_model`."""
+    gamma = float(model.elm.gamma_)
+    return {
+        "functionals": list(model.functionals),
+        "kernel": model.elm.kernel,
+        "gamma": gamma,
+        "classes": model.classes,
+    }
+
+
+def load_model(path: Path, card: Mapping[str, Any]) -> FunctionalModel:
+    """Load what `save_model` wrote, with its card; `UserError` where the file cannot be read."""
+    try:
+        arrays = load_file(path)
+        elm = restored(card["kernel"], card["gamma"], arrays["coef"], arrays.get("basis"))
+        return FunctionalModel(card["functionals"], arrays["mean"], arrays["deviation"], elm, card["classes"])
+    except (OSError, SafetensorError, KeyError) as error:
+        raise UserError(f"the weights {path} cannot be read ({error}); delete them and run again") from error
+
+
+def _scaled(
+    features: NDArray[np.float64], mean: NDArray[np.float64], deviation: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    return normalize((features - mean) / deviation) if len(features) else features
+
+
+def _as_outputs(task: TaskName, values: NDArray[np.float64], classes: Sequence[int]) -> NDArray[np.float64]:
+    if task == "va":
+        return values.clip(-1, 1)
+    shares = np.zeros((len(values), len(TASKS[task].outputs)))
+    shares[:, classes] = values
+    return np.log(shares.clip(LEAST_SHARE, 1))

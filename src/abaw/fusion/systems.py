@@ -1,0 +1,51 @@
+"""Which tables hold what a model or a system says of every frame, by the names in the configuration."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from abaw.config import SystemConfig
+from abaw.tasks import Split, TaskName
+
+
+@dataclass(frozen=True)
+class Systems:
+    """The models that write predictions, and the systems that are made of them, by name."""
+
+    models: Sequence[str]
+    systems: Mapping[str, SystemConfig]
+
+    def by_fusion(self, fusion: str) -> list[str]:
+        """The systems that a fusion makes: `none`, `dirichlet` or `forest`."""
+        return [name for name, system in self.systems.items() if system.fusion == fusion]
+
+    def fits(self, task: TaskName, fusion: str) -> list[str]:
+        """The files that say what each system of a fusion was fitted to."""
+        return [f"results/systems/{task}/{name}/fit.json" for name in self.by_fusion(fusion)]
+
+    def fused_into(self, system: str, task: TaskName, split: Split) -> list[str]:
+        """The frames of each model of a system."""
+        found = self.frames(task, split)
+        return [found[model] for model in self.systems[system].models]
+
+    def frames(self, task: TaskName, split: Split) -> dict[str, str]:
+        """The frames of a split by name: models, systems, and what forests say of the rows that they have learned.
+
+        A system of a single model has the frames of that model. On the training split, on which models are trained and
+        fusion is not fitted, there are only the models.
+        """
+        found = {model: f"results/frames/{task}/{model}/{split}.parquet" for model in self.models}
+        if split == "train":
+            return found
+        for name, system in self.systems.items():
+            alone = system.fusion == "none"
+            found[name] = found[system.models[0]] if alone else f"results/systems/{task}/{name}/{split}.parquet"
+            if system.fusion == "forest" and split == "val":
+                for kind in ("out_of_bag", "in_sample"):
+                    found[f"{name}_{kind}"] = f"results/systems/{task}/{name}/{kind}.parquet"
+        return found
+
+    def shown(self, task: TaskName) -> dict[str, str]:
+        """The validation frames that a timeline shows: both modalities, and the last two systems that fuse."""
+        found = self.frames(task, "val")
+        fused = [name for name, system in self.systems.items() if system.fusion != "none"]
+        return {name: found[name] for name in ["visual", "acoustic", *fused[-2:]]}

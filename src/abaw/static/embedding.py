@@ -1,0 +1,118 @@
+"""Embeddings of face crops, in batches (paper §2.2.2): ONNX Runtime on a CPU, half precision on a GPU."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import numpy as np
+import onnxruntime
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from abaw.faces.crop import decode_crop
+from abaw.static.model import StaticModel, StaticSpec, letterbox, normalise, to_batch
+from abaw.tables.files import read_table
+from abaw.tables.schemas import EMBEDDING_SIZE, SCHEMAS
+
+BATCH = {"cpu": 4, "cuda": 256}
+"""On a CPU small batches stay in its cache."""
+_OPSET = 17
+
+WithoutFace = Literal["leave_out", "repeat_last"]
+
+Embedder = Callable[[Tensor], NDArray[np.float32]]
+"""Normalised images (n, 3, input_px, input_px), on the model's device, to embeddings (n, 256)."""
+
+
+class _EmbeddingsOnly(nn.Module):
+    def __init__(self, model: StaticModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.model(images)[0]
+
+
+def make_embedder(model: StaticModel, spec: StaticSpec, device: torch.device, threads: int) -> Embedder:
+    """The quickest way through a trained model in evaluation mode; on a CPU with `threads` threads."""
+    embeddings = _EmbeddingsOnly(model).eval()
+    if device.type == "cuda":
+        embeddings.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+        def on_gpu(images: Tensor) -> NDArray[np.float32]:
+            with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16):
+                return embeddings(images.to(memory_format=torch.channels_last)).float().cpu().numpy()
+
+        return on_gpu
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    with TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about this exporter's age and about shapes, which are fixed here
+        path = str(Path(folder) / "embeddings.onnx")
+        torch.onnx.export(
+            embeddings,
+            (torch.zeros(1, 3, spec.input_px, spec.input_px),),
+            path,
+            dynamo=False,  # the other exporter wants a package that is not among ours
+            opset_version=_OPSET,
+            input_names=["images"],
+            output_names=["embeddings"],
+            dynamic_axes={"images": {0: "n"}, "embeddings": {0: "n"}},
+        )
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return lambda images: session.run(["embeddings"], {"images": images.numpy()})[0]
+
+
+def embed(
+    embedder: Embedder,
+    spec: StaticSpec,
+    faces: Path,
+    samples: Sequence[str],
+    device: torch.device,
+    without_face: WithoutFace = "leave_out",
+) -> pa.Table:
+    """An `embeddings` table of every analysed frame of some samples of one video.
+
+    A frame without a face has no embedding; with `repeat_last` it has that of the last crop of its sample, or of a
+    black image before the first one (authors' code), and `has_face` is true there: what follows takes it for a face.
+    """
+    table = read_table("faces", faces, ["sample", "frame", "time_s", "has_face", "crop"])
+    wanted = pa.compute.is_in(table["sample"], pa.array(samples))
+    table = table.filter(wanted).sort_by([("sample", "ascending"), ("frame", "ascending")])
+    crops = table["crop"].drop_null().to_pylist()
+    places = _places(table, len(crops), without_face)
+    found = [np.empty((0, EMBEDDING_SIZE), np.float32)]
+    size = BATCH[device.type]
+    pictures: list[bytes | None] = [*crops, None] if (places == len(crops)).any() else crops
+    for start in range(0, len(pictures), size):
+        squares = [_square(picture, spec) for picture in pictures[start : start + size]]
+        found.append(embedder(normalise(to_batch(squares, device), spec).contiguous()))
+    known = places >= 0
+    values = np.zeros((len(table), EMBEDDING_SIZE), dtype=np.float16)
+    values[known] = np.concatenate(found)[places[known]]
+    column = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), EMBEDDING_SIZE, mask=pa.array(~known))
+    columns = {name: table[name] for name in ("sample", "frame", "time_s")} | {"has_face": pa.array(known)}
+    return pa.table(columns | {"embedding": column}, schema=SCHEMAS["embeddings"])
+
+
+def _places(table: pa.Table, n_crops: int, without_face: WithoutFace) -> NDArray[np.int64]:
+    """Which crop each row's embedding is of: its number from 0, `n_crops` for a black image, -1 for none."""
+    has_face = table["has_face"].to_numpy().astype(bool)
+    own = np.where(has_face, np.cumsum(has_face) - 1, -1)
+    if without_face == "leave_out":
+        return own
+    samples = table["sample"].to_numpy()
+    last = np.maximum.accumulate(own)
+    same = (last >= 0) & (samples == np.append(samples[has_face], "")[last])
+    return np.where(same, last, n_crops)
+
+
+def _square(jpeg: bytes | None, spec: StaticSpec) -> NDArray[np.uint8]:
+    """A crop as the backbone sees it; black where there is none."""
+    if jpeg is None:
+        return np.zeros((spec.input_px, spec.input_px, 3), np.uint8)
+    return letterbox(decode_crop(jpeg), spec.input_px)

@@ -1,0 +1,174 @@
+"""The frame-level model of Figure 1: a timm backbone, a 256-d embedding, and a head a challenge (paper §2.2.1)."""
+
+import abaw.nn  # noqa: F401  (it makes timm importable, so it comes first)
+
+# isort: split
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import timm
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from abaw.config import BackboneConfig
+from abaw.nn import checkpoint
+from abaw.running.errors import UserError
+from abaw.tables.schemas import EMBEDDING_SIZE
+from abaw.tasks import TASKS, TaskName
+from abaw.weights.manifest import known, package_file
+
+PACKAGE_BACKBONE = "tf_efficientnet_lite0.in1k"
+PACKAGE_WEIGHTS = "efficientnet_lite0"
+
+
+@dataclass(frozen=True)
+class StaticSpec:
+    """Everything that is needed to feed the model and to read it; it travels with the weights.
+
+    `tasks` are the challenges that it has heads for: one, or both after pre-training. `mean` and `std` are those of RGB
+    in [0, 1]; `input_px` is the side of the square that a crop is fitted into; `licence` is that of the backbone's
+    weights as timm knows it.
+    """
+
+    tasks: tuple[TaskName, ...]
+    backbone: str
+    input_px: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    dropout: float
+    licence: str | None = None
+
+    @classmethod
+    def of(cls, tasks: Sequence[TaskName], settings: BackboneConfig) -> "StaticSpec":
+        """The spec of a backbone as timm knows it; `UserError` where timm does not."""
+        if settings.backbone not in timm.list_models(pretrained=True):
+            raise UserError(
+                f"static.backbones has {settings.backbone!r}, which timm {timm.__version__} does not know; "
+                "timm.list_models(pretrained=True) lists the full tags"
+            )
+        pretrained: Any = timm.get_pretrained_cfg(settings.backbone)
+        return cls(
+            tuple(tasks),
+            settings.backbone,
+            settings.input_px,
+            tuple(pretrained.mean),
+            tuple(pretrained.std),
+            settings.dropout,
+            pretrained.license,
+        )
+
+    @classmethod
+    def from_card(cls, card: Mapping[str, Any]) -> "StaticSpec":
+        """The spec that `as_card` wrote."""
+        values = {name: card[name] for name in cls.__dataclass_fields__}
+        return cls(**values | {name: tuple(card[name]) for name in ("tasks", "mean", "std")})
+
+    def as_card(self) -> dict[str, Any]:
+        """The spec as JSON values."""
+        outputs = [name for task in self.tasks for name in TASKS[task].outputs]
+        return {**asdict(self), "outputs": outputs, "embedding_size": EMBEDDING_SIZE}
+
+
+class StaticModel(nn.Module):
+    """Images (n, 3, input_px, input_px), normalised, to embeddings (n, 256) in (-1, 1) and the outputs of each task.
+
+    The outputs are valence and arousal (n, 2) in (-1, 1) through tanh, or the logits of the eight expressions (n, 8).
+    """
+
+    def __init__(self, spec: StaticSpec) -> None:
+        super().__init__()
+        backbone: Any = timm.create_model(spec.backbone, pretrained=False, num_classes=0)
+        self.backbone = backbone
+        self.embed = nn.Sequential(
+            nn.Dropout(spec.dropout),
+            nn.Linear(backbone.num_features, EMBEDDING_SIZE),
+            nn.BatchNorm1d(EMBEDDING_SIZE),
+            nn.Tanh(),
+        )
+        self.heads = nn.ModuleDict({task: _head(task) for task in spec.tasks})
+
+    def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Embeddings, and outputs by task."""
+        embeddings = self.embed(self.backbone(images))
+        return embeddings, {task: head(embeddings) for task, head in self.heads.items()}
+
+
+def _head(task: TaskName) -> nn.Module:
+    linear = nn.Linear(EMBEDDING_SIZE, len(TASKS[task].outputs))
+    return nn.Sequential(linear, nn.Tanh()) if task == "va" else nn.Sequential(linear)
+
+
+def start_from(model: StaticModel, spec: StaticSpec, weights: Path, card: Mapping[str, Any]) -> None:
+    """Give the model what a model with more heads has learned; `UserError` where it has not the form of `spec`."""
+    other = StaticSpec.from_card(card)
+    if other.backbone != spec.backbone or not set(spec.tasks) <= set(other.tasks):
+        raise UserError(
+            f"{weights} are weights of {other.backbone} with heads for {', '.join(other.tasks)}, expected "
+            f"{spec.backbone} and {', '.join(spec.tasks)}; pre-train that one"
+        )
+    learned = checkpoint.load(StaticModel(other), weights, card).state_dict()
+    model.load_state_dict({name: learned[name] for name in model.state_dict()})
+
+
+def load_backbone_weights(model: StaticModel, settings: BackboneConfig) -> None:
+    """Give the backbone the ImageNet weights that `settings.weights` names; `UserError` where they cannot be had."""
+    if settings.weights == "package":
+        if settings.backbone != PACKAGE_BACKBONE:
+            raise UserError(
+                f"static.backbones has the weights 'package', which carries {PACKAGE_BACKBONE} only, for "
+                f"{settings.backbone}; give the path of its safetensors file, or 'hub' to download it"
+            )
+        model.backbone.load_state_dict(_package_state(model.backbone))
+    elif settings.weights == "hub":
+        try:
+            pretrained = timm.create_model(settings.backbone, pretrained=True, num_classes=0)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise UserError(
+                f"the weights of {settings.backbone} could not be downloaded ({error}); set its weights in "
+                "static.backbones to the path of its safetensors file"
+            ) from error
+        model.backbone.load_state_dict(pretrained.state_dict())
+    else:
+        classifier: Any = timm.get_pretrained_cfg(settings.backbone)
+        checkpoint.load_state(model.backbone, Path(settings.weights), leave_out=classifier.classifier or ())
+
+
+def _package_state(backbone: nn.Module) -> dict[str, Tensor]:
+    """The package's tensors under timm's names: the two define the same layers in the same order."""
+    weights = known(PACKAGE_WEIGHTS)
+    path = package_file(weights)
+    stored = checkpoint.load_pinned_torch_file(path, weights.sha256)
+    wanted = backbone.state_dict()
+    tensors = list(stored.values())[: len(wanted)]  # what follows is the classifier of 1000 classes
+    if [tensor.shape for tensor in tensors] != [tensor.shape for tensor in wanted.values()]:
+        raise UserError(f"the tensors of {path} do not have the shapes of {PACKAGE_BACKBONE}; reinstall the package")
+    return dict(zip(wanted, tensors, strict=True))
+
+
+def letterbox(rgb: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
+    """Fit an image (h, w, 3) into a black square of `side_px`, its aspect ratio kept (authors' code: bilinear)."""
+    height, width = rgb.shape[:2]
+    scale = side_px / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    resized = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    square = np.zeros((side_px, side_px, 3), dtype=np.uint8)
+    top, left = (side_px - size[1]) // 2, (side_px - size[0]) // 2
+    square[top : top + size[1], left : left + size[0]] = resized
+    return square
+
+
+def to_batch(squares: list[NDArray[np.uint8]], device: torch.device) -> Tensor:
+    """Letterboxed RGB images to a batch (n, 3, side, side) in [0, 1] on the device."""
+    return torch.from_numpy(np.stack(squares)).to(device).permute(0, 3, 1, 2).float().div(255)
+
+
+def normalise(batch: Tensor, spec: StaticSpec) -> Tensor:
+    """A batch of images in [0, 1] as the backbone wants it: less the mean, over the standard deviation."""
+    mean, std = (torch.tensor(values, device=batch.device).view(1, 3, 1, 1) for values in (spec.mean, spec.std))
+    return (batch - mean) / std

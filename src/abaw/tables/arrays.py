@@ -1,0 +1,107 @@
+"""Tables as arrays, and arrays as tables: columns, labels at given frames, the rows of each sample as one block."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import ArrayLike, NDArray
+
+from abaw.running.errors import UserError
+from abaw.tables.schemas import SCHEMAS, frames
+from abaw.tasks import TASKS, TaskName
+
+KEYS = ["sample", "frame"]
+
+
+def matrix(table: pa.Table, columns: Sequence[str]) -> np.ndarray:
+    """The named numeric columns as a float64 array of shape (rows, columns); nulls become NaN."""
+    return np.column_stack([table[name].to_numpy().astype(np.float64) for name in columns])
+
+
+def runs_of(voiced: pa.Table, sample: str) -> list[tuple[float, float]]:
+    """The runs (start_s, end_s) of one sample in a `voiced` table."""
+    rows = voiced.filter(pc.field("sample") == sample)
+    return list(zip(rows["start_s"].to_pylist(), rows["end_s"].to_pylist(), strict=True))
+
+
+def labels_by_sample(task: TaskName, labels: pa.Table) -> dict[str, NDArray[np.float64]]:
+    """Each sample's labels as (n_rows, n_label_columns), row k - 1 for frame k, NaN where nothing was annotated."""
+    return {sample: matrix(rows, TASKS[task].labels) for sample, rows in blocks(labels)}
+
+
+def labels_at(labels: NDArray[np.float64], frames: NDArray[np.integer]) -> NDArray[np.float64]:
+    """The labels (n_rows, n_columns) at frames (n,), counted from 1; NaN for a frame beyond the last row."""
+    inside = (frames >= 1) & (frames <= len(labels))
+    found = np.full((len(frames), labels.shape[1]), np.nan)
+    found[inside] = labels[frames[inside] - 1]
+    return found
+
+
+def embedding_matrix(table: pa.Table) -> NDArray[np.float32]:
+    """The embeddings of a table as (n_rows, width), zeros where a row has none; a face's are 256 wide."""
+    column = table["embedding"].combine_chunks()
+    known = column.is_valid().to_numpy(zero_copy_only=False)
+    values = column.drop_null().flatten().to_numpy()
+    width = column.type.list_size if pa.types.is_fixed_size_list(column.type) else len(values) // max(1, known.sum())
+    found = np.zeros((len(column), width), dtype=np.float32)
+    found[known] = values.reshape(-1, width)
+    return found
+
+
+def blocks(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """The rows of each sample, in the order of first appearance; a sample's rows must stand together."""
+    if not len(table):
+        return
+    codes = pc.dictionary_encode(table["sample"].combine_chunks())
+    indices = codes.indices.to_numpy()
+    starts = np.flatnonzero(np.diff(indices, prepend=-1))
+    names = codes.dictionary.to_pylist()
+    if len(starts) != len(names):
+        raise ValueError("the rows of a sample do not stand together")
+    for start, end in zip(starts, [*starts[1:], len(table)], strict=True):
+        yield names[indices[start]], table.slice(start, end - start)
+
+
+def frames_table(task: TaskName, keys: pa.Table, values: np.ndarray) -> pa.Table:
+    """The frames table of `task` with the sample and frame of each row of `keys` and its `values` (n, outputs)."""
+    schema = SCHEMAS[frames(task)]
+    columns = [keys["sample"], keys["frame"], *np.asarray(values, np.float32).T]
+    return pa.table(dict(zip(schema.names, columns, strict=True))).cast(schema)
+
+
+def truth_at(task: TaskName, keys: pa.Table, labels: pa.Table) -> np.ndarray:
+    """The labels of `task` at the rows of `keys` (sample, frame), in their order: shape (n, labels), NaN without one.
+
+    Labels of other samples are left out. Raises `UserError` where a labelled row of these samples is not among
+    `keys`: it would go unscored.
+    """
+    ours = labels.filter(pc.is_in(labels["sample"], pc.unique(keys["sample"])))
+    missing = ours.select(KEYS).join(keys.select(KEYS), KEYS, join_type="left anti")
+    if missing.num_rows:
+        first = missing.sort_by([(key, "ascending") for key in KEYS]).slice(0, 1).to_pylist()[0]
+        raise UserError(
+            f"frame {first['frame']} of the sample {first['sample']} has a label but no prediction; align again"
+        )
+    order = keys.select(KEYS).append_column("order", pa.array(np.arange(keys.num_rows)))
+    joined = order.join(ours, KEYS, join_type="left outer").sort_by("order")
+    return matrix(joined, TASKS[task].labels)
+
+
+def scored_table(
+    task: TaskName,
+    variant: str,
+    samples: ArrayLike,
+    start_s: NDArray[np.float64],
+    end_s: NDArray[np.float64],
+    outputs: NDArray[np.floating],
+    truth: NDArray[np.float64],
+) -> pa.Table:
+    """A `scored` table: spans (n,), outputs (n, 2 or 8) and truth (n, 2 or 1), which becomes null where it is NaN."""
+    names = pa.array(list(np.asarray(samples, object)), pa.string())
+    columns: dict[str, Any] = {"variant": pa.array([variant] * len(names), pa.string()), "sample": names}
+    columns |= {"start_s": start_s, "end_s": end_s}
+    columns |= {name: outputs[:, k].astype(np.float64) for k, name in enumerate(TASKS[task].outputs)}
+    columns |= {f"true_{name}": pa.array(truth[:, k], from_pandas=True) for k, name in enumerate(TASKS[task].labels)}
+    return pa.table(columns)

@@ -1,0 +1,116 @@
+"""Tables as files: Parquet of one schema each, checked on every read and every write, whole or not at all."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from abaw.running.errors import UserError
+from abaw.running.files import whole_file
+from abaw.tables.schemas import SCHEMAS, VOICED
+
+GROUP_ROWS = 256
+"""Rows of a group where a table is written row by row: a few megabytes of crops."""
+
+
+def write_table(
+    kind: str, table: pa.Table, path: str | PathLike[str], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write `table` as a table of `kind` (a key of `SCHEMAS`), whole or not at all; the same rows give the same bytes.
+
+    Columns may come in any order; `metadata` (text to text) travels in the file and comes back with `read_metadata`.
+    Raises ValueError where columns, types or nulls are not those of the schema: that is a bug of the caller.
+    """
+    checked = _checked(kind, table, metadata)
+    with whole_file(path) as beside:
+        pq.write_table(checked, beside, compression="zstd")
+
+
+@contextmanager
+def table_writer(
+    kind: str, path: str | PathLike[str], remarks: Mapping[str, str] | None = None
+) -> Iterator[Callable[[Sequence[Mapping[str, Any]]], None]]:
+    """Yield a function that appends rows (column to value, every column) to a table like `write_table`'s.
+
+    Rows are written in groups of `GROUP_ROWS`, however they come: memory is bounded and the bytes are the same. The
+    table appears whole when the block ends, or not at all. `remarks` are read at that end, and come back with
+    `read_metadata`.
+    """
+    schema = _checked(kind, SCHEMAS[kind].empty_table(), None).schema
+    waiting: list[Mapping[str, Any]] = []
+    with whole_file(path) as beside, pq.ParquetWriter(beside, schema, compression="zstd") as writer:
+
+        def flush() -> None:
+            writer.write_table(_checked(kind, _from_rows(kind, waiting), None))
+            waiting.clear()
+
+        def write(rows: Sequence[Mapping[str, Any]]) -> None:
+            for row in rows:
+                waiting.append(row)
+                if len(waiting) == GROUP_ROWS:
+                    flush()
+
+        yield write
+        if waiting:
+            flush()
+        if remarks:
+            writer.add_key_value_metadata(dict(remarks))
+
+
+def read_table(kind: str, path: str | PathLike[str], columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table of `kind`; `columns` restricts what is loaded. A file of another form is a `UserError`."""
+    schema = SCHEMAS[kind]
+    try:
+        stored = pq.read_schema(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserError(f"{path} cannot be read as a {kind} table ({error}); delete it and run again") from error
+    if not stored.remove_metadata().equals(schema, check_metadata=False):
+        raise UserError(
+            f"{path} is not a {kind} table of this version: it has the columns {', '.join(stored.names)}, expected "
+            f"{', '.join(schema.names)}; delete it and run again"
+        )
+    table = pq.read_table(path, columns=list(columns) if columns is not None else None)
+    _refuse_nulls(kind, table, f"{path}: ")
+    return table
+
+
+def read_tables(kind: str, paths: Sequence[str | PathLike[str]], columns: Sequence[str] | None = None) -> pa.Table:
+    """Read several tables of one kind, in the order given, as one table."""
+    return pa.concat_tables([read_table(kind, path, columns) for path in paths])
+
+
+def read_metadata(path: str | PathLike[str]) -> dict[str, str]:
+    """The text that `write_table` was given as `metadata`, with the table's kind as `abaw_table`."""
+    stored = pq.read_metadata(Path(path)).metadata or {}
+    return {key.decode(): value.decode() for key, value in stored.items() if not key.startswith(b"ARROW:")}
+
+
+def _from_rows(kind: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    for row in rows:
+        _refuse_columns(kind, list(row))
+    return pa.Table.from_pylist(list(rows), schema=SCHEMAS[kind])
+
+
+def _checked(kind: str, table: pa.Table, metadata: Mapping[str, str] | None) -> pa.Table:
+    schema = SCHEMAS[kind]
+    if VOICED in schema.names and VOICED not in table.column_names:
+        table = table.append_column(VOICED, pa.nulls(len(table), pa.bool_()))
+    _refuse_columns(kind, table.column_names)
+    _refuse_nulls(kind, table, "")
+    table = table.select(schema.names).cast(schema.remove_metadata())
+    return table.replace_schema_metadata({"abaw_table": kind, **(metadata or {})})
+
+
+def _refuse_columns(kind: str, names: Sequence[str]) -> None:
+    if set(names) != set(SCHEMAS[kind].names):
+        raise ValueError(f"a {kind} table has the columns {SCHEMAS[kind].names}, not {list(names)}")
+
+
+def _refuse_nulls(kind: str, table: pa.Table, where: str) -> None:
+    for field in SCHEMAS[kind]:
+        if not field.nullable and field.name in table.column_names and table[field.name].null_count:
+            raise ValueError(f"{where}the column {field.name} of a {kind} table has nulls")

@@ -1,0 +1,104 @@
+"""The schemas of the Parquet tables that pass between the stages, by kind.
+
+`sample` is the annotation's name, with any `_left` or `_right`; `video` is it without exactly that suffix. `frame`
+counts from 1. Times are seconds from the first video frame: frame k begins at (k - 1) / fps,
+or at the k-th of the track's `frame_times_s` where the frame rate is variable and these are not null.
+"""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from abaw.tasks import TASKS, TaskName
+
+EMBEDDING_SIZE = 256
+VOICED = "voiced"
+"""Whether the target speaker speaks in a prediction's span; models that do not hear leave the column out: null."""
+FIVE_POINTS = ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left")
+"""The subject's own right and left, in the order of RetinaFace and of insightface's alignment."""
+
+
+def _schema(required: Mapping[str, pa.DataType], nullable: Mapping[str, pa.DataType] | None = None) -> pa.Schema:
+    fields = [pa.field(name, kind, nullable=False) for name, kind in required.items()]
+    return pa.schema(fields + [pa.field(name, kind) for name, kind in (nullable or {}).items()])
+
+
+_ROW = {"sample": pa.string(), "frame": pa.int32()}
+_SPAN = {"sample": pa.string(), "start_s": pa.float64(), "end_s": pa.float64()}
+
+SCHEMAS: dict[str, pa.Schema] = {
+    "tracks": _schema(
+        {
+            "sample": pa.string(),
+            "video": pa.string(),
+            "path": pa.string(),
+            "fps_num": pa.int64(),
+            "fps_den": pa.int64(),
+            "n_frames": pa.int64(),
+            "n_rows": pa.int64(),
+            "duration_s": pa.float64(),
+            "has_audio": pa.bool_(),
+            "problems": pa.string(),
+        },
+        {"side": pa.string(), "frame_times_s": pa.list_(pa.float64())},
+    ),
+    "labels_va": _schema(_ROW, {"valence": pa.float64(), "arousal": pa.float64()}),
+    "labels_expr": _schema(_ROW, {"expression": pa.int8()}),
+    "faces": _schema(
+        _ROW | {"time_s": pa.float64(), "has_face": pa.bool_()},
+        {"score": pa.float32()}
+        | {name: pa.float32() for name in ("x0_px", "y0_px", "x1_px", "y1_px")}
+        | {f"{point}_{axis}_px": pa.float32() for point in FIVE_POINTS for axis in "xy"}
+        | {"mouth_opening": pa.float32(), "mouth_area": pa.float32(), "crop": pa.binary()},
+    ),
+    "voiced": _schema({"sample": pa.string(), "run": pa.int32(), "start_s": pa.float64(), "end_s": pa.float64()}),
+    "embeddings": _schema(
+        _ROW | {"time_s": pa.float64(), "has_face": pa.bool_()},
+        {"embedding": pa.list_(pa.float16(), EMBEDDING_SIZE)},
+    ),
+    "voice_embeddings": _schema(
+        _ROW | {"time_s": pa.float64(), "has_face": pa.bool_(), "embedding": pa.list_(pa.float16())}
+    ),
+}
+for _task in TASKS.values():
+    _outputs = dict.fromkeys(_task.outputs, pa.float32())
+    SCHEMAS[f"predictions_{_task.name}"] = _schema(_SPAN | _outputs, {VOICED: pa.bool_()})
+    SCHEMAS[f"frames_{_task.name}"] = _schema(_ROW | _outputs)
+    SCHEMAS[f"scored_{_task.name}"] = _schema(
+        {"variant": pa.string()} | _SPAN | dict.fromkeys(_task.outputs, pa.float64()),
+        {f"true_{name}": pa.float64() for name in _task.labels},
+    )
+SCHEMAS["pretraining"] = _schema(
+    {"corpus": pa.string(), "path": pa.string(), "split": pa.string()},
+    {"time_s": pa.float64(), "row": pa.int64()}
+    | {name: pa.float32() for name in ("x0_px", "y0_px", "x1_px", "y1_px")}
+    | {"valence": pa.float64(), "arousal": pa.float64(), "expression": pa.int8(), "subject": pa.string()},
+)
+SCHEMAS["pretraining_crops"] = _schema(
+    {"corpus": pa.string(), "path": pa.string(), "split": pa.string(), "crop": pa.binary()},
+    {"time_s": pa.float64(), "row": pa.int64()}
+    | {"valence": pa.float64(), "arousal": pa.float64(), "expression": pa.int8()},
+)
+
+
+def predictions(task: TaskName) -> str:
+    """The kind of the table that every model of `task` writes; only those that hear fill its column `voiced`."""
+    return f"predictions_{task}"
+
+
+def frames(task: TaskName) -> str:
+    """The kind of the table of predictions at the rows that labels or template ask for."""
+    return f"frames_{task}"
+
+
+def scored(task: TaskName) -> str:
+    """The kind of the table of a model's own windows on validation, with outputs and truth (null where unknown).
+
+    `variant` says which of a model's forms the outputs are of; all have the same windows.
+    """
+    return f"scored_{task}"
+
+
+def labels(task: TaskName) -> str:
+    """The kind of the table of annotations of `task`."""
+    return f"labels_{task}"

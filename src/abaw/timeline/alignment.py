@@ -1,0 +1,113 @@
+"""From a model's predictions in time to one row per video frame (paper §3.2.3): mean, interpolation, smoothing.
+
+Where the authors' code and this module differ:
+
+- predictions are averaged where their centres are the same to the microsecond, not to two decimals of a second;
+- they are interpolated straight to the frames' exact times, not over a 10 ms grid that is then matched by rounded
+  times, which merges or drops rows at odd frame rates;
+- frame k begins at (k - 1) / fps, not at k / fps, and at its own time where the frame rate is variable;
+- an interval stands at its centre, and the seconds of a 4-s window at their centres, not spread from end to end;
+- the Hamming window has the odd number of taps nearest to its length, not fps // 2, and its weights are renormalised
+  at the edges, where the authors' zero padding pulls the first and last quarter second towards 0;
+- validation and test are smoothed alike, so that fusion weights are used on what they were fitted on.
+
+Logits are smoothed and then made probabilities, as the authors do; the other order is an option.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import ceil
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+from scipy.ndimage import convolve1d
+from scipy.signal.windows import hamming
+from scipy.special import softmax
+
+from abaw.running.errors import UserError
+from abaw.tables.arrays import frames_table, matrix
+from abaw.tasks import TASKS, TaskName
+from abaw.timeline.interpolation import interpolate, overlap_mean
+from abaw.timeline.rows import Rows, row_times
+
+UNITS: dict[TaskName, Literal["value", "logit"]] = {"va": "value", "expr": "logit"}
+"""What a table of predictions holds; its writer says so as `units` in the metadata."""
+
+
+def taps(fps: Fraction, window_s: float) -> int:
+    """The odd number nearest to fps * window_s, the larger of two, at least 1.
+
+    >>> taps(Fraction(30000, 1001), 0.5), taps(Fraction(24), 0.5), taps(Fraction(30), 0)
+    (15, 13, 1)
+    """
+    # The decimal that the user wrote, not the binary fraction beside it: 0.3 s at 20 Hz are 6 rows, not 5.99.
+    return 2 * int(fps * Fraction(str(window_s)) / 2) + 1
+
+
+def smooth(values: np.ndarray, fps: Fraction, window_s: float) -> np.ndarray:
+    """Smooth each column of `values` (n, k) with a Hamming window of `window_s`; one tap leaves them as they are.
+
+    Each result is a convex combination of its neighbours: where the window reaches over an edge, the weights that
+    remain are scaled to sum to one, so that constants stay constant and bounds are kept.
+    """
+    weights = hamming(taps(fps, window_s))
+    total = convolve1d(np.asarray(values, np.float64), weights, axis=0, mode="constant")
+    return total / convolve1d(np.ones((len(values), 1)), weights, axis=0, mode="constant")
+
+
+def frames_of(
+    task: TaskName,
+    predictions: pa.Table,
+    rows: Sequence[Rows],
+    smoothing_s: float,
+    smoothed: Literal["logits", "probabilities"] = "logits",
+) -> pa.Table:
+    """The frames table of `task`: exactly the `rows` asked for, sample by sample, out of any model's predictions.
+
+    `predictions` are in the units of `UNITS`; samples that `rows` does not name are left out. Valence and arousal are
+    clipped to [-1, 1]; the logits of the expressions become probabilities, after smoothing, or, where probabilities are
+    to be `smoothed`, before it, for each prediction. Raises `UserError`, naming the sample,
+    where a sample has no prediction or one that is not a finite number, and where no row is asked for.
+    """
+    if not rows:
+        raise UserError("there is no track to align predictions with; expected at least one")
+    places = _places(predictions["sample"])
+    start_s, end_s = matrix(predictions, ["start_s", "end_s"]).T
+    values = matrix(predictions, TASKS[task].outputs)
+    late = UNITS[task] == "logit" and smoothed == "logits"
+    aligned = []
+    for row in rows:
+        sample = row.sample
+        if sample not in places:
+            raise UserError(
+                f"there is no prediction for the sample {sample}; expected one at least, run its model again"
+            )
+        own = places[sample]
+        if not np.isfinite(np.column_stack([start_s[own], end_s[own], values[own]])).all():
+            raise UserError(f"a prediction for the sample {sample} is not a finite number; run its model again")
+        said = softmax(values[own], axis=1) if UNITS[task] == "logit" and not late else values[own]
+        times_s, means = overlap_mean(start_s[own], end_s[own], said)
+        found = _smoothed_at(row, times_s, means, smoothing_s)
+        aligned.append(softmax(found, axis=1) if late else found.clip(-1, 1))
+    samples = np.repeat([row.sample for row in rows], [row.n_rows for row in rows])
+    numbers = np.concatenate([np.arange(1, row.n_rows + 1) for row in rows])
+    return frames_table(task, pa.table({"sample": samples, "frame": numbers}), np.concatenate(aligned))
+
+
+def _smoothed_at(row: Rows, times_s: np.ndarray, values: np.ndarray, window_s: float) -> np.ndarray:
+    """Interpolate to the rows and smooth; rows of a variable rate are read off a steady grid that is smoothed."""
+    if row.frame_times_s is None or taps(row.fps, window_s) == 1:
+        return smooth(interpolate(times_s, values, row.times_s()), row.fps, window_s)
+    at_s = row.times_s()
+    grid_s = row_times(ceil(at_s[-1] * row.fps) + 1, row.fps)
+    return interpolate(grid_s, smooth(interpolate(times_s, values, grid_s), row.fps, window_s), at_s)
+
+
+def _places(samples: pa.ChunkedArray) -> dict[str, np.ndarray]:
+    """The row numbers of each sample, in order."""
+    encoded = samples.combine_chunks().dictionary_encode()
+    codes = encoded.indices.to_numpy()
+    order = np.argsort(codes, kind="stable")
+    names = encoded.dictionary.to_pylist()
+    return dict(zip(names, np.split(order, np.cumsum(np.bincount(codes))[:-1]), strict=True)) if names else {}

@@ -1,0 +1,100 @@
+"""The configuration: complete, documented, and wrong values end in a sentence."""
+
+import subprocess
+import sys
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from abaw.config import check_config
+from abaw.running.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+DEFAULT = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+
+
+def changed(key, value):
+    config = deepcopy(DEFAULT)
+    section = config
+    *parents, last = key.split(".")
+    for name in parents:
+        section = section[name]
+    section[last] = value
+    return config
+
+
+def test_the_embedded_default_is_complete_and_valid():
+    assert check_config(DEFAULT).model_dump() == DEFAULT
+
+
+@pytest.mark.parametrize("name", ["config/affwild2.yaml", "tests/config/shrunken.yaml"])
+def test_the_other_configurations_are_valid_over_the_default(name):
+    def merged(base, over):
+        both = {key: merged(base[key], over[key]) if isinstance(base.get(key), dict) else over[key] for key in over}
+        return {**base, **both}
+
+    check_config(merged(DEFAULT, yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))))
+
+
+def test_generated_files_agree_with_their_sources():
+    done = subprocess.run([sys.executable, ROOT / "tools" / "generate.py", "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("faces.margin", 15, ["no key faces.margin", "margin_px"]),
+        ("sede", 1, ["no key sede", "seed"]),
+        ("faces.margin_px", "15", ["faces.margin_px is '15'", "integer"]),
+        ("faces.margin_px", -1, ["faces.margin_px is -1", "greater than or equal to 0"]),
+        ("faces.margin_px", 15.5, ["faces.margin_px is 15.5", "integer"]),
+        ("faces.detector", "dlib", ["faces.detector is 'dlib'", "mediapipe", "retinaface"]),
+        ("faces.detector", "retinaface", ["weights must be a name of resources/weights.yaml", "it is None"]),
+        ("timeline.smoothing_s", float("nan"), ["timeline.smoothing_s is nan", "finite"]),
+        (
+            "dynamic.network.training.learning_rate",
+            0,
+            ["dynamic.network.training.learning_rate is 0", "greater than 0"],
+        ),
+        ("dynamic.sweep.windows_s", [2.0, 2.0], ["dynamic.sweep.windows_s is [2.0, 2.0]", "once"]),
+        ("dynamic.sweep.windows_s", [], ["dynamic.sweep.windows_s is []", "at least 1"]),
+        ("dynamic.sweep.normalisers", ["zscore"], ["dynamic.sweep.normalisers.0 is 'zscore'", "train_minmax"]),
+        ("corpus.source", "disk", ["corpus.source is 'disk'", "demo", "folders"]),
+        ("static.backbones.va.backbone", "efficientnet_b1", ["backbones.va.backbone is 'efficientnet_b1'", "pattern"]),
+        ("static.backbones.va.input_px", 96, ["lite0.in1k stands under va and expr with different values"]),
+        ("demo", None, ["demo is None"]),
+        ("compute.threads", True, ["compute.threads is True"]),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_allowed(key, value, said):
+    with pytest.raises(UserError) as caught:
+        check_config(changed(key, value))
+    for part in said:
+        assert part in str(caught.value)
+
+
+def test_a_missing_key_is_named():
+    config = deepcopy(DEFAULT)
+    del config["speech"]["gate"]["window_s"]
+    with pytest.raises(UserError, match=r"the key speech\.gate\.window_s is missing"):
+        check_config(config)
+
+
+def test_every_key_says_what_it_means_and_most_name_the_paper():
+    readme = (ROOT / "config" / "README.md").read_text(encoding="utf-8")
+    assert "| `margin_px` | whole number, >= 0, <= 200 | `15` | Pixels added" in readme
+    assert readme.count("paper §") > 20
+
+
+def test_every_key_is_read_somewhere():
+    sources = [*ROOT.glob("src/abaw/**/*.py"), *ROOT.glob("workflow/**/*.py"), *ROOT.glob("workflow/**/*.smk")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sources if path.name != "config.py")
+
+    def keys(values):
+        for key, value in values.items():
+            yield from keys(value) if isinstance(value, dict) else [key]
+
+    assert [key for key in keys(DEFAULT) if f".{key}" not in text and f'"{key}"' not in text] == []

@@ -1,0 +1,119 @@
+"""The mouth's area and the two rules of when it speaks."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from skimage import data
+
+from abaw.config import GateConfig
+from abaw.faces.mouth import MouthMeter, strip_area
+from abaw.speech.authors_gate import WINDOW_ROWS, kept_rows, open_flags
+from abaw.speech.gate import authors_runs, voiced_runs
+
+DEFAULT = yaml.safe_load((Path(__file__).parents[2] / "config" / "config.yaml").read_text(encoding="utf-8"))
+FACE = np.ascontiguousarray(data.astronaut()[55:195, 155:295])
+
+
+def flags_by_the_book(areas):
+    """The authors' flags as one would write them down, a row at a time."""
+    seen = [k for k, area in enumerate(areas) if not np.isnan(area)]
+    mean = sum(areas[k] for k in seen) / len(seen) if seen else 0.0
+    flags = [False] * len(areas)
+    for place, k in enumerate(seen):
+        last = [areas[one] for one in seen[place - WINDOW_ROWS + 1 : place + 1]] if place >= WINDOW_ROWS - 1 else []
+        flags[k] = bool(last) and sum(last) / WINDOW_ROWS > mean
+    return flags
+
+
+def test_the_strip_is_the_polygon_where_the_lips_do_not_cross():
+    upper = np.array([[0, 0], [1, -1], [3, -2], [5, -1], [6, 0.0]])
+    lower = np.array([[0, 0], [1.5, 1], [3, 1.5], [4.5, 1], [6, 0.0]])
+    outline = np.concatenate([upper, lower[::-1]]).astype(np.float32)
+    assert strip_area(upper, lower) == pytest.approx(cv2.contourArea(outline))
+    assert strip_area(lower, upper) == pytest.approx(strip_area(upper, lower))
+
+
+def test_the_area_opens_with_the_mouth_and_is_a_share_of_the_crop():
+    meter = MouthMeter()
+    line = int(meter.measure(FACE).corners[:, 1].mean()) + 2
+    mouths = []
+    for rows in (0, 4, 8):
+        lips = cv2.resize(FACE[line - 4 : line + 4], (FACE.shape[1], 8 + rows))
+        mouths.append(meter.measure(np.vstack([FACE[: line - 4], lips, FACE[line + 4 :]])))
+    areas = [mouth.area for mouth in mouths]
+    assert 0 < areas[0] < areas[1] < areas[2] < 0.05
+    wide = meter.measure(np.ascontiguousarray(cv2.copyMakeBorder(FACE, 0, 0, 70, 70, cv2.BORDER_REPLICATE)))
+    assert wide.area == pytest.approx(meter.measure(FACE).area / 2, rel=0.3)  # the crop is twice as wide
+
+
+def test_the_authors_flags_on_their_own_areas(shared):
+    files = sorted((shared / "media" / "open-mouth").glob("*.parquet"))
+    assert files
+    n_rows, different = 0, []
+    for path in files:
+        table = pq.read_table(path).to_pydict()
+        samples = np.array(table["sample"])
+        for sample in dict.fromkeys(table["sample"]):
+            rows = np.flatnonzero(samples == sample)
+            flags = open_flags(np.array(table["surface_area_mouth"])[rows])
+            said = np.array(table["mouth_open"])[rows].astype(bool)
+            frames = np.array(table["frame"])[rows]
+            assert (np.diff(frames) > 0).all()
+            different += [(path.name, sample, int(frame)) for frame in frames[flags != said]]
+            n_rows += len(rows)
+    assert different == []
+    assert n_rows >= 300_000
+
+
+AREAS = st.one_of(st.just(np.nan), st.integers(0, 50).map(lambda n: n / 1024))
+"""Sums of these are exact, so that rounding decides no row."""
+
+
+@given(arrays(np.float64, st.integers(0, 120), elements=AREAS))
+def test_the_authors_flags_by_the_book(areas):
+    assert open_flags(areas).tolist() == flags_by_the_book(areas.tolist())
+
+
+@pytest.mark.parametrize(("rate_hz", "longest"), [(30, 14), (29.97, 14), (25, 12), (24.5, 12), (5, 2), (1, 0)])
+def test_closed_runs_under_half_a_second_are_kept(rate_hz, longest):
+    """A run of exactly half a second is not; the rate is rounded half up."""
+    for closed in (longest, longest + 1):
+        flags = np.array([True] * 20 + [False] * closed + [True] * 20)
+        assert kept_rows(flags, rate_hz)[20 : 20 + closed].all() == (closed <= longest or closed == 0)
+        assert kept_rows(flags, rate_hz)[:20].all()
+    assert not kept_rows(np.zeros(40, bool), rate_hz).any()
+    assert len(kept_rows(np.zeros(0, bool), rate_hz)) == 0
+    assert kept_rows(np.array([False] * 2 + [True] * 40), 30).all()  # also at the beginning
+
+
+def test_the_authors_runs_are_times():
+    areas = np.full(200, 0.001)
+    areas[60:100] = 0.02  # from 2 s to 3.33 s
+    areas[110:150] = 0.02
+    areas[40] = np.nan
+    runs = authors_runs(np.arange(200) / 30, areas, 30)
+    flags = open_flags(areas)
+    assert not flags[:60].any()
+    ((start_s, end_s),) = runs
+    assert start_s == pytest.approx(np.flatnonzero(flags)[0] / 30 - 1 / 60)
+    assert end_s == pytest.approx(np.flatnonzero(flags)[-1] / 30 + 1 / 60)
+    assert authors_runs(np.zeros(0), np.zeros(0), 30) == []
+
+
+def test_the_rules_differ_where_a_still_mouth_is_open_and_at_five_rows_a_second():
+    """A smile of 10 s is speech by the authors' rule; and 30 rows are 6 s, which end long after the speech."""
+    gate = GateConfig.model_validate(DEFAULT["speech"]["gate"])
+    times_s = np.arange(150) / 5
+    smile = np.where((times_s >= 10) & (times_s < 20), 0.15, 0.01)
+    assert sum(b - a for a, b in voiced_runs(times_s, smile, 5, gate)) < 2  # but for the smile's beginning and end
+    assert sum(b - a for a, b in authors_runs(times_s, smile, 5)) > 9
+    talk = np.where((times_s >= 10) & (times_s < 12), 0.12 + 0.1 * (np.arange(150) % 2), 0.01)
+    assert sum(b - a for a, b in voiced_runs(times_s, talk, 5, gate)) == pytest.approx(2, abs=0.7)
+    assert authors_runs(times_s, talk, 5)[-1][1] > 16

@@ -1,0 +1,112 @@
+"""The functional model: it learns, its choice is the best of the grid, and it comes back from its files."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from abaw.config import FunctionalConfig
+from abaw.functional.model import Windows, about, choose, load_model, save_model
+from abaw.metrics import score
+from abaw.running.errors import UserError
+from abaw.tables.arrays import blocks
+from abaw.tables.schemas import SCHEMAS
+from abaw.tasks import TASKS
+
+SETTINGS = FunctionalConfig(
+    window_s=2.0,
+    min_share=0.5,
+    sets=[["mean", "max", "min"], ["mean"]],
+    kernels=["linear", "rbf"],
+    regularisation=[0.1, 1.0, 10.0],
+    weighted=True,
+)
+
+
+def tables(task, names, seed, rate_hz=5, seconds=20):
+    """Embeddings that tell the label of their 2-s window, with noise, and labels at 25 rows a second."""
+    rng = np.random.default_rng(seed)
+    coding = np.random.default_rng(99).normal(size=(8, 256))
+    embeddings, labels = [], []
+    for name in names:
+        state = rng.integers(0, 8, seconds // 2)
+        values = rng.uniform(-1, 1, (seconds // 2, 2))
+        for k in range(seconds * rate_hz):
+            window = int(k / rate_hz // 2)
+            code = coding[state[window]] if task == "expr" else values[window] @ coding[:2]
+            has_face = bool(rng.random() < 0.9)
+            vector = np.tanh(code + rng.normal(0, 0.5, 256)).astype(np.float16) if has_face else None
+            row = {"sample": name, "frame": 1 + k * 25 // rate_hz, "time_s": k / rate_hz, "has_face": has_face}
+            embeddings.append(row | {"embedding": vector})
+        for frame in range(seconds * 25):
+            window = frame // 50
+            row = {"sample": name, "frame": frame + 1}
+            if task == "expr":
+                labels.append(row | {"expression": int(state[window])})
+            else:
+                labels.append(row | {"valence": values[window, 0], "arousal": values[window, 1]})
+    table = pa.Table.from_pylist(embeddings, schema=SCHEMAS["embeddings"])
+    return table, pa.Table.from_pylist(labels, schema=SCHEMAS[f"labels_{task}"])
+
+
+@pytest.mark.parametrize("task", ["va", "expr"])
+def test_it_learns_what_is_there_and_keeps_the_best_cell(task, tmp_path):
+    train = Windows.of(task, *tables(task, list("abcdef"), 1), SETTINGS)
+    val = Windows.of(task, *tables(task, list("xyz"), 2), SETTINGS)
+    choice = choose(task, train, val, SETTINGS)
+    model, cells, chosen = choice.best, choice.cells, choice.chosen
+    measure = TASKS[task].challenge_measure
+    assert len(cells) == 2 * 2 * 3
+    assert cells[chosen].scores[measure] == max(cell.scores[measure] for cell in cells) > 0.8
+    for own, (best, number) in enumerate(choice.best_of_sets):
+        of_set = cells[6 * own : 6 * own + 6]
+        assert cells[number].scores[measure] == max(cell.scores[measure] for cell in of_set)
+        assert list(best.functionals) == SETTINGS.sets[own]
+    outputs = model.outputs(task, val.statistics)
+    assert score(task, val.labels, outputs)[measure] == pytest.approx(cells[chosen].scores[measure], abs=1e-12)
+    save_model(model, tmp_path / "model.safetensors")
+    again = load_model(tmp_path / "model.safetensors", about(model))
+    np.testing.assert_allclose(again.outputs(task, val.statistics), outputs, rtol=0, atol=1e-12)
+    if task == "expr":
+        shares = np.exp(outputs)
+        assert shares.min() >= 1e-3 - 1e-12
+        assert shares.max() <= 1 + 1e-12
+
+
+def test_labels_of_windows_are_means_and_most_frequent_classes():
+    embeddings, labels = tables("expr", ["a"], 3)
+    windows = Windows.of("expr", embeddings, labels, SETTINGS)
+    by_frame = dict(zip(labels["frame"].to_pylist(), labels["expression"].to_pylist(), strict=True))
+    expected = [by_frame[int(start * 25) + 1] for start in windows.statistics.start_s]
+    assert windows.labels[:, 0].tolist() == expected
+    unlabelled = Windows.of("expr", embeddings, None, SETTINGS)
+    assert np.isnan(unlabelled.labels).all()
+    assert list(unlabelled.samples) == ["a"] * len(expected)
+
+
+def test_a_class_that_training_lacks_is_never_said():
+    embeddings, labels = tables("expr", ["a", "b"], 5)
+    row = labels["expression"].to_numpy().copy()
+    row[row == 3] = 4
+    fewer = labels.set_column(2, labels.schema.field(2), pa.array(row, pa.int8()))
+    train = Windows.of("expr", embeddings, fewer, SETTINGS)
+    model = choose("expr", train, train, SETTINGS).best
+    assert 3 not in model.classes
+    assert (model.outputs("expr", train.statistics).argmax(axis=1) != 3).all()
+
+
+def test_a_split_without_a_window_is_refused_and_predicts_nothing():
+    embeddings, labels = tables("va", ["a"], 1)
+    train = Windows.of("va", embeddings, labels, SETTINGS)
+    [(_, block)] = blocks(embeddings)
+    faceless = block.set_column(3, "has_face", pa.array([False] * len(block))).cast(SCHEMAS["embeddings"])
+    none = Windows.of("va", faceless, labels, SETTINGS)
+    with pytest.raises(UserError, match="no window of the validation split of va has both enough faces and a label"):
+        choose("va", train, none, SETTINGS)
+    model = choose("va", train, train, SETTINGS).best
+    assert model.outputs("va", none.statistics).shape == (0, 2)
+
+
+def test_broken_weights_are_refused(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"not weights")
+    with pytest.raises(UserError, match=r"model\.safetensors cannot be read"):
+        load_model(tmp_path / "model.safetensors", {})

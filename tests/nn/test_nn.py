@@ -1,0 +1,205 @@
+"""Networks, losses and the training loop."""
+
+import audmetric
+import numpy as np
+import pytest
+import torch
+from settings import SHORT_TRAINING as TRAINING
+from torch import nn
+
+from abaw.nn import checkpoint, losses
+from abaw.nn.resume import Resume
+from abaw.nn.training import fit, rate_factor
+from abaw.running.errors import UserError
+
+CPU = torch.device("cpu")
+
+
+def test_ccc_loss_is_two_minus_the_cccs_of_the_labelled_items():
+    generator = np.random.default_rng(1)
+    truth = generator.normal(size=(5, 7, 2))
+    outputs = truth * 0.5 + generator.normal(size=truth.shape) * 0.3
+    truth[2, 3] = np.nan
+    known = ~np.isnan(truth).any(axis=-1)
+    expected = 2 - sum(audmetric.concordance_cc(truth[known][:, k], outputs[known][:, k]) for k in range(2))
+    assert losses.ccc_loss(torch.tensor(outputs), torch.tensor(truth)).item() == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_rmse_loss_is_the_mean_of_two_roots_of_the_labelled_items():
+    outputs, truth = torch.tensor([[0.5, 0.0], [0.1, -0.4], [9.0, 9.0]]), torch.tensor([[0.2, 0.0], [0.5, -0.1]])
+    truth = torch.cat([truth, torch.full((1, 2), torch.nan)])
+    expected = (((0.3**2 + 0.4**2) / 2) ** 0.5 + ((0.0 + 0.3**2) / 2) ** 0.5) / 2
+    assert losses.rmse_loss(outputs, truth).item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("loss", "shape"),
+    [(losses.ccc_loss, (3, 8)), (losses.rmse_loss, (3, 8)), (losses.expression_loss(torch.ones(8)), (3,))],
+)
+def test_a_batch_without_labels_has_no_loss_but_a_gradient(loss, shape):
+    outputs = torch.randn(3, 8, requires_grad=True)
+    truth = torch.full(shape, torch.nan)
+    value = loss(outputs, truth)
+    value.backward()
+    assert value.item() == 0
+    assert outputs.grad is not None
+
+
+def test_the_focal_loss_is_the_cross_entropy_of_what_is_not_known_yet():
+    generator = torch.Generator().manual_seed(1)
+    logits, classes = torch.randn(6, 8, generator=generator), torch.tensor([0, 1, 2, 2, 7, torch.nan])
+    weights = torch.arange(1.0, 9.0)
+    known = classes[:5].long()
+    chance = logits[:5].softmax(-1)[torch.arange(5), known]
+    expected = (weights[known] * (1 - chance) ** 2 * -chance.log()).sum() / weights[known].sum()
+    assert losses.expression_loss(weights, focus=2.0)(logits, classes).item() == pytest.approx(
+        expected.item(), rel=1e-5
+    )
+    plain = nn.functional.cross_entropy(logits[:5], known, weight=weights, label_smoothing=0.2)
+    assert losses.expression_loss(weights, 0.2)(logits, classes).item() == pytest.approx(plain.item(), rel=1e-5)
+
+
+def test_class_weights_are_inverse_to_counts_with_mean_one():
+    weights = losses.class_weights(np.array([0, 0, 0, 1, np.nan]))
+    assert weights.tolist() == pytest.approx([0.5, 1.5, 0, 0, 0, 0, 0, 0])
+
+
+def regression(values):
+    """A line to learn: batch loss, evaluation that reports the given values in turn, and the model."""
+    torch.manual_seed(0)
+    model = nn.Linear(1, 1)
+    inputs = torch.linspace(-1, 1, 9).unsqueeze(1)
+    reported = iter(values)
+    states = []
+
+    def evaluate():
+        states.append(model.weight.item())
+        return {"measure": next(reported)}
+
+    return model, states, lambda items: ((model(inputs[items]) - 3 * inputs[items]) ** 2).mean(), evaluate
+
+
+def test_the_best_epoch_is_kept_and_the_earliest_of_equals():
+    model, states, loss, evaluate = regression([0.1, 0.5, 0.5])
+    history = fit(model, loss, 9, evaluate, "measure", TRAINING, seed=1)
+    assert history.best_epoch == 2
+    assert model.weight.item() == states[1]
+    assert [epoch["measure"] for epoch in history.epochs] == [0.1, 0.5, 0.5]
+
+
+def test_training_learns_and_repeats_itself():
+    many = TRAINING.model_copy(update={"epochs": 60, "learning_rate": 0.1})
+    weights = []
+    for _ in range(2):
+        model, _, loss, evaluate = regression(range(60))
+        fit(model, loss, 9, evaluate, "measure", many, seed=1)
+        weights.append(model.weight.item())
+    assert weights[0] == weights[1] == pytest.approx(3, abs=0.05)
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "adam", "sgd"])
+@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+def test_every_optimiser_and_schedule_learns_a_line(optimiser, schedule):
+    changed = {"epochs": 60, "learning_rate": 0.1, "optimiser": optimiser, "schedule": schedule}
+    model, _, loss, evaluate = regression(range(60))
+    fit(model, loss, 9, evaluate, "measure", TRAINING.model_copy(update=changed), seed=1)
+    assert model.weight.item() == pytest.approx(3, abs=0.05)
+
+
+@pytest.mark.parametrize("cycle_epochs", [None, 5])
+def test_the_rate_follows_torchs_own_cosine_after_the_warm_up(cycle_epochs):
+    """The authors' values: 100 steps of warm-up, then a cosine over five epochs to 0.0001 and back again."""
+    changed = {"epochs": 20, "learning_rate": 0.005, "warmup": 100, "cycle_epochs": cycle_epochs}
+    settings = TRAINING.model_copy(update=changed | {"lowest_rate": 0.0001})
+    factor = rate_factor(settings, epoch_steps=40)
+    optimiser = torch.optim.SGD([nn.Parameter(torch.zeros(1))], 0.005)
+    falling = 5 * 40 if cycle_epochs else 20 * 40 - 100
+    reference = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=falling, eta_min=0.0001)
+    assert [factor(step) for step in (0, 49, 99)] == pytest.approx([0.01, 0.5, 1.0])
+    for step in range(100, 20 * 40):
+        assert 0.005 * factor(step) == pytest.approx(reference.get_last_lr()[0], rel=1e-6)
+        optimiser.step()
+        reference.step()
+    share = rate_factor(TRAINING.model_copy(update={"warmup": 0.1, "epochs": 10}), epoch_steps=40)
+    assert [share(0), share(39), share(399)] == pytest.approx([1 / 40, 1.0, 0.0], abs=1e-4)
+
+
+def test_patience_ends_a_training_that_gets_no_better():
+    patient = TRAINING.model_copy(update={"epochs": 10, "patience": 2})
+    model, _, loss, evaluate = regression([0.1, 0.5, 0.4, 0.3, 0.9])
+    history = fit(model, loss, 9, evaluate, "measure", patient, seed=1)
+    assert len(history.epochs) == 4
+    assert history.best_epoch == 2
+
+
+def noisy_network():
+    """A network with dropout and running statistics, its loss and a measure of it."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1))
+    inputs = torch.randn(20, 3)
+    targets = inputs.sum(dim=1, keepdim=True)
+
+    def evaluate():
+        return {"measure": -((model(inputs) - targets) ** 2).mean().item()}
+
+    return model, lambda items: ((model(inputs[items]) - targets[items]) ** 2).mean(), evaluate
+
+
+def test_a_killed_training_goes_on_and_ends_with_the_same_weights(tmp_path):
+    longer = TRAINING.model_copy(update={"epochs": 6})
+    undisturbed, loss, evaluate = noisy_network()
+    expected = fit(undisturbed, loss, 20, evaluate, "measure", longer, seed=1)
+
+    resume = Resume(tmp_path / "resume.pt", "this training")
+    model, loss, evaluate = noisy_network()
+    calls = iter(range(3))
+
+    def killed():
+        next(calls)
+        return evaluate()
+
+    with pytest.raises(StopIteration):
+        fit(model, loss, 20, killed, "measure", longer, seed=1, resume=resume)
+    model, loss, evaluate = noisy_network()
+    ran = []
+    history = fit(model, lambda i: ran.append(1) or loss(i), 20, evaluate, "measure", longer, seed=1, resume=resume)
+    assert len(ran) == 3 * 5  # three epochs of five steps were left
+    assert history == expected
+    for name, tensor in undisturbed.state_dict().items():
+        assert torch.equal(tensor, model.state_dict()[name]), name
+    resume.clear()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("content", [b"", b"not a state", None])
+def test_a_state_of_another_training_is_not_taken(tmp_path, content):
+    path = tmp_path / "resume.pt"
+    if content is None:
+        Resume(path, "another").save({"epochs": []})
+    else:
+        path.write_bytes(content)
+    assert Resume(path, "this training").load() is None
+
+
+def test_a_loss_that_is_not_finite_stops_with_a_sentence():
+    model, _, _, evaluate = regression([0.0] * 3)
+    with pytest.raises(UserError, match="the loss became nan in epoch 1"):
+        fit(model, lambda items: model.weight.sum() * float("nan"), 9, evaluate, "measure", TRAINING, seed=1)
+    with pytest.raises(UserError, match="at least two"):
+        fit(model, lambda items: model.weight.sum(), 1, evaluate, "measure", TRAINING, seed=1)
+
+
+def test_weights_come_back_and_changed_ones_are_refused(tmp_path):
+    model = nn.Linear(3, 2)
+    weights, card = tmp_path / "model.safetensors", tmp_path / "card.json"
+    checkpoint.save(model, {"task": "va"}, weights, card)
+    first = weights.read_bytes(), card.read_bytes()
+    checkpoint.save(model, {"task": "va"}, weights, card)
+    assert (weights.read_bytes(), card.read_bytes()) == first
+    loaded = checkpoint.load(nn.Linear(3, 2), weights, checkpoint.read_card(card))
+    assert torch.equal(loaded.weight, model.weight)
+    with pytest.raises(UserError, match="do not fit Linear"):
+        checkpoint.load(nn.Linear(4, 2), weights, checkpoint.read_card(card))
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(UserError, match="but its card says"):
+        checkpoint.load(nn.Linear(3, 2), weights, checkpoint.read_card(card))

@@ -1,0 +1,37 @@
+"""Settings of small networks for tests."""
+
+from abaw.config import AcousticNetworkConfig, DynamicNetworkConfig, TrainingConfig
+
+SHORT_TRAINING = TrainingConfig(
+    epochs=3,
+    batch_size=4,
+    learning_rate=0.01,
+    weight_decay=0.0,
+    warmup=0.1,
+    patience=None,
+    optimiser="adamw",
+    schedule="cosine",
+    cycle_epochs=None,
+    lowest_rate=0.0,
+)
+DYNAMIC = DynamicNetworkConfig(
+    output="sequence",
+    input_batch_norm=True,
+    layers=3,
+    heads=8,
+    feedforward=64,
+    dropout=0.1,
+    expression_loss="cross_entropy",
+    class_weights=True,
+    training=SHORT_TRAINING,
+)
+ACOUSTIC = AcousticNetworkConfig(
+    encoder="small",
+    window_s=4,
+    step_s=2,
+    trained_layers=None,
+    gradient_checkpointing=False,
+    augmentation="none",
+    label_smoothing=0.2,
+    training=SHORT_TRAINING.model_copy(update={"epochs": 1, "learning_rate": 0.001, "warmup": 0.0}),
+)

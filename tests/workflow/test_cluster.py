@@ -1,0 +1,121 @@
+"""What can be said of the cluster's profile, its environments and its container without a cluster."""
+
+import os
+import re
+import stat
+from pathlib import Path
+
+import pytest
+import yaml
+from runs import copy_tree, snakemake
+
+from abaw.running.errors import UserError
+from abaw.running.slurm import JOB_PREFIX, check_none_left, jobs_left
+
+ROOT = Path(__file__).resolve().parents[2]
+RULES = {
+    name: body
+    for path in sorted((ROOT / "workflow/rules").glob("*.smk"))
+    for name, body in re.findall(
+        r"^ *rule (\w+):\n(.*?)(?=^ *rule \w+:|\Z)", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+}
+
+
+def profile(name: str) -> dict:
+    return yaml.safe_load((ROOT / "workflow/profiles" / name / "profile.yaml").read_text(encoding="utf-8"))
+
+
+def test_the_cluster_keeps_the_settings_of_the_default_profile():
+    assert profile("default").items() <= profile("slurm").items()
+
+
+def test_the_profile_names_rules_that_exist():
+    slurm = profile("slurm")
+    assert set(slurm["groups"]) | set(slurm["set-resources"]) <= set(RULES)
+    assert set(slurm["group-components"]) <= set(slurm["groups"].values())
+    assert f"{slurm['slurm-jobname-prefix']}_" == JOB_PREFIX
+
+
+def test_networks_are_trained_on_a_gpu_and_no_job_that_others_share_asks_for_one():
+    slurm = profile("slurm")
+    assert {name for name in RULES if name.startswith("train_")} - set(slurm["set-resources"]) == {"train_functional"}
+    for name, asked in slurm["set-resources"].items():
+        assert asked == {"slurm_partition": "gpu", "gpu": 1}
+        assert name not in slurm["groups"]
+        assert "compute=section(" in RULES[name], f"{name} does not read compute.device"
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_partitions_and_accounts_are_in_the_profile_only_and_memory_grows_with_attempts(name):
+    assert "slurm_" not in RULES[name]
+    assert "gpu" not in RULES[name]
+    assert "mem_mb=memory_mb(" in RULES[name]
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_has_an_environment_that_exists(name):
+    [file] = re.findall(r"conda:\s+\"../../(.*?)\"", RULES[name])
+    assert (ROOT / file).is_file()
+
+
+def test_the_environments_pin_what_their_lock_pins():
+    for file in sorted((ROOT / "envs").glob("*.yaml")):
+        [lock] = re.findall(r"Generated from (\S+) by", file.read_text(encoding="utf-8").splitlines()[0])
+        dependencies = yaml.safe_load(file.read_text(encoding="utf-8"))["dependencies"]
+        [pins] = [item["pip"] for item in dependencies if isinstance(item, dict)]
+        lines = (line.split("#")[0].strip() for line in (ROOT / lock).read_text(encoding="utf-8").splitlines())
+        assert pins == [line for line in lines if line]
+        assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in pins)
+
+
+def test_the_container_installs_the_same_lock_for_the_same_python():
+    definition = (ROOT / "envs" / "main.def").read_text(encoding="utf-8")
+    [base] = re.findall(r"^From: \S+:(\S+)$", definition, re.MULTILINE)
+    assert re.fullmatch(r"[\d.]+-slim", base), "a tag that stays what it is"
+    assert "requirements.lock /opt/requirements.lock" in definition
+    assert "pip install --no-cache-dir --disable-pip-version-check -r /opt/requirements.lock" in definition
+    environment = yaml.safe_load((ROOT / "envs" / "main.yaml").read_text(encoding="utf-8"))
+    assert set(re.findall(r"python(3\.\d+)", definition)) == {environment["dependencies"][0].removeprefix("python=")}
+    assert "apptainer build envs/main.sif envs/main.def" in definition
+    assert 'container: "envs/main.sif"' in (ROOT / "Snakefile").read_text(encoding="utf-8")
+
+
+@pytest.mark.workflow
+def test_a_job_that_is_tried_again_asks_for_twice_the_memory(tmp_path):
+    folder = copy_tree(tmp_path / "flow")
+    for attempt, expected_mb in ((1, 2000), (2, 4000), (3, 8000)):
+        said = snakemake(folder, "-n", "results/demo/truth/corpus.json", "--attempt", str(attempt))
+        assert f"mem_mb={expected_mb}," in said
+
+
+@pytest.fixture
+def queue(tmp_path, monkeypatch):
+    """A squeue that says what it is told, in the form of the real one, which tests/slurm asks."""
+
+    def answers(text: str) -> None:
+        program = tmp_path / "bin" / "squeue"
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f"#!/bin/sh\ncat <<'END'\n{text}\nEND\n", encoding="utf-8")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+
+    return answers
+
+
+def test_jobs_that_a_killed_run_has_left_in_this_folder_are_named(queue, tmp_path):
+    here = tmp_path / "a|b"
+    here.mkdir()
+    queue(
+        f"11|{JOB_PREFIX}0a-1|{here}\n12_[3-4]|{JOB_PREFIX}0a-1|{here}/\n"
+        f"13|{JOB_PREFIX}0a-2|{tmp_path}\n14|my_own_job|{here}"
+    )
+    assert jobs_left(here) == ["11", "12_[3-4]"]
+    with pytest.raises(UserError, match=r"\(2 of them\); .* scancel 11 12_\[3-4\]$"):
+        check_none_left(here)
+
+
+def test_without_slurm_there_is_nothing_left(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert jobs_left(tmp_path) == []
+    check_none_left(tmp_path)

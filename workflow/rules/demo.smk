@@ -1,0 +1,37 @@
+"""The stage demo: the embedded corpus, made on the spot where `corpus.source` is demo.
+
+In: photographs and a speech synthesiser that installed packages carry. Out: results/demo, in the form of a corpus in
+folders. Read by: corpus, which cannot tell the difference.
+"""
+
+if CONFIG.corpus.source == "demo":
+
+    rule make_demo_corpus:
+        """Make the embedded corpus: real faces that move, synthesised voices, and labels that drive both."""
+        input:
+            code=code("demo/make_demo_corpus"),
+        output:
+            files=DEMO.files(CONFIG.corpus),
+            truth=DEMO.truth_files(Path("results/demo/truth")),
+        log:
+            "logs/make_demo_corpus.log",
+        benchmark:
+            "results/benchmarks/make_demo_corpus.tsv"
+        conda:
+            "../../envs/main.yaml"
+        threads: 2
+        resources:
+            mem_mb=memory_mb(2000),
+            runtime=30,
+        params:
+            demo=section("demo"),
+            corpus=untracked("corpus"),
+            seed=lambda wildcards: config["seed"],
+        shell:
+            "python {input.code[0]:q}"
+            " --demo {params.demo:q}"
+            " --corpus {params.corpus:q}"
+            " --seed {params.seed}"
+            " --threads {threads}"
+            " --truth results/demo/truth"
+            " > {log:q} 2>&1"

@@ -1,0 +1,65 @@
+"""Train one of the acoustic models on the voiced windows of the training split.
+
+In: tracks and voiced tables, FLAC tracks, labels. Out: weights (safetensors), their card (JSON), the history (CSV), and
+the table scored of the windows of validation, with outputs and truth.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from abaw.acoustic.encoder import licence_of
+from abaw.acoustic.model import ARCHITECTURES
+from abaw.acoustic.training import Voice, VoicedWindows, scored_windows, train_acoustic
+from abaw.commands.base import parser, run, settings_from
+from abaw.commands.training import add_training_arguments, resume_of, write_training
+from abaw.config import AcousticNetworkConfig
+from abaw.nn import runtime
+from abaw.speech.audio import read_flac
+from abaw.tables.arrays import labels_by_sample, runs_of
+from abaw.tables.files import read_table, read_tables, write_table
+from abaw.tables.schemas import labels, scored
+from abaw.timeline.rows import rows_of
+
+
+def voices(args: argparse.Namespace, tracks: Path) -> Iterator[Voice]:
+    """Each sample of a split that speaks, with its labels."""
+    voiced = read_tables("voiced", args.voiced)
+    truth = labels_by_sample(args.task, read_tables(labels(args.task), args.labels))
+    audio = {path.stem: path for path in args.audio}
+    table = read_table("tracks", tracks)
+    for row, asked in zip(table.to_pylist(), rows_of(table), strict=True):
+        runs = runs_of(voiced, row["sample"])
+        track = read_flac(audio[row["video"]]) if row["has_audio"] and runs else np.empty(0, np.int16)
+        if len(track):
+            yield Voice(row["sample"], track, runs, truth[row["sample"]], asked.edges_s())
+
+
+def main() -> None:
+    """Parse the arguments, train, write."""
+    arguments = parser(__doc__)
+    add_training_arguments(arguments)
+    arguments.add_argument("--settings", type=settings_from(AcousticNetworkConfig), required=True)
+    arguments.add_argument("--tracks", type=Path, nargs=2, required=True, help="training, validation")
+    arguments.add_argument("--voiced", type=Path, nargs="+", required=True)
+    arguments.add_argument("--audio", type=Path, nargs="+", required=True)
+    arguments.add_argument("--architecture", choices=ARCHITECTURES, required=True)
+    arguments.add_argument("--scored", type=Path, required=True, help="output, Parquet")
+    args = arguments.parse_args()
+
+    device = runtime.start(args.compute, args.seed)
+    train, val = (VoicedWindows.of(args.task, voices(args, tracks), args.settings) for tracks in args.tracks)
+    resume = resume_of(args)
+    model, history = train_acoustic(args.task, args.architecture, train, val, args.settings, args.seed, device, resume)
+    table = scored_windows(args.task, model, val, args.settings, device)
+    write_table(scored(args.task), table, args.scored, {"fitted_on": "train, epoch chosen on val"})
+    licence = licence_of(args.settings.encoder)
+    card = {"architecture": args.architecture, "encoder": args.settings.encoder, "encoder_licence": licence}
+    write_training(args, model, history, card, len(train), resume)
+    print(f"encoder: {args.settings.encoder}, licence: {licence}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,35 @@
+"""Predict one split with attention over faces and voice.
+
+In: embeddings of both modalities with the same rows, weights and card. Out: the table predictions of the task, one row
+for each window and frame.
+"""
+
+from pathlib import Path
+
+from abaw.attention.model import AttentionFusion
+from abaw.commands.base import parser, run, settings_from
+from abaw.commands.predictions import add_prediction_arguments, read_modalities, write_predictions
+from abaw.config import OverTimeConfig
+from abaw.dynamic.training import Sequences, predict_over_time
+from abaw.nn import checkpoint, runtime
+
+
+def main() -> None:
+    """Parse the arguments, predict, write."""
+    arguments = parser(__doc__)
+    add_prediction_arguments(arguments)
+    arguments.add_argument("--settings", type=settings_from(OverTimeConfig), required=True)
+    arguments.add_argument("--embeddings", type=Path, nargs=2, required=True, help="of faces, of voice")
+    args = arguments.parse_args()
+
+    device = runtime.start(args.compute, seed=0)
+    card = checkpoint.read_card(args.card)
+    model = AttentionFusion(args.task, card["mechanism"], args.settings, card["voice_width"])
+    model = checkpoint.load(model, args.weights, card).to(device)
+    sequences = Sequences.of(args.task, read_modalities(args.embeddings), None, card["window"], "none", device)
+    table = predict_over_time(args.task, model, sequences, card["prior"], args.settings.training.batch_size)
+    write_predictions(args, table, card)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,51 @@
+"""Train the transformer over time on the embeddings of the training split, with one window and one normaliser.
+
+In: embeddings of training and validation, labels. Out: weights (safetensors), their card (JSON) and the history (CSV).
+"""
+
+from pathlib import Path
+from typing import get_args
+
+from abaw.commands.base import parser, run, settings_from
+from abaw.commands.training import add_training_arguments, resume_of, write_training
+from abaw.config import DynamicNetworkConfig
+from abaw.dynamic.training import Normaliser, Sequences, build_dynamic, train_over_time
+from abaw.nn import runtime
+from abaw.tables.files import read_table, read_tables
+from abaw.tables.priors import label_prior
+from abaw.tables.schemas import labels
+
+
+def main() -> None:
+    """Parse the arguments, train, write."""
+    arguments = parser(__doc__)
+    add_training_arguments(arguments)
+    arguments.add_argument("--settings", type=settings_from(DynamicNetworkConfig), required=True)
+    arguments.add_argument("--window-s", type=float, required=True)
+    arguments.add_argument("--normaliser", choices=get_args(Normaliser), required=True)
+    arguments.add_argument("--rate-hz", type=float, required=True, help="frames analysed per second")
+    arguments.add_argument("--train", type=Path, required=True)
+    arguments.add_argument("--val", type=Path, required=True)
+    args = arguments.parse_args()
+
+    device = runtime.start(args.compute, args.seed)
+    truth = read_tables(labels(args.task), args.labels)
+    window = max(2, round(args.window_s * args.rate_hz))
+    train, val = (
+        Sequences.of(args.task, [read_table("embeddings", path)], truth, window, args.normaliser, device)
+        for path in (args.train, args.val)
+    )
+    resume = resume_of(args)
+    model = build_dynamic(args.task, train, args.normaliser, args.settings)
+    history = train_over_time(args.task, model, train, val, args.settings, args.seed, device, resume)
+    card = {
+        "window": window,
+        "window_s": args.window_s,
+        "normaliser": args.normaliser,
+        "prior": label_prior(args.task, train.labels),
+    }
+    write_training(args, model, history, card, len(train.windows), resume)
+
+
+if __name__ == "__main__":
+    run(main)

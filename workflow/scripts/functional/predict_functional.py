@@ -1,0 +1,37 @@
+"""Predict one split with the functional model.
+
+In: embeddings, weights and card. Out: the table predictions of the task, one row for each window that counts.
+"""
+
+from pathlib import Path
+
+from abaw.commands.base import parser, run, settings_from
+from abaw.commands.predictions import write_predictions
+from abaw.config import FunctionalConfig
+from abaw.functional.model import Windows, load_model
+from abaw.nn.checkpoint import read_card
+from abaw.tables.files import read_table
+from abaw.tables.priors import predictions_table
+from abaw.tasks import TASKS
+
+
+def main() -> None:
+    """Parse the arguments, predict, write."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--task", choices=TASKS, required=True)
+    arguments.add_argument("--settings", type=settings_from(FunctionalConfig), required=True)
+    for name in ("embeddings", "weights", "card", "output"):
+        arguments.add_argument(f"--{name}", type=Path, required=True)
+    args = arguments.parse_args()
+
+    card = read_card(args.card)
+    model = load_model(args.weights, card)
+    windows = Windows.of(args.task, read_table("embeddings", args.embeddings), None, args.settings)
+    outputs = model.outputs(args.task, windows.statistics)
+    spans = windows.statistics.start_s, windows.statistics.end_s
+    table = predictions_table(args.task, windows.samples, *spans, outputs, windows.names, card["prior"])
+    write_predictions(args, table, card, "train, combination chosen on val")
+
+
+if __name__ == "__main__":
+    run(main)

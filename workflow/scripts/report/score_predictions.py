@@ -1,0 +1,50 @@
+"""Score every system of a challenge on one split, and a constant one beside them.
+
+In: the frames tables of the systems, labels and tracks. Out: a CSV with the columns SCORE_COLUMNS.
+"""
+
+from pathlib import Path
+
+from abaw.commands.base import parser, run, settings_from
+from abaw.config import ScoringConfig
+from abaw.report.scores import Resampling, constant_outputs, score_rows, write_scores
+from abaw.tables.arrays import matrix, truth_at
+from abaw.tables.files import read_metadata, read_table
+from abaw.tables.schemas import frames, labels
+from abaw.tasks import SPLITS, TASKS
+
+
+def main() -> None:
+    """Parse the arguments, score, write."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--task", choices=TASKS, required=True)
+    arguments.add_argument("--split", choices=SPLITS, required=True)
+    arguments.add_argument("--systems", nargs="+", required=True, help="names, in the order of --frames")
+    arguments.add_argument("--frames", type=Path, nargs="+", required=True)
+    arguments.add_argument("--labels", type=Path, required=True)
+    arguments.add_argument("--tracks", type=Path, required=True)
+    arguments.add_argument("--settings", type=settings_from(ScoringConfig), required=True)
+    arguments.add_argument("--seed", type=int, required=True)
+    arguments.add_argument("--output", type=Path, required=True)
+    args = arguments.parse_args()
+
+    annotations = read_table(labels(args.task), args.labels)
+    tracks = read_table("tracks", args.tracks, ["sample", "video"])
+    video = dict(zip(tracks["sample"].to_pylist(), tracks["video"].to_pylist(), strict=True))
+    resampling = Resampling(args.settings.resamples, args.seed)
+    rows = []
+    for system, path in zip(args.systems, args.frames, strict=True):
+        table = read_table(frames(args.task), path)
+        truth = truth_at(args.task, table, annotations)
+        outputs = matrix(table, TASKS[args.task].outputs)
+        videos = [video[sample] for sample in table["sample"].to_pylist()]
+        fitted_on = read_metadata(path)["fitted_on"]
+        rows += score_rows(args.task, system, args.split, truth, outputs, videos, fitted_on, resampling)
+    constant = constant_outputs(args.task, truth)
+    rows += score_rows(args.task, "constant", args.split, truth, constant, videos, args.split, resampling)
+    write_scores(rows, args.output)
+    print(f"{len(rows)} scores: {args.output}")
+
+
+if __name__ == "__main__":
+    run(main)

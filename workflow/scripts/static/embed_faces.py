@@ -1,0 +1,57 @@
+"""Take the embeddings of one split's face crops from the frame-level model.
+
+In: faces and tracks tables, weights and card; what becomes of frames without a face. Out: the table embeddings, with
+the card in its metadata.
+"""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+from tqdm import tqdm
+
+from abaw.commands.base import parser, run, settings_from
+from abaw.config import ComputeConfig, EmbeddingConfig
+from abaw.nn import checkpoint, runtime
+from abaw.static.embedding import embed, make_embedder
+from abaw.static.model import StaticModel, StaticSpec
+from abaw.tables.arrays import blocks
+from abaw.tables.files import read_table, write_table
+from abaw.tables.schemas import SCHEMAS
+from abaw.tasks import TASKS
+
+
+def main() -> None:
+    """Parse the arguments, embed, write."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--task", choices=TASKS, required=True)
+    arguments.add_argument("--compute", type=settings_from(ComputeConfig), required=True)
+    arguments.add_argument("--settings", type=settings_from(EmbeddingConfig), required=True)
+    arguments.add_argument("--tracks", type=Path, required=True)
+    arguments.add_argument("--faces", type=Path, nargs="+", required=True)
+    arguments.add_argument("--weights", type=Path, required=True)
+    arguments.add_argument("--card", type=Path, required=True)
+    arguments.add_argument("--output", type=Path, required=True)
+    args = arguments.parse_args()
+
+    device = runtime.start(args.compute, seed=0)
+    card = checkpoint.read_card(args.card)
+    spec = StaticSpec.from_card(card)
+    model = checkpoint.load(StaticModel(spec), args.weights, card).to(device)
+    embedder = make_embedder(model, spec, device, args.compute.threads)
+    filling = args.settings.without_face
+    samples = read_table("tracks", args.tracks)["sample"].to_pylist()
+    found = {
+        sample: block
+        for faces in tqdm(args.faces, "videos", disable=None)
+        for sample, block in blocks(embed(embedder, spec, faces, samples, device, filling))
+    }
+    tables = [found[sample] for sample in samples]
+    table = pa.concat_tables(tables) if tables else SCHEMAS["embeddings"].empty_table()
+    about = {name: value for name, value in card.items() if name != "git_commit"}  # which changes no number
+    write_table("embeddings", table, args.output, {"model": json.dumps(about, sort_keys=True), "without_face": filling})
+    print(f"{len(table)} frames of {len(samples)} samples: {args.output}")
+
+
+if __name__ == "__main__":
+    run(main)

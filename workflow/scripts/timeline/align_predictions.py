@@ -1,0 +1,60 @@
+"""Bring one model's predictions to one row per frame of every video of a split (paper §3.2.3).
+
+In: a model's table of predictions, with `units` in its metadata (value for va, logit for expr), and the tracks of the
+split, which say how many rows each sample needs and at what frame rate. Out: the frames table of that split, smoothed:
+valence and arousal in [-1, 1], or class probabilities. The predictions' metadata travel on. Where a CSV of widths is
+given, the best of these is the width.
+"""
+
+import csv
+from pathlib import Path
+
+from abaw.commands.base import parser, run
+from abaw.running.errors import UserError
+from abaw.tables.files import read_metadata, read_table, write_table
+from abaw.tables.schemas import frames, predictions
+from abaw.tasks import TASKS
+from abaw.timeline.alignment import UNITS, frames_of
+from abaw.timeline.rows import rows_of
+
+
+def main() -> None:
+    """Read, align, write."""
+    command = parser(__doc__)
+    command.add_argument("--predictions", required=True, help="Parquet table of one model's predictions")
+    command.add_argument("--tracks", required=True, help="Parquet table of the split's tracks")
+    command.add_argument("--task", required=True, choices=list(TASKS))
+    command.add_argument("--smoothing-s", required=True, type=float, help="length of the Hamming window")
+    command.add_argument("--smoothed", required=True, choices=("logits", "probabilities"))
+    command.add_argument("--widths", nargs="*", type=Path, default=[], help="a CSV of sweep_smoothing, or nothing")
+    command.add_argument("--output", required=True, help="Parquet table of frames to write")
+    args = command.parse_args()
+
+    table = read_table(predictions(args.task), args.predictions)
+    metadata = read_metadata(args.predictions)
+    if metadata.get("units") != UNITS[args.task]:
+        raise UserError(
+            f"{args.predictions} holds predictions in the units {metadata.get('units')!r}, expected "
+            f"{UNITS[args.task]!r}; write them again with units in the metadata"
+        )
+    tracks = read_table("tracks", args.tracks)
+    width_s = best_width(args.widths[0]) if args.widths else args.smoothing_s
+    if args.widths:
+        metadata["fitted_on"] += ", width chosen on val"
+    try:
+        aligned = frames_of(args.task, table, rows_of(tracks), width_s, args.smoothed)
+    except UserError as error:
+        raise UserError(f"{args.predictions} and {args.tracks}: {error}") from error
+    metadata["units"] = "probability" if args.task == "expr" else "value"
+    del metadata["abaw_table"]
+    write_table(frames(args.task), aligned, args.output, metadata)
+
+
+def best_width(path: Path) -> float:
+    """The width that `sweep_smoothing` marks as the best, in seconds."""
+    with path.open(newline="", encoding="utf-8") as handle:
+        return next(float(row["smoothing_s"]) for row in csv.DictReader(handle) if row["best"] == "1")
+
+
+if __name__ == "__main__":
+    run(main)

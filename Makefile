@@ -1,5 +1,9 @@
-# Set-up, tests and the embedded run. `make demo` and `make test` need Python 3.11, pip and make, nothing else.
-PYTHON ?= python3.11
+# Set-up, tests and the embedded run. `make demo` and `make test` need make and a Python of PYTHONS, nothing else.
+PYTHONS := python3.11 python3.12 python3 python
+# The first of them that is 3.11 or 3.12 and can make environments.
+SUITS := import sys, venv, ensurepip; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))
+PYTHON ?= $(shell for name in $(PYTHONS); do "$$name" -c "$(SUITS)" 2>/dev/null && echo "$$name" && break; done)
+PIP := -m pip install --quiet --disable-pip-version-check
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -10,10 +14,21 @@ help:  ## say what can be made
 
 setup: .venv/.stamp  ## make the environment .venv from requirements.lock, once
 
+# The lock as it stands; then what this machine's build of torch asks for beyond it, CUDA's libraries or nothing. Only what
+# is imported is compiled.
 .venv/.stamp: requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: there is no Python 3.11 or 3.12 with venv here; install one, such as by apt-get \
+	install python3.11-venv or python3.12-venv, or name one: make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	.venv/bin/python $(PIP) --no-compile --no-deps -r requirements.lock
+	.venv/bin/python $(PIP) --no-compile --constraint requirements.lock torch
+	.venv/bin/python $(PIP) --no-deps --no-build-isolation -e .
+	env -u PYTHONDONTWRITEBYTECODE .venv/bin/python tools/import_all.py
+	touch $@
+
+.venv-lint/.stamp: requirements-lint.lock .venv/.stamp
+	.venv/bin/python -m venv --clear .venv-lint
+	.venv-lint/bin/python $(PIP) --no-deps -r requirements-lint.lock
 	touch $@
 
 demo: setup  ## run the whole pipeline on the embedded corpus: submissions, scores, report
@@ -33,19 +48,19 @@ test-conda: setup  ## make the environments of envs/ by a stand-in for conda, an
 test-spleeter: setup  ## compare Spleeter's own program, in a throw-away environment, with ours: parity in dB
 	rm -rf .venv-spleeter
 	$(PYTHON) -m venv .venv-spleeter
-	.venv-spleeter/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-spleeter.lock
+	.venv-spleeter/bin/python $(PIP) -r requirements-spleeter.lock
 	python benchmarks/spleeter_parity.py --python .venv-spleeter/bin/python
 	rm -rf .venv-spleeter
 
 test-kills: setup  ## kill the shrunken workflow twenty times, take its disk, memory and time, and compare the results
 	python tests/kill_and_resume.py
 
-lint: setup  ## ruff, snakefmt, snakemake --lint, mypy, and the generated files
-	ruff check .
-	ruff format --check .
-	snakefmt --check Snakefile workflow
+lint: setup .venv-lint/.stamp  ## ruff, snakefmt, snakemake --lint, mypy, and the generated files
+	.venv-lint/bin/ruff check .
+	.venv-lint/bin/ruff format --check .
+	PATH="$(CURDIR)/.venv-lint/bin:$$PATH" snakefmt --check Snakefile workflow
 	snakemake --lint
-	mypy
+	.venv-lint/bin/mypy --python-executable .venv/bin/python
 	python tools/generate.py --check
 
 generate: setup  ## write config/README.md, config/schema.json and envs/*.yaml anew
@@ -54,11 +69,15 @@ generate: setup  ## write config/README.md, config/schema.json and envs/*.yaml a
 lock:  ## resolve requirements*.in anew into requirements*.lock, in a throw-away environment
 	rm -rf .venv-lock
 	$(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.in
-	.venv-lock/bin/python -m pip freeze --all --exclude pip | sed -E 's/\+cpu$$//' > requirements.lock
+	.venv-lock/bin/python $(PIP) -r requirements.in
+	.venv-lock/bin/python -m pip freeze --all --exclude pip | python3 tools/lock.py requirements.omit > requirements.lock.new
+	mv requirements.lock.new requirements.lock
 	$(PYTHON) -m venv --clear .venv-lock
-	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-spleeter.in
+	.venv-lock/bin/python $(PIP) -r requirements-spleeter.in
 	.venv-lock/bin/python -m pip freeze --all --exclude pip > requirements-spleeter.lock
+	$(PYTHON) -m venv --clear .venv-lock
+	.venv-lock/bin/python $(PIP) -r requirements-lint.in
+	.venv-lock/bin/python -m pip freeze --all --exclude pip > requirements-lint.lock
 	rm -rf .venv-lock
 
 clean:  ## remove results and logs; the environment stays

@@ -7,7 +7,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo test test-slurm test-conda test-spleeter test-kills lint generate lock clean
+.PHONY: help setup demo test test-fast test-slurm test-environment test-conda test-spleeter test-kills lint generate measure lock clean
 
 help:  ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ test: setup  ## run the tests, a shrunken run of the workflow among them
 test-slurm: setup  ## run the shrunken workflow on a real SLURM on this machine, as root (docs/cluster.md)
 	python -m pytest -m slurm tests/slurm
 
+test-environment: setup  ## make a fresh environment of the lock, import everything in it, and weigh it
+	python -m pytest -m environment tests/test_environment.py
+
 test-conda: setup  ## make the environments of envs/ by a stand-in for conda, and run a rule in one
 	python -m pytest -m conda tests/conda
 
@@ -63,8 +66,11 @@ lint: setup .venv-lint/.stamp  ## ruff, snakefmt, snakemake --lint, mypy, and th
 	.venv-lint/bin/mypy --python-executable .venv/bin/python
 	python tools/generate.py --check
 
-generate: setup  ## write config/README.md, config/schema.json and envs/*.yaml anew
+generate: setup  ## write what follows from the typed configuration, the locks and docs/measured.json
 	python tools/generate.py
+
+measure: setup  ## run the benchmarks, or BENCH=name, and write their figures into docs
+	python tools/measure.py $(BENCH)
 
 lock:  ## resolve requirements*.in anew into requirements*.lock, in a throw-away environment
 	rm -rf .venv-lock

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+import yaml
+
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ["Snakefile", "workflow", "profiles", "config", "envs", "resources", "src", "tests"]
 SHRUNKEN = ["--configfile", "tests/config/shrunken.yaml"]
@@ -77,6 +79,17 @@ def planned(folder: Path, *arguments: str) -> Plan:
             for name, value in (pair.split("=", 1) for pair in line.split(", ")):
                 plan.wildcards.setdefault(name, set()).add(value)
     return plan
+
+
+def pins_of(file: Path) -> list[str]:
+    """What a conda environment installs by pip: the pip section of its file, or what the script beside it lists."""
+    script = file.with_name(f"{file.stem}.post-deploy.sh")
+    if script.is_file():
+        [pins] = re.findall(r"<<'PINS'\n(.*)\nPINS\n", script.read_text(encoding="utf-8"), re.DOTALL)
+        return pins.split("\n")
+    dependencies = yaml.safe_load(file.read_text(encoding="utf-8"))["dependencies"]
+    [pins] = [item["pip"] for item in dependencies if isinstance(item, dict)]
+    return pins
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -1,10 +1,10 @@
-"""Write the files that follow from others: config/README.md, config/schema.json and envs/*.yaml.
+"""Write what follows from other files: the configuration's page and schema, environments, measured figures.
 
     python tools/generate.py            write them
     python tools/generate.py --check    write nothing; fail, naming the files, where they differ
 
 The first two follow from the typed configuration in src/abaw/config/ and the values in config/config.yaml, the
-environments from requirements.lock and requirements-spleeter.lock.
+environments from requirements.lock and requirements-spleeter.lock, and all that is measured from docs/measured.json.
 """
 
 import argparse
@@ -12,11 +12,12 @@ import json
 import sys
 import types
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import measured
 import yaml
 from pydantic.fields import FieldInfo
 
@@ -40,7 +41,18 @@ channels:
 dependencies:
   - python=3.11
   - pip
-  - pip:
+"""
+
+POST_DEPLOY = """#!/usr/bin/env bash
+# Generated from {lock} by `make generate`: the lock as it stands, then what this machine's build of torch asks for.
+set -euo pipefail
+lock=$(mktemp)
+trap 'rm -f "$lock"' EXIT
+cat > "$lock" <<'PINS'
+{pins}
+PINS
+python -m pip install --quiet --disable-pip-version-check --no-deps -r "$lock"
+python -m pip install --quiet --disable-pip-version-check --constraint "$lock" torch
 """
 
 
@@ -68,9 +80,22 @@ def config_schema() -> str:
 
 def environment(lock: str) -> str:
     """A conda environment whose pip section repeats the lock: Snakemake copies the yaml alone, a link would break."""
+    return ENVIRONMENT_HEAD.format(lock=lock) + "  - pip:\n" + "".join(f"      - {pin}\n" for pin in _pins(lock))
+
+
+def bare_environment(lock: str) -> str:
+    """A conda environment with nothing but Python; `post_deploy` fills it."""
+    return ENVIRONMENT_HEAD.format(lock=lock)
+
+
+def post_deploy(lock: str) -> str:
+    """What Snakemake runs in the new environment: a pip section cannot say --no-deps, and a script is copied alone."""
+    return POST_DEPLOY.format(lock=lock, pins="\n".join(_pins(lock)))
+
+
+def _pins(lock: str) -> list[str]:
     lines = (ROOT / lock).read_text(encoding="utf-8").splitlines()
-    pins = "".join(f"      - {line}\n" for line in lines if line and not line.startswith("#"))
-    return ENVIRONMENT_HEAD.format(lock=lock) + pins
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _sections(path: str, model: type[Section], values: Any) -> Iterator[tuple[str, type[Section], Any]]:
@@ -122,12 +147,36 @@ def _words(annotation: Any, constraints: Sequence[Any] = ()) -> str:
     return ", ".join([names[annotation.__name__], *bounds])
 
 
+def measured_files() -> dict[str, Callable[[], str]]:
+    """docs/measured.md, and each page with tables of figures."""
+    named, figures = measured.read_figures(), measured.read_measured()
+    found: dict[str, Callable[[], str]] = {"docs/measured.md": partial(measured.measured_page, named, figures)}
+    for path in measured.pages():
+        text = path.read_text(encoding="utf-8")
+        if measured.BLOCK.search(text):
+            found[str(path.relative_to(ROOT))] = partial(measured.with_tables, text, named, figures)
+    return found
+
+
 FILES = {
     "config/README.md": config_readme,
     "config/schema.json": config_schema,
-    "envs/main.yaml": partial(environment, "requirements.lock"),
+    "envs/main.yaml": partial(bare_environment, "requirements.lock"),
+    "envs/main.post-deploy.sh": partial(post_deploy, "requirements.lock"),
     "envs/spleeter.yaml": partial(environment, "requirements-spleeter.lock"),
 }
+
+
+def generate(check: bool = False) -> list[str]:
+    """Write every generated file that differs from what it follows from, or with `check` none; their names."""
+    stale = []
+    for name, make in {**FILES, **measured_files()}.items():
+        path, text = ROOT / name, make()
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if not check:
+                path.write_text(text, encoding="utf-8", newline="\n")
+    return stale
 
 
 def main() -> None:
@@ -135,16 +184,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing, fail where a file differs")
     check = parser.parse_args().check
-    stale = []
-    for name, make in FILES.items():
-        path, text = ROOT / name, make()
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            stale.append(name)
-            if not check:
-                path.write_text(text, encoding="utf-8", newline="\n")
+    stale = generate(check)
     if check and stale:
         sys.exit(f"{', '.join(stale)} differ from what they are generated from; run `make generate` and commit them")
-    print(f"{'checked' if check else 'written'}: {', '.join(FILES)}")
+    print("nothing differs" if not stale else f"written: {', '.join(stale)}")
 
 
 if __name__ == "__main__":

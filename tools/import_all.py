@@ -7,6 +7,7 @@ found out before the first of them. Nothing of what is imported runs.
 """
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,15 +18,13 @@ NOT_IMPORTED = frozenset({"tests/conda/standin.py"})
 """What runs in an environment of its own."""
 
 
-def modules() -> Iterator[str]:
-    """The names under which all modules can be imported once `search_folders` are on the path."""
-    for path in sorted((ROOT / "src").rglob("*.py")):
-        parts = path.relative_to(ROOT / "src").with_suffix("").parts
-        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+def modules() -> Iterator[Path]:
+    """The files of all modules."""
+    yield from sorted((ROOT / "src").rglob("*.py"))
     for folder in FOLDERS:
         for path in sorted((ROOT / folder).rglob("*.py")):
             if path.stem != "conftest" and str(path.relative_to(ROOT)) not in NOT_IMPORTED:
-                yield path.stem
+                yield path
 
 
 def search_folders() -> list[str]:
@@ -34,15 +33,28 @@ def search_folders() -> list[str]:
     return [str(ROOT / "src"), *sorted(map(str, found))]
 
 
+def load(path: Path) -> None:
+    """Import one file: a module of the package by its name, any other by its place, since names may be the same."""
+    if path.is_relative_to(ROOT / "src"):
+        parts = path.relative_to(ROOT / "src").with_suffix("").parts
+        importlib.import_module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+        return
+    name = "_".join(path.relative_to(ROOT).with_suffix("").parts)
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+
 def main() -> None:
     """Import all; exit with a sentence that names each module that cannot be, and why."""
     sys.path[:0] = search_folders()
     failed = []
-    for name in modules():
+    for path in modules():
         try:
-            importlib.import_module(name)
+            load(path)
         except Exception as error:  # whatever a module ends in is what is asked here
-            failed.append(f"{name} cannot be imported: {type(error).__name__}: {error}")
+            failed.append(f"{path.relative_to(ROOT)} cannot be imported: {type(error).__name__}: {error}")
     if failed:
         sys.exit("\n".join(failed))
 

@@ -1,0 +1,68 @@
+"""Every link and every path of this project that a page, a comment or a message names leads to something that is there."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+STAGES = {path.stem for path in (ROOT / "workflow" / "rules").glob("*.smk")} - {"common"}
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "config" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SOURCES = sorted(
+    path
+    for folder in ("src", "workflow", "config", "tests", "benchmarks", "tools", "envs", "resources")
+    for path in (ROOT / folder).rglob("*")
+    if path.suffix in {".py", ".smk", ".yaml", ".rst", ".def", ".sh"}
+)
+LINK = re.compile(r"!?\[[^\]]*\]\(([^()\s]+)\)")
+NAMED = re.compile(
+    r"(?<![\w/.{}<>*-])(?:docs|src|tests|benchmarks|workflow|config|tools|envs|profiles)/[\w./-]*\w(?![\w/]*[{*])"
+)
+MADE = {"envs/main.sif"}
+"""Paths that a command makes, so that a fresh checkout does not have them."""
+
+
+@cache
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, in the form that GitHub gives them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def name_of(path: Path) -> str:
+    """A path as the project names it."""
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_to_a_file_and_a_heading(page: Path) -> None:
+    """Also those to a heading in the same page."""
+    broken = []
+    for link in LINK.findall(page.read_text(encoding="utf-8")):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert not broken, f"{name_of(page)} links to {', '.join(broken)}, which lead nowhere"
+
+
+@pytest.mark.parametrize("file", [*PAGES, ROOT / "Snakefile", ROOT / "Makefile", *SOURCES], ids=name_of)
+def test_paths_that_are_named_are_there(file: Path) -> None:
+    """In prose, code blocks, comments, docstrings and messages alike."""
+    named = NAMED.findall(file.read_text(encoding="utf-8"))
+    if file.is_relative_to(ROOT / "tests"):  # which make trees of their own under such names
+        named = [path for path in named if path.startswith("docs/")]
+    missing = sorted({path for path in named if path not in MADE and not (ROOT / path).exists()})
+    assert not missing, f"{name_of(file)} names {', '.join(missing)}, which this project does not have"
+
+
+def test_every_stage_has_its_page() -> None:
+    """So that a rule's name leads to what is written about it; README links every page."""
+    pages = {path.stem for path in (ROOT / "docs").glob("*.md")}
+    assert STAGES <= pages, f"no page in docs is named {', '.join(sorted(STAGES - pages))}"
+    overview = set(LINK.findall((ROOT / "docs" / "overview.md").read_text(encoding="utf-8")))
+    unlinked = {f"{stage}.md" for stage in STAGES} - overview
+    assert not unlinked, f"docs/overview.md links no {', '.join(sorted(unlinked))}"

@@ -49,7 +49,7 @@ def main() -> None:
     unit = 1 if sys.platform == "darwin" else 1024
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
     figures = {"peak_mb": round(peak_mb), "step_s": round(seconds, 1)}
-    print(json.dumps(figures | {"parameters_m": all_m, "trained_m": trained_m}))
+    print(json.dumps(figures | {"parameters_m": {"all": all_m, "trained": trained_m}}))
 
 
 if __name__ == "__main__":

@@ -342,7 +342,7 @@ def main() -> None:
             **{way: round(taken[way][line.stage], 2) for way in WAYS},
         }
         print(
-            f"{line.stage}: {core_hours:,.0f} core hours for {line.units:,.0f} units, {stages[line.stage]['job_gib']} GiB"
+            f"{line.stage}: {line.units:,.0f} units, {core_hours:,.0f} core hours, {stages[line.stage]['job_gib']} GiB a job"
         )
     print(json.dumps(figures(units, stages, taken)))
 

@@ -331,7 +331,7 @@ def compare(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "plain_over_stage": round(typical["plain"] / typical["stage"], 2),
         "peer_over_stage": round(typical["peer"] / typical["stage"], 2) if args.peer else None,
         "memory_30min_over_1min": round(long_mb / short_mb, 3) if (args.minutes, args.seconds) == (30, 60) else None,
-        "frames_per_s": {way: round(FPS * args.seconds / value) for way, value in typical.items()},
+        "frames_per_s": {way: round(FPS * args.seconds / typical[way]) if way in typical else None for way in WAYS},
         "peak_mb": {"short": round(short_mb), "long": round(long_mb)},
     }
 

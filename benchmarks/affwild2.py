@@ -341,9 +341,8 @@ def main() -> None:
             "job_gib": round(unit.peak_gib + line.data_gib, 1),
             **{way: round(taken[way][line.stage], 2) for way in WAYS},
         }
-        print(
-            f"{line.stage}: {line.units:,.0f} units, {core_hours:,.0f} core hours, {stages[line.stage]['job_gib']} GiB a job"
-        )
+        job_gib = stages[line.stage]["job_gib"]
+        print(f"{line.stage}: {line.units:,.0f} units, {core_hours:,.0f} core hours, a job of {job_gib} GiB")
     print(json.dumps(figures(units, stages, taken)))
 
 

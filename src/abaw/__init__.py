@@ -1,6 +1,6 @@
-"""abaw-flow's science, one room (package) for each stage of the workflow, and a few that all stages share.
+"""abaw-flow's science: one package for each stage of the workflow, and a few that all stages share.
 
 A stage has the same name everywhere: abaw.faces is run by workflow/rules/faces.smk and described in docs/faces.md. The
-rooms are typed functions and estimators that know neither Snakemake nor the command line; only abaw.commands knows
+packages are typed functions and estimators that know neither Snakemake nor the command line; only abaw.commands knows
 argparse. Shared are media, tables, config, nn, running, commands, and the modules tasks and metrics.
 """

@@ -1,4 +1,4 @@
-"""The stage attention: models that read the embeddings of face and voice together, one for each challenge and mechanism.
+"""The stage attention: models on the embeddings of face and voice together, one for each challenge and mechanism.
 
 In: the embeddings of faces and voice in results/embeddings, the labels in results/corpus.
 Out: results/attention/{task}/{mechanism}/ with weights, card and history, and

@@ -1,4 +1,4 @@
-"""The stage static: pre-train a backbone on other corpora, fine-tune it for each challenge, and take embeddings from it.
+"""The stage static: pre-train a backbone on other corpora, fine-tune it for each challenge, take its embeddings.
 
 In: results/faces and results/corpus, and the faces of the pre-training corpora. If `pretraining.roots` names no corpus,
 as in the embedded default, fine-tuning starts from ImageNet's weights.

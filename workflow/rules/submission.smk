@@ -1,4 +1,4 @@
-"""The stage submission: write each system's predictions.txt as the organisers' template asks, check it, and zip them all.
+"""The stage submission: write each system's predictions.txt by the organisers' template, check it, and zip them all.
 
 In: the systems' values on the test rows and the template; the training labels, for the rows of videos that were
 skipped.

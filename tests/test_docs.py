@@ -1,6 +1,7 @@
 """Every link and every path of this project that a page, a comment or a message names leads to what exists."""
 
 import re
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
@@ -64,10 +65,45 @@ def test_paths_that_are_named_are_there(file: Path) -> None:
     assert not missing, f"{name_of(file)} names {', '.join(missing)}, which this project does not have"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_modules_that_are_named_are_there(page: Path) -> None:
+    """A dotted name is a module of ours, or a name that its module defines."""
+    missing = []
+    for name in sorted(set(re.findall(r"`(abaw(?:\.\w+)+)`", page.read_text(encoding="utf-8")))):
+        place = ROOT / "src" / name.replace(".", "/")
+        owners = [place.parent.with_suffix(".py"), place.parent / "__init__.py"]
+        defined = any(owner.exists() and place.name in owner.read_text(encoding="utf-8") for owner in owners)
+        if not (place.is_dir() or place.with_suffix(".py").exists() or defined):
+            missing.append(name)
+    assert not missing, f"{name_of(page)} names {', '.join(missing)}, which this project does not have"
+
+
 def test_every_stage_has_its_page() -> None:
     """So that a rule's name leads to what is written about it; the overview links all of them."""
     pages = {path.stem for path in (ROOT / "docs").glob("*.md")}
     assert pages >= STAGES, f"no page in docs is named {', '.join(sorted(STAGES - pages))}"
-    overview = set(LINK.findall((ROOT / "docs" / "overview.md").read_text(encoding="utf-8")))
-    unlinked = {f"{stage}.md" for stage in STAGES} - overview
-    assert not unlinked, f"docs/overview.md links no {', '.join(sorted(unlinked))}"
+    assert rows_of_overview().keys() >= STAGES, (
+        f"docs/overview.md lacks {', '.join(STAGES - rows_of_overview().keys())}"
+    )
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES))
+def test_every_rule_is_listed_with_its_stage(stage: str) -> None:
+    """The overview's row of a stage has the rules of its .smk file and no others; `plot_*` stands for several."""
+    rules = re.findall(
+        r"^ *rule (\w+):", (ROOT / "workflow" / "rules" / f"{stage}.smk").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    listed = re.findall(r"`([a-z_*]+)`", rows_of_overview()[stage])
+    unlisted = [rule for rule in rules if not any(fnmatch(rule, name) for name in listed)]
+    assert not unlisted, f"docs/overview.md lists no {', '.join(unlisted)} for the stage {stage}"
+    unknown = [name for name in listed if not any(fnmatch(rule, name) for rule in rules)]
+    assert not unknown, (
+        f"docs/overview.md lists {', '.join(unknown)} for the stage {stage}, whose rules are {', '.join(rules)}"
+    )
+
+
+@cache
+def rows_of_overview() -> dict[str, str]:
+    """The rules of each stage, as the overview's first table lists them."""
+    text = (ROOT / "docs" / "overview.md").read_text(encoding="utf-8")
+    return dict(re.findall(r"^\| \[(\w+)\]\(\1\.md\) \| ([^|]*) \|", text, re.MULTILINE))

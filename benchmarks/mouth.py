@@ -6,8 +6,8 @@
 
 The corpus is made first if results/demo is not there. Boxes are compared in every analysed frame that has a face; a
 face that was not found counts with an overlap of 0. Speech is compared in seconds, over all tracks together, also those
-that never speak. `always` is what calling every second speech scores. The last line printed is a JSON object: `box_iou_over_0_6` (share of faces), `n_faces`,
-`false_faces`, `movement_f1`, `authors_f1`, `always_f1`.
+that never speak. `always` is what calling every second speech scores. The last line printed is a JSON object:
+`box_iou_over_0_6` (share of faces), `n_faces`, `false_faces`, `movement_f1`, `authors_f1`, `always_f1`.
 """
 
 import argparse

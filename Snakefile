@@ -1,8 +1,8 @@
 """abaw-flow: from raw videos to the submission files of the ABAW challenge.
 
-The table of contents. Each stage is one file of rules, in the order in which data flow. Rule x of stage s runs
-workflow/scripts/s/x.py; its science is in src/abaw/s, its tests are in tests/s, its page is docs/s.md. `config/README.md`
-explains the configuration, `docs/stages.md` the stages.
+The table of contents. Each stage is one file of rules, in the order in which data flow. A rule
+runs workflow/scripts/{stage}/{rule}.py; the science of a stage is in src/abaw/{stage}, its tests are in tests/{stage}, its
+page is docs/{stage}.md. config/README.md explains the configuration, docs/overview.md the stages.
 """
 
 import logging

@@ -3,8 +3,8 @@
     python benchmarks/acoustic_step.py --architecture AudioModelV3 --batch-size 4
 
 PDEM's weights are not needed: memory depends on the form alone, 12 layers of 1024. A second run with `--checkpointing`
-shows what gradient checkpointing saves. The last line is a JSON object: the peak memory of the process in MB and the
-seconds of the second step, in which nothing is set up any more.
+shows what gradient checkpointing saves. The last line is a JSON object: the peak memory of the process in MB, the
+seconds of the second step, in which nothing is set up any more, and millions of parameters, all and those trained.
 """
 
 import argparse
@@ -35,8 +35,8 @@ def main() -> None:
     model = AudioModel("va", args.architecture, encoder, window_s=4).train()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimiser = torch.optim.Adam(trained, 1e-4)
-    print(f"{args.architecture}: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, of which")
-    print(f"{sum(p.numel() for p in trained) / 1e6:.1f} M are trained; {args.batch_size} windows of 4 s")
+    all_m, trained_m = (round(sum(p.numel() for p in some) / 1e6, 1) for some in (model.parameters(), trained))
+    print(f"{args.architecture}: {all_m} M parameters, {trained_m} M are trained; {args.batch_size} windows of 4 s")
     begin = 0.0
     for _ in range(2):
         begin = time.perf_counter()
@@ -48,7 +48,8 @@ def main() -> None:
     seconds = time.perf_counter() - begin
     unit = 1 if sys.platform == "darwin" else 1024
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
-    print(json.dumps({"peak_mb": round(peak_mb), "step_s": round(seconds, 1)}))
+    figures = {"peak_mb": round(peak_mb), "step_s": round(seconds, 1)}
+    print(json.dumps(figures | {"parameters_m": {"all": all_m, "trained": trained_m}}))
 
 
 if __name__ == "__main__":

@@ -9,14 +9,17 @@ is the time of the processor, which other programs do not change much, and the p
 AffWild2's, as its users counted them. `--gpu` is an assumption and no measurement: how many such threads a GPU is
 worth.
 
-docs/scale.md shows what this prints. The last line is a JSON object: `core_hours` and `gpu_hours`, all stages together,
-and the days that one machine, ten and a hundred nodes take.
+docs/scale.md shows what this prints. The last line is a JSON object. `unit_...` and `stage_...`: what one unit of each
+stage costs, and each stage of the whole; `core_hours` and `gpu_hours`: all stages together; `one_machine_h`,
+`ten_nodes_h` and `a_hundred_nodes_h`: how long the whole takes, and the same `without_pretraining`;
+`prediction_core_hours`: what predicting with trained weights takes, which needs no GPU.
 """
 
 import argparse
 import json
 import math
 import os
+import re
 import resource
 import sys
 import time
@@ -229,6 +232,8 @@ STAGES: dict[str, Callable[[], Work]] = {
 }
 
 
+WAYS = {"one_machine_h": 1, "ten_nodes_h": 10, "a_hundred_nodes_h": 100}
+"""How many nodes work, by the name of the hours that they take."""
 CHAINS = ("va", "expr", "acoustic")
 """Stages that do not wait for each other's, by the beginning of their names."""
 
@@ -321,29 +326,48 @@ def main() -> None:
             units[stage] = pool.submit(measured, stage).result()
         print(f"{stage}: {units[stage].seconds * 1e3:.2f} ms of one thread a unit, {units[stage].peak_gib:.1f} GiB")
     lines = plan()
-    ways = {"one machine": 1, "ten nodes": 10, "a hundred nodes": 100}
-    print(
-        f"| stage | units | core hours | GPU hours | memory of a job, GiB | {' | '.join(f'{way}, h' for way in ways)} |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
-    core_hours = gpu_hours = 0.0
-    taken: dict[str, dict[str, float]] = {way: {} for way in ways}
+    taken = {
+        way: {line.stage: hours(line, units[line.measured], nodes, args.cores, args.gpu) for line in lines}
+        for way, nodes in WAYS.items()
+    }
+    stages: dict[str, dict[str, float]] = {}
     for line in lines:
         unit = units[line.measured]
-        work = line.units * unit.seconds / 3600
-        for way, nodes in ways.items():
-            taken[way][line.stage] = hours(line, unit, nodes, args.cores, args.gpu)
-        on_gpu = work / args.gpu if line.on_gpu else 0.0
-        memory = unit.peak_gib + line.data_gib
-        cells = [line.stage, f"{line.units:,.0f}", f"{work:,.0f}", f"{on_gpu:.1f}" if on_gpu else "", f"{memory:.1f}"]
-        print(f"| {' | '.join(cells + [f'{taken[way][line.stage]:.1f}' for way in ways])} |")
-        core_hours, gpu_hours = core_hours + work, gpu_hours + on_gpu
-    whole = {way: longest(taken[way], nodes) for way, nodes in ways.items()}
-    print(
-        f"| all | | {core_hours:,.0f} | {gpu_hours:.1f} | | {' | '.join(f'{value:.1f}' for value in whole.values())} |"
-    )
-    figures = {"core_hours": round(core_hours), "gpu_hours": round(gpu_hours, 1)}
-    print(json.dumps(figures | {f"{way.replace(' ', '_')}_days": round(value / 24, 2) for way, value in whole.items()}))
+        core_hours = line.units * unit.seconds / 3600
+        stages[line.stage] = {
+            "units": round(line.units),
+            "core_hours": round(core_hours, 2),
+            "gpu_hours": round(core_hours / args.gpu, 2) if line.on_gpu else 0.0,
+            "job_gib": round(unit.peak_gib + line.data_gib, 1),
+            **{way: round(taken[way][line.stage], 2) for way in WAYS},
+        }
+        job_gib = stages[line.stage]["job_gib"]
+        print(f"{line.stage}: {line.units:,.0f} units, {core_hours:,.0f} core hours, a job of {job_gib} GiB")
+    print(json.dumps(figures(units, stages, taken)))
+
+
+def figures(
+    units: dict[str, Unit], stages: dict[str, dict[str, float]], taken: dict[str, dict[str, float]]
+) -> dict[str, Any]:
+    """The last line: units and stages by names without spaces, and the sums over all stages."""
+
+    def core_hours(*words: str) -> int:
+        return round(sum(costs["core_hours"] for name, costs in stages.items() if any(word in name for word in words)))
+
+    tuned = {way: {name: h for name, h in taken[way].items() if "pre-training" not in name} for way in WAYS}
+    return {
+        **{
+            f"unit_{name}": {"ms": round(unit.seconds * 1e3, 2), "gib": round(unit.peak_gib, 1)}
+            for name, unit in units.items()
+        },
+        **{f"stage_{re.sub(r'[^a-z0-9]+', '_', name.lower())}": costs for name, costs in stages.items()},
+        "core_hours": core_hours(""),
+        "gpu_hours": round(sum(costs["gpu_hours"] for costs in stages.values()), 1),
+        **{way: round(longest(taken[way], nodes), 1) for way, nodes in WAYS.items()},
+        "without_pretraining": {way: round(longest(tuned[way], nodes), 1) for way, nodes in WAYS.items()},
+        "prediction_core_hours": core_hours("separation", "embeddings", "predicting")
+        + round(stages["faces"]["core_hours"]),
+    }
 
 
 if __name__ == "__main__":

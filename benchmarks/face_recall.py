@@ -5,11 +5,12 @@
 The clips are those of ../shared/media; RetinaFace's weights are ../shared's, and it sees 512 px, as by default, or all.
 A file of insightface's may join: --insightface det_10g.onnx. The last line printed is a JSON object, by detector:
 `least_with_face` of the stretches that show a face and `most_without_face` of those that show none, as shares of their
-analysed frames.
+analysed frames, and `two_people`, that of the clip with cuts between two people (null where it is not among the clips).
 """
 
 import argparse
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -37,7 +38,7 @@ HALVES = {"face_noface.mov": slice(None, 12), "noface_face.mov": slice(20, None)
 """The analysed frames that show a face, of the clips that show one in a part of them."""
 NONE = "no_face.mp4"
 TWO = "short_hamilton_clip.mp4"
-"""A clip with cuts, whose subject is one of two people and not in every frame: it counts for neither figure."""
+"""A clip with cuts, whose subject is one of two people and not in every frame: it is a figure of its own."""
 
 
 def detectors(args: argparse.Namespace, folder: Path) -> dict[str, tuple[FacesConfig, Callable[[], Detector]]]:
@@ -89,12 +90,15 @@ def main() -> None:
         shares = [f"{100 * sum(flags[row]) / len(flags[row]):.1f} %" for flags in columns.values()]
         label = clip.relative_to(args.media)
         print(f"| {label} | {len(columns['mediapipe'][row])} | {' | '.join(shares)} |")
-    print(json.dumps({name: figures(clips, flags) for name, flags in columns.items()}))
+    print(json.dumps({re.sub(r"\W+", "_", name): figures(clips, flags) for name, flags in columns.items()}))
 
 
-def figures(clips: list[Path], flags: list[list[bool]]) -> dict[str, float]:
-    """The least share of frames with a face where there is one, and the largest where there is none."""
+def figures(clips: list[Path], flags: list[list[bool]]) -> dict[str, float | None]:
+    """The least share of frames with a face where there is one, the largest where there is none, and that of TWO."""
     present, absent = [], []
+    two = next(
+        (round(sum(seen) / len(seen), 3) for clip, seen in zip(clips, flags, strict=True) if clip.name == TWO), None
+    )
     for clip, seen in zip(clips, flags, strict=True):
         shown = HALVES.get(clip.name, slice(0, 0) if clip.name == NONE else slice(None))
         inside = set(range(len(seen))[shown])
@@ -102,7 +106,7 @@ def figures(clips: list[Path], flags: list[list[bool]]) -> dict[str, float]:
         if clip.name != TWO:
             present += [sum(parts[0]) / len(parts[0])] if parts[0] else []
             absent += [sum(parts[1]) / len(parts[1])] if parts[1] else []
-    return {"least_with_face": round(min(present), 3), "most_without_face": round(max(absent), 3)}
+    return {"least_with_face": round(min(present), 3), "most_without_face": round(max(absent), 3), "two_people": two}
 
 
 if __name__ == "__main__":

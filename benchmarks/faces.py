@@ -24,7 +24,7 @@ Memory is the peak of a process that runs the rule's own command, on the minute 
 another.
 
 The last line printed is a JSON object: `stage_over_decode`, `plain_over_stage`, `peer_over_stage` (`null` without a
-peer), and `memory_30min_over_1min` (`null` for other lengths).
+peer), `memory_30min_over_1min` (`null` for other lengths), `frames_per_s` of each way, and `peak_mb` of both lengths.
 """
 
 import argparse
@@ -307,7 +307,7 @@ def export(weights: Path, folder: Path) -> Path:
     return folder / "detector.onnx"
 
 
-def compare(args: argparse.Namespace, folder: Path) -> dict[str, float | None]:
+def compare(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """All figures."""
     clip = make_clip(folder, args.seconds)
     options: dict[str, object] = {"clip": clip, "weights": args.weights}
@@ -325,12 +325,14 @@ def compare(args: argparse.Namespace, folder: Path) -> dict[str, float | None]:
             print(f"{way}: {found['seconds']:.2f} s, {rate:.0f} frames/s, {found['found']} found", flush=True)
     typical = {way: median(values) for way, values in seconds.items()}
     long = repeated(clip, args.minutes)
-    memory = peak_mb(long, args, network) / peak_mb(clip, args, network)
+    long_mb, short_mb = peak_mb(long, args, network), peak_mb(clip, args, network)
     return {
         "stage_over_decode": round(typical["stage"] / typical["decode"], 2),
         "plain_over_stage": round(typical["plain"] / typical["stage"], 2),
         "peer_over_stage": round(typical["peer"] / typical["stage"], 2) if args.peer else None,
-        "memory_30min_over_1min": round(memory, 3) if args.minutes == 30 and args.seconds == 60 else None,
+        "memory_30min_over_1min": round(long_mb / short_mb, 3) if (args.minutes, args.seconds) == (30, 60) else None,
+        "frames_per_s": {way: round(FPS * args.seconds / typical[way]) if way in typical else None for way in WAYS},
+        "peak_mb": {"short": round(short_mb), "long": round(long_mb)},
     }
 
 

@@ -3,9 +3,9 @@
     python benchmarks/faces_fer2013.py FER2013.parquet --threads 2
     python benchmarks/faces_fer2013.py FER2013.parquet --test OTHER.parquet
 
-A table has the columns usage (train, validation, test), label (a word) and jpeg, as docs/corpora.md says. What runs is
-the workflow's pre-training by its own code and settings, at 96 px: labels read, faces cropped, both heads trained, the
-epoch chosen on the faces of usage validation. The last line printed is a JSON object. `macro_f1`: the mean F1 of
+A table has the columns usage (train, validation, test), label (a word) and jpeg, as docs/pretraining.md says. What runs
+is the workflow's pre-training by its own code and settings, at 96 px: labels read, faces cropped, both heads trained,
+the epoch chosen on the faces of usage validation. The last line printed is a JSON object. `macro_f1`: the mean F1 of
 FER2013's seven classes on the validation faces, or on all faces of the table given by --test, which had no part in
 training; `seconds`: of reading, training and judging.
 """

@@ -15,7 +15,8 @@ real on one thread, on a demo video of AffWild2's usual 1280 by 720 pixels that 
 difference gives seconds of work for a second of video, without the start of a process. Trainings count as nothing.
 
 The last line printed is a JSON object: `plan_s`, the planning; `seconds_per_job`, the whole run over its jobs;
-`overhead_share`, the run and the reading over these and the real work, all of it in time of the processor.
+`overhead_share`, the run and the reading over these and the real work, all of it in time of the processor; and `jobs`,
+`plan_mb`, `run_s`, `nothing_to_do_s`, `snakemake_files` and their `snakemake_mb`, `times_read` and `reading_s`.
 """
 
 import argparse
@@ -181,6 +182,14 @@ def main() -> None:
         "plan_s": round(plan.wall_s, 2),
         "seconds_per_job": round(run.wall_s / n_jobs, 4),
         "overhead_share": round(overhead_s / (overhead_s + real_s), 5),
+        "jobs": n_jobs,
+        "plan_mb": round(plan.peak_mb),
+        "run_s": round(run.wall_s),
+        "nothing_to_do_s": round(again.wall_s, 1),
+        "snakemake_files": len(files),
+        "snakemake_mb": round(size_mb, 1),
+        "times_read": round(reads, 1),
+        "reading_s": round(reading_s),
     }
     print(json.dumps(figures))
 

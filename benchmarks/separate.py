@@ -5,8 +5,8 @@
 Speech of espeak-ng, and that of a recording where one is named, is given music and noise at 0 dB; the gain is that of
 its scale-invariant signal-to-distortion ratio, the smallest of them. Memory is the peak of a child that runs the rule's
 own command on a track of `--minutes`, made on the spot. It runs on one thread.
-The last line printed is a JSON object: `real_time_factor`, `si_sdr_gain_db`, `peak_mb_60min` (`null` for another
-length).
+The last line printed is a JSON object: `real_time_factor`, `seconds` of the track, `si_sdr_gain_db`, `peak_mb_60min`
+(`null` for another length), and each gain: `speech_` (espeak-ng) and `recording_`, `over_music_db` and `over_noise_db`.
 """
 
 import argparse
@@ -33,16 +33,16 @@ from abaw.speech.audio import write_flac  # noqa: E402
 from abaw.speech.resampling import resampled  # noqa: E402
 
 
-def gains(name: str, clean: np.ndarray) -> list[float]:
+def gains(name: str, clean: np.ndarray) -> dict[str, float]:
     """The gain in dB over each background, of mono speech at MIXTURE_RATE_HZ."""
     stems = spleeter.load_stems(torch.device("cpu"))
-    found = []
+    found = {}
     backgrounds = {"music": music(len(clean)), "noise": np.random.default_rng(0).standard_normal(len(clean))}
     for kind, behind in backgrounds.items():
         mixture = (clean + behind * np.sqrt(np.mean(clean**2) / np.mean(behind**2))).astype(np.float32)
         parts = list(spleeter.separate([np.stack([mixture, mixture])], stems))
         before, after = (si_sdr_db(sound, clean) for sound in (mixture, np.concatenate(parts, axis=1).mean(axis=0)))
-        found.append(float(after - before))
+        found[f"{name}_over_{kind}_db"] = float(after - before)
         print(f"{name} over {kind}: {before:.1f} dB before, {after:.1f} dB after")
     return found
 
@@ -79,17 +79,18 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    found = gains("espeak-ng", spoken())
+    found = gains("speech", spoken())
     if args.voice:
-        found += gains(args.voice.name, recording(args.voice))
+        found |= gains("recording", recording(args.voice))
     seconds, peak_mb = long_track(args.minutes)
     print(f"{args.minutes:g} minutes: {seconds:.0f} s, {peak_mb:.0f} MB")
     figures = {
         "real_time_factor": round(seconds / (60 * args.minutes), 4),
-        "si_sdr_gain_db": round(min(found), 2),
+        "seconds": round(seconds),
+        "si_sdr_gain_db": round(min(found.values()), 2),
         "peak_mb_60min": round(peak_mb) if args.minutes == 60 else None,
     }
-    print(json.dumps(figures))
+    print(json.dumps(figures | {name: round(value, 2) for name, value in found.items()}))
 
 
 if __name__ == "__main__":

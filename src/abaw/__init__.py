@@ -1,1 +1,6 @@
-"""The science of abaw-flow: typed functions and estimators that know neither Snakemake nor the command line."""
+"""abaw-flow's science: one package for each stage of the workflow, and a few that all stages share.
+
+A stage has the same name everywhere: abaw.faces is run by workflow/rules/faces.smk and described in docs/faces.md. The
+packages are typed functions and estimators that know neither Snakemake nor the command line; only abaw.commands knows
+argparse. Shared are media, tables, config, nn, running, commands, and the modules tasks and metrics.
+"""

@@ -1,4 +1,4 @@
-"""What docs/bad_input.md says of unusual and broken videos: the command of the faces stage on files really encoded."""
+"""What docs/media.md says of unusual and broken videos: the command of the faces stage on files really encoded."""
 
 import json
 import sys

@@ -1,8 +1,10 @@
-"""The stage acoustic: the paper's models on a wav2vec2 encoder, for each challenge, and the best of them.
+"""The stage acoustic: train the paper's models on a wav2vec2 encoder for each challenge, and keep the best.
 
-In: results/speech and results/corpus. Out: results/acoustic/{task}/{architecture}/ and results/acoustic/{task}/best/ with
-weights, card, history and scored windows, results/predictions/{task}/acoustic/{split}.parquet, and
-results/embeddings/{task}/acoustic/{split}.parquet. Read by: timeline and attention.
+In: the separated voices and voiced runs in results/speech, tracks and labels in results/corpus.
+Out: results/acoustic/{task}/{architecture}/ and results/acoustic/{task}/best/ with weights, card, history and scored
+validation windows; results/predictions/{task}/acoustic/{split}.parquet;
+results/embeddings/{task}/acoustic/{split}.parquet.
+Read by: timeline (the predictions), attention (the embeddings) and report. Page: docs/acoustic.md.
 """
 
 

@@ -1,7 +1,9 @@
-"""The stage attention: fusion models on the embeddings of both modalities, one for each challenge and mechanism.
+"""The stage attention: models on the embeddings of face and voice together, one for each challenge and mechanism.
 
-In: results/embeddings of faces and voice, and the labels in results/corpus. Out: results/attention/{task}/{mechanism}/
-with weights, card and history, and results/predictions/{task}/{mechanism}_attention/{split}.parquet. Read by: timeline and report.
+In: the embeddings of faces and voice in results/embeddings, the labels in results/corpus.
+Out: results/attention/{task}/{mechanism}/ with weights, card and history, and
+results/predictions/{task}/{mechanism}_attention/{split}.parquet.
+Read by: timeline (the predictions) and report. Page: docs/attention.md.
 """
 
 

@@ -1,7 +1,7 @@
-"""What all stages share: the checked configuration, the corpus's layout, and helpers for inputs and params.
+"""What two stages or more use: the checked configuration, the corpus's layout, and helpers for inputs and params.
 
-In: config/config.yaml and any --configfile over it; the names of the corpus's files. Nothing is decoded here, and there
-are no rules. Read by every other .smk file.
+In: config/config.yaml with any --configfile on top, and the names of the corpus's files; no video is opened.
+Out: names that every other .smk file uses. There are no rules here.
 """
 
 import json

@@ -1,8 +1,10 @@
 """The stage corpus: who is in which video, in which split, with which labels.
 
-In: the four folders of the corpus section, in AffWild2's form; with `corpus.source: demo` they are made first.
-Out: results/corpus/{task}/{split}/tracks.parquet and labels.parquet, read by every later stage; results/report/corpus.html
-and problems.csv, which say what does not fit together. `snakemake check_corpus` makes just these two.
+In: the four folders that the section corpus names, in AffWild2's form; with `corpus.source: demo` the stage demo makes
+them.
+Out: results/corpus/{task}/{split}/tracks.parquet and labels.parquet; results/report/corpus.html and problems.csv, which
+say what does not fit together and which `snakemake check_corpus` makes on their own.
+Read by: every later stage. Page: docs/corpus.md.
 """
 
 

@@ -1,7 +1,8 @@
-"""The stage demo: the embedded corpus, made on the spot where `corpus.source` is demo.
+"""The stage demo: make the embedded corpus on the spot, if `corpus.source` is demo.
 
-In: photographs and a speech synthesiser that installed packages carry. Out: results/demo, in the form of a corpus in
-folders. Read by: corpus, which cannot tell the difference.
+In: photographs and a speech synthesiser that installed packages carry.
+Out: results/demo, a corpus in folders like any other, and the truth behind it.
+Read by: corpus, which cannot tell the difference. Page: docs/demo.md.
 """
 
 if CONFIG.corpus.source == "demo":

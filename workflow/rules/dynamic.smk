@@ -1,8 +1,9 @@
-"""The stage dynamic: transformers over windows of embeddings, a sweep for each challenge, and the best of it.
+"""The stage dynamic: train a transformer over windows of embeddings for every cell of the sweep, and keep the best.
 
-In: results/embeddings and the labels in results/corpus. Out: results/dynamic/{task}/{window_s}s_{normaliser}/ and
-results/dynamic/{task}/best/ with weights, card and history, results/report/sweep_{task}.csv, and
-results/predictions/{task}/visual/{split}.parquet. Read by: timeline and report.
+In: the embeddings of faces in results/embeddings, the labels in results/corpus.
+Out: results/dynamic/{task}/{window_s}s_{normaliser}/ and results/dynamic/{task}/best/ with weights, card and history;
+results/report/sweep_{task}.csv; results/predictions/{task}/visual/{split}.parquet.
+Read by: timeline (the predictions) and report. Page: docs/dynamic.md.
 """
 
 

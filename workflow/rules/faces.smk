@@ -1,8 +1,9 @@
-"""The stage faces: one decoding pass over each video, at the analysis rate; or the organisers' crops, imported.
+"""The stage faces: find the faces in each video in one decoding pass, or import the organisers' crops.
 
-In: the videos and the detector's weights; with `faces.source: organisers` the folders of crops. Out: results/faces/{video}.parquet, a row for every
-analysed frame of every subject, face or not: box, points, crop, mouth opening. Read by: speech (the mouth) and static
-(the crops).
+In: the videos and the detector's weights; with `faces.source: organisers` the folders of crops.
+Out: results/faces/{video}.parquet, one row for every analysed frame of every subject, with or without a face: box,
+points, crop, mouth opening.
+Read by: speech (the mouths) and static (the crops). Page: docs/faces.md.
 """
 
 if CONFIG.faces.source == "detect":

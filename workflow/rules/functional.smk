@@ -1,7 +1,9 @@
-"""The stage functional: kernel ELMs on functionals of the embeddings over windows, one for each challenge.
+"""The stage functional: kernel ELMs on statistics of the embeddings over windows, one for each challenge.
 
-In: results/embeddings and the labels in results/corpus. Out: results/functional/{task}/ with weights, card, grid and
-scored windows, and results/predictions/{task}/functional/{split}.parquet. Read by: timeline and report.
+In: the embeddings of faces in results/embeddings, the labels in results/corpus.
+Out: results/functional/{task}/ with weights, card, the scores of the whole grid and scored validation windows, and
+results/predictions/{task}/functional/{split}.parquet.
+Read by: timeline (the predictions) and report. Page: docs/functional.md.
 """
 
 

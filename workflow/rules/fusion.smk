@@ -1,8 +1,9 @@
-"""The stage fusion: the systems of each challenge that combine several models, as the configuration names them.
+"""The stage fusion: combine several models into the systems that the configuration names.
 
-In: results/frames of the models and the validation labels. Out: results/systems/{task}/{system}/ with val.parquet and
-test.parquet, fit.json, and for a random forest out_of_bag.parquet and in_sample.parquet. A system of a single model has
-nothing here: its frames are the model's. Read by: submission and report.
+In: the models' values at the rows, in results/frames, and the validation labels.
+Out: results/systems/{task}/{system}/ with val.parquet, test.parquet and fit.json; a random forest also has
+out_of_bag.parquet and in_sample.parquet. A system of a single model has no files here: its values are the model's.
+Read by: submission and report. Page: docs/fusion.md.
 """
 
 

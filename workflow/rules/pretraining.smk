@@ -1,8 +1,9 @@
-"""The stage pretraining: the faces and labels of other corpora, as many of the ten as are there.
+"""The stage pretraining: labels and faces of other corpora, of as many of the paper's ten as you have.
 
-In: the folders in pretraining.roots. Out: results/corpus/pretraining.parquet, all labels, and
-results/corpus/pretraining/{corpus}.parquet, the faces of each corpus. Read by: static. Without a corpus, as in the embedded
-default, nothing here is asked for.
+In: the folders in `pretraining.roots`. If it names none, as in the embedded default, no rule of this stage runs.
+Out: results/corpus/pretraining.parquet with all labels, and results/corpus/pretraining/{corpus}.parquet with the faces
+of each corpus.
+Read by: static. Page: docs/pretraining.md.
 """
 
 

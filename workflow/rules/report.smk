@@ -1,7 +1,9 @@
-"""The stage report: every score on the way, learning curves, and timelines with truth and prediction.
+"""The stage report: scores, tables and pictures for people to read.
 
-In: results/frames, results/corpus and the histories of training. Out: results/report/scores.csv and PNG figures, which
-`snakemake --report results/report.zip` gathers into one page.
+In: results/frames, results/systems and results/corpus, and the histories of the trainings.
+Out: results/report/index.html, tables.csv, scores.csv and figures, which `snakemake --report results/report.zip` also
+gathers into one archive; results/report/sheets/{video}.png on request.
+Page: docs/report.md.
 """
 
 from abaw.report.contents import corpus_in_words, figures_of_page

@@ -1,8 +1,9 @@
-"""The stage speech: the audio of each video, and when the target speaker speaks.
+"""The stage speech: the sound of each video, the voice in it, and when the target speaker speaks.
 
-In: the videos, and the mouths in results/faces. Out: results/speech/mixture/{video}.flac, 44.1 kHz stereo,
-results/speech/vocals/{video}.flac, the voice in it at 16 kHz mono, and results/speech/voiced/{video}.parquet.
-Read by: acoustic (the voice and when it speaks).
+In: the videos, and the mouths in results/faces.
+Out: results/speech/mixture/{video}.flac, 44.1 kHz stereo; results/speech/vocals/{video}.flac, the voice at 16 kHz mono;
+results/speech/voiced/{video}.parquet.
+Read by: acoustic. Page: docs/speech.md.
 """
 
 from abaw.speech.spleeter_program import WEIGHTS as SPLEETER_WEIGHTS

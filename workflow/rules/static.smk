@@ -1,10 +1,11 @@
-"""The stage static: a backbone pre-trained on other corpora, fine-tuned on the corpus for each challenge, its embeddings.
+"""The stage static: pre-train a backbone on other corpora, fine-tune it for each challenge, take its embeddings.
 
-In: results/faces and results/corpus, and the faces of the pre-training corpora. Out: results/static/pretraining/{backbone}/
-and results/static/{task}/{backbone}/ with weights, card and history, and
-results/embeddings/{task}/{backbone}/{split}.parquet, 256 numbers per analysed frame. Read by: dynamic, functional, attention.
-
-Without a corpus in pretraining.roots, as in the embedded default, fine-tuning starts from the backbone's own weights.
+In: results/faces and results/corpus, and the faces of the pre-training corpora. If `pretraining.roots` names no corpus,
+as in the embedded default, fine-tuning starts from ImageNet's weights.
+Out: results/static/pretraining/{backbone}/ and results/static/{task}/{backbone}/ with weights, card and history;
+results/embeddings/{task}/{backbone}/{split}.parquet, 256 numbers for each analysed frame.
+Read by: dynamic, functional, acoustic (which embeds the voice at the same frames), attention and report. Page:
+docs/static.md.
 """
 
 from abaw.static.phases import settings_of

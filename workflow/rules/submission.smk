@@ -1,7 +1,8 @@
-"""The stage submission: each system's predictions.txt by the organisers' template, checked, and a zip of all.
+"""The stage submission: write each system's predictions.txt by the organisers' template, check it, and zip them all.
 
-In: the test frames of the systems and the template; the training labels, for videos that were skipped. Out:
-results/submissions/{task}/{system}/predictions.txt and results/submission_{task}.zip.
+In: the systems' values on the test rows and the template; the training labels, for the rows of videos that were
+skipped.
+Out: results/submissions/{task}/{system}/predictions.txt and results/submission_{task}.zip. Page: docs/submission.md.
 """
 
 

@@ -1,8 +1,9 @@
-"""The stage timeline: from any model's predictions in time to one row per frame.
+"""The stage timeline: turn any model's predictions in time into one value for each row that is asked for.
 
-In: results/predictions and the tracks in results/corpus. Out: results/frames/{task}/{model}/{split}.parquet, exactly the
-rows that labels or template ask for, and results/timeline/{task}/{model}.csv, what each width of smoothing scores. Read
-by: fusion and report. It knows nothing about models.
+In: results/predictions, and the tracks in results/corpus.
+Out: results/frames/{task}/{model}/{split}.parquet, with exactly the rows of the labels or the template, and
+results/timeline/{task}/{model}.csv, what each width of smoothing scores.
+Read by: fusion, submission and report. It knows nothing about models. Page: docs/timeline.md.
 """
 
 

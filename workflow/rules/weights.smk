@@ -1,7 +1,7 @@
-"""The stage weights: files of weights that no package carries, come by once and checked.
+"""The stage weights: get the files of weights that no package carries, and check them.
 
-In: resources/weights.yaml, the only place that knows them; with `resources.weights_dir` a folder that holds the files.
-Out: results/weights/{weights}/{file}. Read by: faces.
+In: resources/weights.yaml, the list of all weights, and the folder `resources.weights_dir` if one is set.
+Out: results/weights/{weights}/{file}. Read by: faces. Page: docs/weights.md.
 """
 
 

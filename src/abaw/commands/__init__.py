@@ -1,5 +1,5 @@
-"""What the commands in workflow/scripts share: arguments, errors as sentences, files read and written the same way.
+"""What the commands in workflow/scripts share: arguments, errors as sentences, reading and writing files.
 
-In: a command line. Out: exit codes, sentences, and the files of several stages. This is the edge of the package: the
-only room that knows argparse.
+In: a command line. Out: an exit code, sentences for the user, and the files of a stage. Only this package knows
+argparse; it is the edge between the science and the workflow.
 """

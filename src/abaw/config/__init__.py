@@ -1,8 +1,9 @@
-"""The typed configuration: every key, its type, its range, its unit and where the paper speaks of it.
+"""The typed configuration: every key with its type, range, unit and the paper's section.
 
-There are no defaults here: `config/config.yaml` is complete and is the embedded default, so that a value stands in one
-place. `config/README.md` and `config/schema.json` are generated from these classes (`make generate`); a test fails when
-they drift. A section belongs to one rule, or to the few that read all of it: a changed value reruns just those.
+There are no defaults here, so that each value is in one place: `config/config.yaml` is complete and is the embedded
+default. `config/README.md` and `config/schema.json` are generated from these classes (`make generate`), and a test
+fails if they differ. A section belongs to the one rule, or the few, that read all of it, so a changed value reruns only
+those.
 """
 
 from collections.abc import Mapping

@@ -52,7 +52,7 @@ class DemoConfig(Section):
 
 
 class PretrainingRoots(Section):
-    """Where the pre-training corpora lie (paper §3.1.1, Table 1); null: not present. See docs/corpora.md."""
+    """Where the pre-training corpora lie (paper §3.1.1, Table 1); null: not present. See docs/pretraining.md."""
 
     recola: str | None = Field(description="Folder of RECOLA: valence and arousal.")
     sewa: str | None = Field(description="Folder of SEWA: valence and arousal.")

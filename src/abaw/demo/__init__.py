@@ -1,5 +1,5 @@
-"""The embedded corpus: real faces and synthesised voices, driven by drawn emotions, in AffWild2's form.
+"""The stage demo: the embedded corpus, real faces and synthesised voices that show emotions drawn from a seed.
 
-In: photographs and a speech synthesiser that installed packages carry, and a seed. Out: videos, annotations, lists and
-templates, and the truth behind them. Read by the stage corpus, as the folders of a real corpus are.
+In: photographs and a speech synthesiser that installed packages carry, and the seed. Out: videos, annotations, lists
+and templates in AffWild2's form, and the truth behind them. Read by the stage corpus, like a real corpus.
 """

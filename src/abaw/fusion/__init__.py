@@ -1,10 +1,10 @@
-"""The stage fusion: several models into one, by Dirichlet weights or a random forest (paper §2.3).
+"""The stage fusion: combine several models, by Dirichlet weights or a random forest (paper §2.3).
 
-In: the models' predictions at the frames, and the labels of validation. Out: fused values at the same rows, and what
-was fitted. Read by submission and report.
+In: the models' values at the rows, and the validation labels. Out: fused values at the same rows, and what was fitted.
+Read by submission and report.
 
-`abaw.fusion.DirichletWeightedFusion` is the class of `abaw.fusion.dirichlet`, looked up when it is asked for, so that
-what needs another module of this package does not depend on that one.
+`abaw.fusion.DirichletWeightedFusion` is the class of `abaw.fusion.dirichlet`. It is imported only when it is asked for,
+so that jobs which use another module of this package do not run again when that one changes.
 """
 
 from importlib import import_module

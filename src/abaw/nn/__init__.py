@@ -1,7 +1,7 @@
-"""What the trainings of all stages share: loop, losses, checkpoints, resuming, device.
+"""What the trainings of all networks share: the loop, losses, checkpoints, resuming after a kill, and the device.
 
-In: a network, its batches and a `TrainingConfig`. Out: the weights of the best epoch as safetensors, a card beside them
-and the history. Used by static, dynamic, acoustic and attention.
+In: a network, its batches and a `TrainingConfig`. Out: the weights of the best epoch as safetensors, a card that says
+what they are, and the history. Used by static, dynamic, acoustic and attention.
 """
 
 from abaw.nn import compat

@@ -23,7 +23,7 @@ def files(root: Path) -> list[Path]:
     if not found:
         raise UserError(
             f"afew_va was not found: pretraining.roots.afew_va is {str(root)!r}, which has no folder with a file such "
-            "as 001/001.json; docs/corpora.md shows the form that is expected"
+            "as 001/001.json; docs/pretraining.md shows the form that is expected"
         )
     return found
 

@@ -42,7 +42,7 @@ def files(root: Path) -> list[Path]:
     if not found:
         raise UserError(
             f"fer was not found: pretraining.roots.fer is {str(root)!r}, which has no {' or '.join(names[:4])}, nor a "
-            "*.parquet; docs/corpora.md shows the form that is expected"
+            "*.parquet; docs/pretraining.md shows the form that is expected"
         )
     return found
 

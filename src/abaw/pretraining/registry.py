@@ -41,7 +41,7 @@ def present(settings: PretrainingConfig) -> dict[str, Path]:
     if not roots:
         raise UserError(
             "no pre-training corpus is configured; set one or more of "
-            f"{', '.join(f'pretraining.roots.{name}' for name in CORPORA)} to its folder (docs/corpora.md)"
+            f"{', '.join(f'pretraining.roots.{name}' for name in CORPORA)} to its folder (docs/pretraining.md)"
         )
     for name, root in roots.items():
         if not root.is_dir():

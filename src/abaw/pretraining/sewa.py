@@ -8,7 +8,7 @@ Read in the first of these forms that lies in the root:
 - AVEC's: `labels/{Train,Devel,Test}_{DE,HU,CN}_NN.csv`, rows of 100 ms, and a video of that name.
 
 The document that says at what times native rows are and how they are scaled is not public: even cover and
-`pretraining.sewa_scale` are assumptions, which docs/corpora.md names.
+`pretraining.sewa_scale` are assumptions, which docs/pretraining.md names.
 """
 
 from pathlib import Path

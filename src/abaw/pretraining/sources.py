@@ -22,7 +22,7 @@ def one_of(corpus: str, root: Path, names: Sequence[str]) -> Path:
             return root / name
     raise UserError(
         f"{corpus} was not found: pretraining.roots.{corpus} is {str(root)!r}, which has no {' or '.join(names)}; "
-        "docs/corpora.md shows the form that is expected"
+        "docs/pretraining.md shows the form that is expected"
     )
 
 

@@ -1,5 +1,5 @@
 """The stage report: scores with intervals, the paper's tables beside ours, and pictures (paper §4).
 
-In: predictions and systems at the frames, labels, histories of trainings. Out: CSV tables, figures and a page. Nobody
-reads them but people.
+In: the values of models and systems at the rows, labels, and the histories of the trainings. Out: CSV tables, figures
+and one HTML page, for people to read.
 """

@@ -1,4 +1,4 @@
-"""How a run behaves, whatever it computes: errors as sentences, whole files, locks, and which code is behind a job.
+"""How a run behaves, whatever it computes: errors as sentences, whole files, locks, and the code behind a job.
 
-Knows none of the other rooms; used by all of them.
+It imports none of the other packages and is used by all of them.
 """

@@ -1,4 +1,4 @@
-"""The tables that pass between the stages: their schemas, reading and writing them, and their rows as arrays.
+"""The tables that pass between the stages: schemas, reading and writing, and rows as arrays.
 
-Known to every stage, and knows none of them.
+Every stage uses this package; it knows none of them.
 """

@@ -86,7 +86,7 @@ def demo_video(folder: Path) -> Path:
     config = check_config(default())
     corpus = config.corpus.model_copy(update={name: str(folder / name) for name in names})
     demo = config.demo.model_copy(update={"tracks": 10, "max_duration_s": 5.0})
-    write_corpus(plan_corpus(demo, config.seed), corpus, folder / "truth", 1)
+    write_corpus(plan_corpus(demo), corpus, folder / "truth", 1)
     return min((folder / "videos").rglob("*.mp4"))
 
 

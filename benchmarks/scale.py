@@ -82,7 +82,7 @@ def timed(command: list[str], folder: Path, path: str) -> Run:
 
 def work_per_second(folder: Path) -> dict[str, float]:
     """Seconds of real work for each second of a video, on one thread, of each command that every video needs."""
-    plan = plan_corpus(SETTINGS.demo, SETTINGS.seed)
+    plan = plan_corpus(SETTINGS.demo)
     plan = replace(plan, videos=tuple(video for video in plan.videos if video.name == "12-24-1920x1080"))
     corpus = SETTINGS.corpus.model_copy(update={"videos": str(folder), "annotations": str(folder)})
     corpus = corpus.model_copy(update={"test_lists": str(folder), "templates": str(folder)})

@@ -31,7 +31,7 @@ def music(length: int) -> NDArray:
 
 def spoken() -> NDArray:
     """Some twelve seconds of espeak-ng's speech, mono at 44.1 kHz."""
-    speech = perform(plan_corpus(DemoConfig(tracks=10, max_duration_s=5.0), 3))
+    speech = perform(plan_corpus(DemoConfig(tracks=10, max_duration_s=5.0, seed=3)))
     runs = [(heard.sound, *run) for heard in speech.values() for run in heard.runs_s]
     said = [sound[round(start_s * RATE_HZ) : round(end_s * RATE_HZ)] for sound, start_s, end_s in runs]
     return np.concatenate(list(resampled([np.concatenate(said)], RATE_HZ, MIXTURE_RATE_HZ)))[: 12 * MIXTURE_RATE_HZ]

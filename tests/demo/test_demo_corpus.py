@@ -43,8 +43,8 @@ from abaw.tables.arrays import frames_table, matrix
 from abaw.tasks import EXPRESSIONS, SPLITS, TASKS, TaskName
 
 SEED = 2024
-DEFAULT = DemoConfig(tracks=24, max_duration_s=16.0)
-SMALL = DemoConfig(tracks=10, max_duration_s=4.0)
+DEFAULT = DemoConfig(tracks=24, max_duration_s=16.0, seed=SEED)
+SMALL = DemoConfig(tracks=10, max_duration_s=4.0, seed=SEED)
 
 
 def _config(root: Path) -> CorpusConfig:
@@ -63,7 +63,7 @@ def _config(root: Path) -> CorpusConfig:
 
 @pytest.fixture(scope="module")
 def small() -> CorpusPlan:
-    return plan_corpus(SMALL, SEED)
+    return plan_corpus(SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ from abaw.demo.plan import plan_corpus
 from abaw.demo.voice import perform
 
 if __name__ == "__main__":
-    spoken = perform(plan_corpus(DemoConfig(tracks=10, max_duration_s=4.0), {SEED}))
+    spoken = perform(plan_corpus(DemoConfig(tracks=10, max_duration_s=4.0, seed={SEED})))
     print(espeakng_loader.__file__)
     print(hashlib.sha256(b"".join(speech.sound.tobytes() for speech in spoken.values())).hexdigest())
 """
@@ -118,7 +118,7 @@ def _spoken(root: Path) -> dict[str, list[list[float]]]:
 
 @pytest.mark.parametrize("tracks", range(10, 31))
 def test_every_size_serves_both_tasks(tracks: int) -> None:
-    plan = plan_corpus(DemoConfig(tracks=tracks, max_duration_s=4.0), SEED)
+    plan = plan_corpus(DemoConfig(tracks=tracks, max_duration_s=4.0, seed=SEED))
     assert len({track.sample for track in plan.tracks}) == len(plan.tracks) == tracks
     for task in TASKS:
         counts = [len(plan.annotated(task, split)) for split in SPLITS]
@@ -127,7 +127,7 @@ def test_every_size_serves_both_tasks(tracks: int) -> None:
 
 
 def test_default_plan_has_the_special_cases() -> None:
-    plan = plan_corpus(DEFAULT, SEED)
+    plan = plan_corpus(DEFAULT)
     samples = {track.sample: track for track in plan.tracks}
     assert {"video29_left", "video29_right", "10-60-1280x720", "10-60-1280x720_right", "video86_2"} <= samples.keys()
     assert {"12-24-1920x1080", "476"} <= samples.keys()
@@ -144,7 +144,7 @@ def test_default_plan_has_the_special_cases() -> None:
 
 
 def test_all_classes_are_annotated_in_train_and_val_of_the_default() -> None:
-    plan = plan_corpus(DEFAULT, SEED)
+    plan = plan_corpus(DEFAULT)
     for split in ("train", "val"):
         shown = {segment.expression for track in plan.annotated("expr", split) for segment in track.segments}
         assert shown == set(range(len(EXPRESSIONS)))
@@ -152,14 +152,15 @@ def test_all_classes_are_annotated_in_train_and_val_of_the_default() -> None:
 
 def test_no_identity_crosses_the_splits() -> None:
     splits: dict[str, set[str]] = {}
-    for track in plan_corpus(DemoConfig(tracks=30, max_duration_s=20.0), SEED).tracks:
+    for track in plan_corpus(DemoConfig(tracks=30, max_duration_s=20.0, seed=SEED)).tracks:
         splits.setdefault(track.identity, set()).add(track.split)
     assert all(len(found) == 1 for found in splits.values())
     assert {split for found in splits.values() for split in found} == set(SPLITS)
 
 
 def test_the_seed_decides_the_plan() -> None:
-    assert plan_corpus(SMALL, 1) == plan_corpus(SMALL, 1) != plan_corpus(SMALL, 2)
+    one, other = (SMALL.model_copy(update={"seed": seed}) for seed in (1, 2))
+    assert plan_corpus(one) == plan_corpus(one) != plan_corpus(other)
 
 
 def test_planning_needs_no_heavy_library() -> None:

@@ -230,7 +230,7 @@ def test_the_workflow_imports_the_crops_where_the_configuration_says_so(tmp_path
     plan = ["-n", *SHRUNKEN, "organisers.yaml"]
     assert "corpus.crops is 'crops', which is not a folder" in snakemake(folder, *plan, check=False)
     demo = check_config(DEFAULT).demo.model_copy(update={"tracks": 10, "max_duration_s": 5.0})
-    for track in plan_corpus(demo, DEFAULT["seed"]).tracks:
+    for track in plan_corpus(demo).tracks:
         fill(folder / "crops" / "cropped" / track.sample, [1])
     said = snakemake(folder, *plan)
     assert "rule import_crops:" in said

@@ -158,6 +158,11 @@ EDITS = {
     "a comment in a stage's rules": Edit(line("workflow/rules/static.smk")),
     # a value of each stage
     "demo": Edit(value("demo: {max_duration_s: 6.0}"), "make_demo_corpus"),
+    "seed, of the trainings alone": Edit(
+        value("seed: 1"),
+        "train_static train_dynamic train_acoustic train_attention fuse_dirichlet fuse_forest score_predictions"
+        " compare_paper",
+    ),
     "corpus.source": Edit(value("corpus: {source: folders}"), "write_report"),
     "corpus.on_unreadable": Edit(value("corpus: {on_unreadable: skip}"), "list_broken"),
     "faces": Edit(value("faces: {min_score: 0.6}"), "track_faces"),

@@ -84,7 +84,7 @@ try:
     CONFIG = check_config(config)
     WEIGHTS = read_manifest()
     DETECTOR_WEIGHTS = weights_of_detector(CONFIG.faces.detector, CONFIG.faces.weights)
-    DEMO = plan_corpus(CONFIG.demo, CONFIG.seed)
+    DEMO = plan_corpus(CONFIG.demo)
     LAYOUT = read_layout()
     CROPS = read_crop_folders()
 except UserError as error:

@@ -27,12 +27,10 @@ if CONFIG.corpus.source == "demo":
         params:
             demo=section("demo"),
             corpus=untracked("corpus"),
-            seed=lambda wildcards: config["seed"],
         shell:
             "python {input.code[0]:q}"
             " --demo {params.demo:q}"
             " --corpus {params.corpus:q}"
-            " --seed {params.seed}"
             " --threads {threads}"
             " --truth results/demo/truth"
             " > {log:q} 2>&1"

@@ -49,6 +49,9 @@ class DemoConfig(Section):
         description="Annotated tracks; the special cases (two people, odd frame rates, ...) come first."
     )
     max_duration_s: Annotated[float, Field(ge=4, le=20)] = Field(description="Longest video, in seconds.")
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
+        description="Seed of all that is drawn for the corpus, apart from that of the trainings."
+    )
 
 
 class PretrainingRoots(Section):

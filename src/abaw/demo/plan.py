@@ -139,9 +139,9 @@ def corpus_truth_file(folder: str | Path) -> Path:
     return Path(folder) / "corpus.json"
 
 
-def plan_corpus(settings: DemoConfig, seed: int) -> CorpusPlan:
-    """The corpus of `settings.tracks` tracks and videos of up to `settings.max_duration_s`; `seed` fixes all of it."""
-    rng = np.random.default_rng(seed)
+def plan_corpus(settings: DemoConfig) -> CorpusPlan:
+    """The corpus of `settings.tracks` tracks and videos of up to `settings.max_duration_s`, all fixed by its seed."""
+    rng = np.random.default_rng(settings.seed)
     decks = {(split, expr): _deck(rng) for split in ("train", "val", "test") for expr in (True, False)}
     videos: list[VideoPlan] = []
     left = settings.tracks

@@ -1,8 +1,8 @@
 """Make the embedded demo corpus in AffWild2's form, with its ground truth.
 
-In: the settings of the demo and of the corpus's four folders, and a seed; faces and voices come from packages.
+In: the settings of the demo and of the corpus's four folders; faces and voices come from packages.
 Out: videos, annotations, test lists and submission templates in those folders; in the folder of the truth, who speaks
-when, and the latents, mouth opening and face box of every frame. The same settings and seed give the same files.
+when, and the latents, mouth opening and face box of every frame. The same settings give the same files.
 """
 
 from pathlib import Path
@@ -18,11 +18,10 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--demo", required=True, type=settings_from(DemoConfig), help="section demo, as JSON")
     arguments.add_argument("--corpus", required=True, type=settings_from(CorpusConfig), help="section corpus, as JSON")
-    arguments.add_argument("--seed", required=True, type=int, help="seed of all that is drawn at random")
     arguments.add_argument("--threads", default=1, type=int, help="processes; they do not change the files")
     arguments.add_argument("--truth", required=True, type=Path, help="folder of the ground truth")
     options = arguments.parse_args()
-    plan = plan_corpus(options.demo, options.seed)
+    plan = plan_corpus(options.demo)
     write_corpus(plan, options.corpus, options.truth, options.threads)
     corpus: CorpusConfig = options.corpus
     print(f"{len(plan.videos)} videos with {len(plan.tracks)} annotated tracks are in {corpus.videos}")

@@ -5,6 +5,7 @@ SUITS := import sys, venv, ensurepip; sys.exit(sys.version_info[:2] not in ((3, 
 PYTHON ?= $(shell for name in $(PYTHONS); do "$$name" -c "$(SUITS)" 2>/dev/null && echo "$$name" && break; done)
 PIP := -m pip install --quiet --disable-pip-version-check
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
+WORKERS ?= 2
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help setup demo test test-fast test-slurm test-environment test-conda test-spleeter test-kills lint generate measure lock clean
@@ -36,8 +37,14 @@ demo: setup  ## run the whole pipeline on the embedded corpus: submissions, scor
 	snakemake --report results/report.zip --quiet all
 	@echo "open results/report/index.html in a browser; results/report.zip has the provenance of every file"
 
+# Two processes, each on one thread: what they wait for, whole runs of the workflow, takes more.
+PYTEST := OMP_NUM_THREADS=1 python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+
 test: setup  ## run the tests, a shrunken run of the workflow among them
-	python -m pytest
+	$(PYTEST)
+
+test-fast: setup  ## run the tests that do without a run of the workflow
+	$(PYTEST) -m "not workflow and not slurm and not conda and not environment"
 
 test-slurm: setup  ## run the shrunken workflow on a real SLURM on this machine, as root (docs/cluster.md)
 	python -m pytest -m slurm tests/slurm

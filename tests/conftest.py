@@ -1,11 +1,15 @@
 """Fixtures that every test may use."""
 
+import json
+import os
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
-from runs import ROOT, SHRUNKEN, copy_tree, snakemake
+from runs import ROOT, SHRUNKEN, copy_tree, digests, snakemake
 
 # The commands of the rules are imported by their names.
 sys.path += [str(folder) for folder in sorted((ROOT / "workflow" / "scripts").iterdir())]
@@ -24,9 +28,36 @@ def shared() -> Path:
     return folder
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes minutes first, and keep together, in one process, whatever works in the finished folder."""
+    for item in items:
+        if "finished" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("finished"))
+    items.sort(key=_order, reverse=True)
+
+
+def _order(item: pytest.Item) -> tuple[bool, bool]:
+    return "killed" in item.keywords, "finished" in getattr(item, "fixturenames", ())
+
+
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Path:
-    """A folder in which the shrunken workflow has run on two cores, undisturbed; whoever edits in it puts it back."""
-    folder = copy_tree(tmp_path_factory.mktemp("undisturbed") / "abaw flow's")  # a blank and a quote in the path
-    snakemake(folder, "--cores", "2", *SHRUNKEN)
-    return folder
+def undisturbed(tmp_path_factory) -> tuple[Path, dict[str, str]]:
+    """A folder in which the shrunken workflow has run on two cores, and the digest of each file that this made.
+
+    The tests run in several processes: the first that asks makes it, the others wait for it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, told = base / "undisturbed" / "abaw flow's", base / "undisturbed.json"  # a blank and a quote in the path
+    with FileLock(base / "undisturbed.lock"):
+        if not told.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            snakemake(copy_tree(folder), "--cores", "2", *SHRUNKEN)
+            told.write_text(json.dumps(digests(folder)))
+    return folder, json.loads(told.read_text())
+
+
+@pytest.fixture(scope="session")
+def finished(undisturbed) -> Path:
+    """The folder of the finished run; whoever edits in it puts it back."""
+    return undisturbed[0]

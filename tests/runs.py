@@ -1,5 +1,6 @@
 """Running the workflow in a folder of its own: copies of the project, runs, dry runs, and what they leave behind."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -97,3 +98,8 @@ def contents(folder: Path) -> dict[str, bytes]:
     found = [path for path in (folder / "results").rglob("*") if path.is_file()]
     timed = folder / "results" / "benchmarks"
     return {str(path.relative_to(folder)): path.read_bytes() for path in found if not path.is_relative_to(timed)}
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """The sha256 of each of these files."""
+    return {name: hashlib.sha256(content).hexdigest() for name, content in contents(folder).items()}

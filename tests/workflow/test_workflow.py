@@ -14,7 +14,7 @@ from itertools import pairwise
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from runs import ROOT, SHRUNKEN, contents, copy_tree, in_background, snakemake
+from runs import ROOT, SHRUNKEN, copy_tree, in_background, snakemake
 
 from abaw.corpus.template import read_template
 from abaw.submission import check_predictions
@@ -112,25 +112,7 @@ def test_a_wrong_value_stops_before_any_job_in_a_sentence(finished):
     assert "seed is -1: input should be greater than or equal to 0" in said
 
 
-def test_a_kill_and_one_core_end_with_the_same_bytes(finished, tmp_path):
-    folder = copy_tree(tmp_path / "killed")
-    arguments = ["--cores", "1", *SHRUNKEN]
-    for log in ("logs/train_static", "logs/predict_dynamic"):
-        process = in_background(folder, *arguments)
-        while process.poll() is None and not (folder / log).exists():
-            time.sleep(0.2)
-        time.sleep(3)  # into the job, past its imports
-        assert process.poll() is None, "the run ended before it could be killed"
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    snakemake(folder, *arguments)
-    expected, found = contents(finished), contents(folder)
-    assert found.keys() == expected.keys()
-    assert [name for name in expected if found[name] != expected[name]] == []
-    assert not [path for path in (folder / "results").rglob("*") if ".part" in path.name]
-
-
-def test_two_runs_at_once_end_in_a_sentence(finished, tmp_path):
+def test_two_runs_at_once_end_in_a_sentence(tmp_path):
     folder = copy_tree(tmp_path / "twice")
     first = in_background(folder, "--cores", "1", *SHRUNKEN)
     try:

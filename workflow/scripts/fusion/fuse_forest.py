@@ -6,15 +6,18 @@ forests that have not seen the row's video; beside them, of validation, what the
 and a JSON file of what each number of trees scored.
 """
 
+import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from abaw.commands.base import parser, run, settings_from
 from abaw.commands.fusion import add_fusion_arguments, check_counts, read_models, read_truth
 from abaw.config import ForestConfig
-from abaw.fusion.forest import fit_forest
+from abaw.fusion.forest import fuse_by_forests
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
 from abaw.tables.arrays import frames_table
@@ -35,21 +38,21 @@ def main() -> None:
     args = arguments.parse_args()
     check_counts(arguments, args)
 
-    keys, outputs = read_models(args.task, args.frames_val, args.models)
-    test_keys, test_outputs = read_models(args.task, args.frames_test, args.models)
+    keys, outputs = read_stacked(args, args.frames_val)
+    test_keys, test = read_stacked(args, args.frames_test)
     tracks = read_table("tracks", args.tracks, ["sample", "video"])
     videos = dict(zip(tracks["sample"].to_pylist(), tracks["video"].to_pylist(), strict=True))
     groups = [videos[sample] for sample in keys["sample"].to_pylist()]
     truth = read_truth(args, keys)
     try:
-        fitted = fit_forest(args.task, np.stack(outputs), truth, groups, args.settings, args.seed, args.threads)
+        fused = fuse_by_forests(args.task, outputs, truth, groups, test, args.settings, args.seed, args.threads)
     except UserError as error:
         raise UserError(f"{args.labels}: {error}; take systems.*.fusion dirichlet") from error
     for table_keys, values, path, fitted_on in (
-        (keys, fitted.grouped, args.output_val, "val, other videos"),
-        (keys, fitted.out_of_bag, args.output_out_of_bag, "val, out-of-bag"),
-        (keys, fitted.in_sample, args.output_in_sample, "val, in-sample"),
-        (test_keys, fitted.forest.predict(np.stack(test_outputs)), args.output_test, "val"),
+        (keys, fused.grouped, args.output_val, "val, other videos"),
+        (keys, fused.out_of_bag, args.output_out_of_bag, "val, out-of-bag"),
+        (keys, fused.in_sample, args.output_in_sample, "val, in-sample"),
+        (test_keys, fused.test, args.output_test, "val"),
     ):
         about = {"fitted_on": fitted_on, "models": " ".join(args.models)}
         write_table(frames(args.task), frames_table(args.task, table_keys, values), path, about)
@@ -58,14 +61,20 @@ def main() -> None:
         "measure": TASKS[args.task].challenge_measure,
         "fitted_on": "val",
         "models": args.models,
-        "trees": fitted.trees,
-        "tried": fitted.tried,
+        "trees": fused.trees,
+        "tried": fused.tried,
         "settings": args.settings.model_dump(),
         "seed": args.seed,
     }
     with whole_file(Path(args.fit)) as beside:
         beside.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8", newline="\n")
-    print(f"{fitted.trees} trees of {len(args.settings.trees)} numbers tried: {args.fit}")
+    print(f"{fused.trees} trees of {len(args.settings.trees)} numbers tried: {args.fit}")
+
+
+def read_stacked(args: argparse.Namespace, paths: Sequence[str]) -> tuple[pa.Table, np.ndarray]:
+    """The rows' keys and the outputs of all models, shape (models, n, 2 or 8)."""
+    keys, outputs = read_models(args.task, paths, args.models)
+    return keys, np.stack(outputs)
 
 
 if __name__ == "__main__":

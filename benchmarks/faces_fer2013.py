@@ -41,7 +41,7 @@ def read_faces(path: Path, *splits: str) -> list[Crops]:
     cropped = crop_faces("fer", rows, FacesConfig.model_validate(CONFIG["faces"]), "original", threads=1)
     found = [row for row in tqdm(cropped, str(path), len(rows), unit="face", disable=None) if row is not None]
     parts = [[row for row in found if row["split"] == split] for split in splits] or [found]
-    return [crops_of(pa.Table.from_pylist(part, SCHEMAS["pretraining_crops"])) for part in parts]
+    return [crops_of([pa.Table.from_pylist(part, SCHEMAS["pretraining_crops"])]) for part in parts]
 
 
 def phase(changes: str) -> PhaseConfig:

@@ -10,7 +10,7 @@ from skimage import data
 
 from abaw.faces.crop import encode_crop
 from abaw.faces.row import bare_row
-from abaw.report.sheet import CAPTION_PX, COLUMNS, TILE_PX, contact_sheet
+from abaw.report.sheet import CAPTION_PX, COLUMNS, TILE_PX, contact_sheet, thinned
 from abaw.tables.files import write_table
 from abaw.tables.schemas import SCHEMAS
 
@@ -52,6 +52,9 @@ def test_the_command_draws_every_row_and_marks_who_speaks(tmp_path, monkeypatch)
 
 
 def test_a_long_sample_is_thinned_and_an_empty_table_is_a_sheet():
-    rows = list(rows_of("a", [0] * 1000))
-    assert contact_sheet(rows, {}, most_tiles=100).shape[0] == CAPTION_PX + 9 * (TILE_PX + CAPTION_PX)
-    assert contact_sheet([], {}).shape == (CAPTION_PX, COLUMNS * TILE_PX, 3)
+    rows = list(rows_of("a", [0, 1] * 500))
+    shown = thinned(pa.Table.from_pylist(rows, SCHEMAS["faces"]), most_tiles=100)
+    assert (shown["a"].n_rows, shown["a"].n_faces, shown["a"].rows.tolist()) == (1000, 500, list(range(0, 1000, 10)))
+    sheet = contact_sheet(shown, [rows[number] for number in shown["a"].rows], {})
+    assert sheet.shape[0] == CAPTION_PX + 9 * (TILE_PX + CAPTION_PX)
+    assert contact_sheet(thinned(SCHEMAS["faces"].empty_table()), [], {}).shape == (CAPTION_PX, COLUMNS * TILE_PX, 3)

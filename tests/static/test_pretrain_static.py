@@ -20,11 +20,11 @@ from abaw.config import FacesConfig, PhaseConfig
 from abaw.faces.crop import decode_crop
 from abaw.nn import checkpoint
 from abaw.nn.resume import Resume
-from abaw.pretraining.cropping import MAX_SIDE_PX, crop_faces
+from abaw.pretraining.cropping import crop_faces
 from abaw.pretraining.items import Item, items_table
 from abaw.pretraining.pixels import read_pixels
 from abaw.running.errors import UserError
-from abaw.static.crops import Crops, pretraining_crops
+from abaw.static.crops import Crops, Jpegs, pretraining_crops
 from abaw.static.model import StaticModel, StaticSpec, start_from
 from abaw.static.training import predict_crops, train_static
 from abaw.tables.files import read_table, write_table
@@ -41,8 +41,9 @@ def rows_of(corpus: str, *items: Item) -> list[dict]:
     return items_table(corpus, items).to_pylist()
 
 
-def cropped(corpus: str, *items: Item, raf_db_images: str = "original") -> list[np.ndarray | None]:
-    found = crop_faces(corpus, rows_of(corpus, *items), FACES, raf_db_images, threads=1)
+def cropped(corpus: str, *items: Item, raf_db_images: str = "original", **changes) -> list[np.ndarray | None]:
+    settings = FACES.model_copy(update=changes)
+    found = crop_faces(corpus, rows_of(corpus, *items), settings, raf_db_images, threads=1)
     return [None if row is None else decode_crop(row["crop"]) for row in found]
 
 
@@ -112,8 +113,8 @@ def test_without_a_box_the_detector_looks_for_the_face_and_may_find_none(photo, 
 
 def test_faces_are_taken_whole_and_not_larger_than_any_network_takes_them(photo):
     for corpus in ("fer", "raf_db"):
-        [face] = cropped(corpus, Item(photo, expression=4), raf_db_images="aligned")
-        assert face.shape == (MAX_SIDE_PX, MAX_SIDE_PX, 3)
+        [face] = cropped(corpus, Item(photo, expression=4), raf_db_images="aligned", crop_side_px=240)
+        assert face.shape == (240, 240, 3)
 
 
 def jpeg(colour: tuple[int, int, int]) -> bytes:
@@ -159,7 +160,7 @@ def coloured(n: int, valued: bool) -> Crops:
     values = np.where(red, 0.8, -0.8)[:, None] * [1.0, 0.5]
     unknown = np.full(n, np.nan)
     return Crops(
-        [jpeg(tuple(colour)) for colour in colours.tolist()],
+        Jpegs.of(jpeg(tuple(colour)) for colour in colours.tolist()),
         {
             "va": values if valued else np.column_stack([unknown, unknown]),
             "expr": unknown if valued else classes,
@@ -169,7 +170,7 @@ def coloured(n: int, valued: bool) -> Crops:
 
 def joined(first: Crops, second: Crops) -> Crops:
     labels = {task: np.concatenate([first.labels[task], second.labels[task]]) for task in first.labels}
-    return Crops(first.jpegs + second.jpegs, labels)
+    return Crops(Jpegs.of(part.jpegs.read(n) for part in (first, second) for n in range(len(part))), labels)
 
 
 def test_both_heads_learn_from_corpora_that_have_one_kind_of_label_each():

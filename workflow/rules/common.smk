@@ -82,6 +82,7 @@ try:
         check_room(folder, LEAST_MB)
     update_config(config, typed(workflow.config_settings.config, Config))
     CONFIG = check_config(config)
+    config["faces"]["crop_side_px"] = CONFIG.crop_side_px
     WEIGHTS = read_manifest()
     DETECTOR_WEIGHTS = weights_of_detector(CONFIG.faces.detector, CONFIG.faces.weights)
     DEMO = plan_corpus(CONFIG.demo)

@@ -29,7 +29,7 @@ rule pretrain_static:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=memory_mb(16000),
+        mem_mb=memory_mb(8000),
         runtime=2880,
     params:
         settings=lambda wildcards: as_json(settings_of("pretraining", config["static"], form_of(wildcards))),
@@ -69,7 +69,7 @@ rule train_static:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=memory_mb(6000, per_input=2),
+        mem_mb=memory_mb(6000),
         runtime=720,
     params:
         settings=lambda wildcards: as_json(settings_of("fine_tuning", config["static"], form_of(wildcards))),
@@ -110,7 +110,7 @@ rule embed_faces:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=memory_mb(4000, per_input=2),
+        mem_mb=memory_mb(4000),
         runtime=240,
     params:
         settings=section("embedding"),

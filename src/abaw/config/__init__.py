@@ -105,6 +105,12 @@ class Config(Section):
         """The names of all models that write predictions."""
         return ["visual", "acoustic", "functional", *(f"{name}_attention" for name in self.attention.mechanisms)]
 
+    @property
+    def crop_side_px(self) -> int:
+        """The longest side of a stored crop: what `faces` says, else the most that a backbone sees."""
+        forms = (getattr(self.static.backbones, name) for name in BackbonesConfig.model_fields)
+        return self.faces.crop_side_px or max(form.input_px for form in forms)
+
     @model_validator(mode="after")
     def _systems_have_models(self) -> "Config":
         for name, system in self.systems.items():

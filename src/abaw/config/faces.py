@@ -49,6 +49,10 @@ class FacesConfig(Section):
     margin_px: Annotated[int, Field(ge=0, le=200)] = Field(
         description="Pixels added on each side of the box before the crop (paper §3.2.2: 15; the authors' code: 10)."
     )
+    crop_side_px: Annotated[int, Field(ge=32, le=4096)] | None = Field(
+        description="Crops with a longer side are made smaller when the mouth has been measured, those of the "
+        "pre-training corpora too; null: the largest `input_px` of `static.backbones`, more than which no network sees."
+    )
     jpeg_quality: Annotated[int, Field(ge=1, le=100)] = Field(description="JPEG quality of the stored crops.")
 
     @model_validator(mode="after")

@@ -11,6 +11,15 @@ def crop_region(box: np.ndarray, margin_px: int, width: int, height: int) -> tup
     return max(int(x0), 0), max(int(y0), 0), min(int(x1), width), min(int(y1), height)
 
 
+def fitted(bgr: np.ndarray, longer_side_px: int | None) -> np.ndarray:
+    """An image (height x width x 3, uint8), made smaller where it is larger than that; None leaves it as it is."""
+    scale = 1.0 if longer_side_px is None else longer_side_px / max(bgr.shape[:2])
+    if scale >= 1:
+        return bgr
+    size = max(1, round(bgr.shape[1] * scale)), max(1, round(bgr.shape[0] * scale))
+    return cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
+
+
 def encode_crop(bgr: np.ndarray, jpeg_quality: int) -> bytes:
     """An image (height x width x 3, uint8) as JPEG of quality 1 to 100."""
     encoded, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality])

@@ -7,7 +7,7 @@ from os import PathLike
 import numpy as np
 
 from abaw.config import FacesConfig
-from abaw.faces.crop import crop_region, decode_crop, encode_crop
+from abaw.faces.crop import crop_region, decode_crop, encode_crop, fitted
 from abaw.faces.cuts import CutFinder
 from abaw.faces.detection import Detection, Detector
 from abaw.faces.detectors import make_detector
@@ -34,10 +34,10 @@ def analyse_video(
     """Yield for each analysed frame one row of the table `faces` per subject, in their order, with a face or without.
 
     `detector` is made by the settings where none is given. Memory does not grow with the video: what is kept are the
-    crops of the next `abaw.faces.subjects.LOOK_AHEAD_S`. The mouth is measured on the stored crop; points that the
-    detector lacks come from its mesh where there is one. With more than one thread decoding, detecting and measuring
-    go on side by side; what comes out is the same. Raises `UserError` for a video that cannot be read, and for
-    subjects that `places` refuses.
+    crops of the next `abaw.faces.subjects.LOOK_AHEAD_S`. The mouth is measured on the crop as it was cut out, before it
+    is made as small as `settings.crop_side_px`; points that the detector lacks come from its mesh where there is one.
+    With more than one thread decoding, detecting and measuring go on side by side; what comes out is the same. Raises
+    `UserError` for a video that cannot be read, and for subjects that `places` refuses.
     """
     standing = places(subjects)
     people = 1 if len(subjects) == 1 and subjects[0].side is None else 2
@@ -73,8 +73,11 @@ def _measured(frames: Iterable[TrackedFrame], people: int) -> Iterator[TrackedFr
 def _cropped(frame: SampledFrame, track: int, face: Detection, settings: FacesConfig, meter: MouthMeter) -> TrackedFace:
     height, width = frame.bgr.shape[:2]
     x0, y0, x1, y1 = crop_region(face.box, settings.margin_px, width, height)
-    crop = encode_crop(np.ascontiguousarray(frame.bgr[y0:y1, x0:x1]), settings.jpeg_quality)
-    return TrackedFace(track, face, crop, (x0, y0), cache(lambda: meter.measure(decode_crop(crop))))
+    seen = np.ascontiguousarray(frame.bgr[y0:y1, x0:x1])
+    whole = crop = encode_crop(seen, settings.jpeg_quality)
+    if (smaller := fitted(seen, settings.crop_side_px)) is not seen:
+        crop = encode_crop(smaller, settings.jpeg_quality)
+    return TrackedFace(track, face, crop, (x0, y0), cache(lambda: meter.measure(decode_crop(whole))))
 
 
 def _row(sample: str, frame: TrackedFrame, seen: TrackedFace | None) -> Row:

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from typing import Any
 
-import cv2
 import numpy as np
 
 from abaw.config import FacesConfig
-from abaw.faces.crop import crop_region, encode_crop
+from abaw.faces.crop import crop_region, encode_crop, fitted
 from abaw.faces.detection import Detector
 from abaw.faces.detectors import make_detector
 from abaw.pretraining.pixels import Row, read_pixels
@@ -18,8 +17,6 @@ WHOLE_FACES = ("fer", "raf_db_aligned")
 """Corpora whose pictures are faces already."""
 BODIES = ("emotic",)
 """Corpora whose boxes are of the whole body."""
-MAX_SIDE_PX = 380
-"""Larger crops are made smaller: no network of the paper takes more (EfficientNet-B4: 380)."""
 
 Cutter = Callable[[np.ndarray, Row], np.ndarray | None]
 
@@ -40,7 +37,7 @@ def crop_faces(
     cut = _cutter(f"{corpus}_{raf_db_images}" if corpus == "raf_db" else corpus, settings, threads, network)
     for row, picture in read_pixels(rows, threads):
         face = cut(picture, row)
-        yield None if face is None else _crop_row(row, face, settings.jpeg_quality)
+        yield None if face is None else _crop_row(row, face, settings)
 
 
 def _cutter(kind: str, settings: FacesConfig, threads: int, network: str | PathLike[str] | None) -> Cutter:
@@ -76,10 +73,6 @@ def _region(picture: np.ndarray, box: np.ndarray, margin_px: int) -> np.ndarray 
     return np.ascontiguousarray(picture[y0:y1, x0:x1]) if x0 < x1 and y0 < y1 else None
 
 
-def _crop_row(row: Row, face: np.ndarray, jpeg_quality: int) -> dict[str, Any]:
-    scale = MAX_SIDE_PX / max(face.shape[:2])
-    if scale < 1:
-        size = max(1, round(face.shape[1] * scale)), max(1, round(face.shape[0] * scale))
-        face = cv2.resize(face, size, interpolation=cv2.INTER_AREA)
+def _crop_row(row: Row, face: np.ndarray, settings: FacesConfig) -> dict[str, Any]:
     kept = {name: row[name] for name in SCHEMAS["pretraining_crops"].names if name != "crop"}
-    return kept | {"crop": encode_crop(face, jpeg_quality)}
+    return kept | {"crop": encode_crop(fitted(face, settings.crop_side_px), settings.jpeg_quality)}

@@ -1,7 +1,8 @@
 """Embeddings of face crops, in batches (paper §2.2.2): ONNX Runtime on a CPU, half precision on a GPU."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -15,7 +16,8 @@ from torch import Tensor, nn
 
 from abaw.faces.crop import decode_crop
 from abaw.static.model import StaticModel, StaticSpec, letterbox, normalise, to_batch
-from abaw.tables.files import read_table
+from abaw.tables.arrays import rows_by_sample
+from abaw.tables.files import read_rows, read_table
 from abaw.tables.schemas import EMBEDDING_SIZE, SCHEMAS
 
 BATCH = {"cpu": 4, "cuda": 256}
@@ -80,16 +82,18 @@ def embed(
     A frame without a face has no embedding; with `repeat_last` it has that of the last crop of its sample, or of a
     black image before the first one (authors' code), and `has_face` is true there: what follows takes it for a face.
     """
-    table = read_table("faces", faces, ["sample", "frame", "time_s", "has_face", "crop"])
-    wanted = pa.compute.is_in(table["sample"], pa.array(samples))
-    table = table.filter(wanted).sort_by([("sample", "ascending"), ("frame", "ascending")])
-    crops = table["crop"].drop_null().to_pylist()
-    places = _places(table, len(crops), without_face)
+    table = read_table("faces", faces, ["sample", "frame", "time_s", "has_face"])
+    wanted = set(samples)
+    rows = [own for sample, own in sorted(rows_by_sample(table["sample"]).items()) if sample in wanted]
+    has_face = table["has_face"].to_numpy()
+    with_face = [own[has_face[own]] for own in rows]
+    table = table.take(pa.array(np.concatenate([np.empty(0, np.int64), *rows])))
+    places = _places(table, without_face)
+    black = [None] if (places == sum(map(len, with_face))).any() else []
+    pictures = chain(chain.from_iterable(_crops(faces, own) for own in with_face), black)
     found = [np.empty((0, EMBEDDING_SIZE), np.float32)]
-    size = BATCH[device.type]
-    pictures: list[bytes | None] = [*crops, None] if (places == len(crops)).any() else crops
-    for start in range(0, len(pictures), size):
-        squares = [_square(picture, spec) for picture in pictures[start : start + size]]
+    while batch := list(islice(pictures, BATCH[device.type])):
+        squares = [_square(picture, spec) for picture in batch]
         found.append(embedder(normalise(to_batch(squares, device), spec).contiguous()))
     known = places >= 0
     values = np.zeros((len(table), EMBEDDING_SIZE), dtype=np.float16)
@@ -99,8 +103,14 @@ def embed(
     return pa.table(columns | {"embedding": column}, schema=SCHEMAS["embeddings"])
 
 
-def _places(table: pa.Table, n_crops: int, without_face: WithoutFace) -> NDArray[np.int64]:
-    """Which crop each row's embedding is of: its number from 0, `n_crops` for a black image, -1 for none."""
+def _crops(faces: Path, rows: NDArray[np.int64]) -> Iterator[bytes]:
+    """The crops of some rows, a few in memory at a time."""
+    for group in read_rows("faces", faces, ["crop"], rows):
+        yield from group["crop"].to_pylist()
+
+
+def _places(table: pa.Table, without_face: WithoutFace) -> NDArray[np.int64]:
+    """Which crop each row's embedding is of: its number from 0, their number for a black image, -1 for none."""
     has_face = table["has_face"].to_numpy().astype(bool)
     own = np.where(has_face, np.cumsum(has_face) - 1, -1)
     if without_face == "leave_out":
@@ -108,7 +118,7 @@ def _places(table: pa.Table, n_crops: int, without_face: WithoutFace) -> NDArray
     samples = table["sample"].to_numpy()
     last = np.maximum.accumulate(own)
     same = (last >= 0) & (samples == np.append(samples[has_face], "")[last])
-    return np.where(same, last, n_crops)
+    return np.where(same, last, has_face.sum())
 
 
 def _square(jpeg: bytes | None, spec: StaticSpec) -> NDArray[np.uint8]:

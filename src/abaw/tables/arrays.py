@@ -64,6 +64,15 @@ def blocks(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
         yield names[indices[start]], table.slice(start, end - start)
 
 
+def rows_by_sample(samples: pa.ChunkedArray) -> dict[str, NDArray[np.int64]]:
+    """The row numbers of each sample, rising, in the order of the samples' first appearance."""
+    encoded = samples.combine_chunks().dictionary_encode()
+    codes = encoded.indices.to_numpy()
+    order = np.argsort(codes, kind="stable")
+    names = encoded.dictionary.to_pylist()
+    return dict(zip(names, np.split(order, np.cumsum(np.bincount(codes))[:-1]), strict=True)) if names else {}
+
+
 def frames_table(task: TaskName, keys: pa.Table, values: np.ndarray) -> pa.Table:
     """The frames table of `task` with the sample and frame of each row of `keys` and its `values` (n, outputs)."""
     schema = SCHEMAS[frames(task)]

@@ -6,8 +6,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
@@ -15,6 +17,8 @@ from abaw.tables.schemas import SCHEMAS, VOICED
 
 GROUP_ROWS = 256
 """Rows of a group where a table is written row by row: a few megabytes of crops."""
+BUFFER_BYTES = 1 << 20
+"""What is read of a column at once, where the groups of a file are large."""
 
 
 def write_table(
@@ -63,6 +67,49 @@ def table_writer(
 
 def read_table(kind: str, path: str | PathLike[str], columns: Sequence[str] | None = None) -> pa.Table:
     """Read a table of `kind`; `columns` restricts what is loaded. A file of another form is a `UserError`."""
+    _check_file(kind, path)
+    table = pq.read_table(path, columns=list(columns) if columns is not None else None)
+    _refuse_nulls(kind, table, f"{path}: ")
+    return table
+
+
+def read_groups(kind: str, path: str | PathLike[str], columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Yield the rows of a table of `kind`, `GROUP_ROWS` at a time, so that memory does not grow with the file.
+
+    That is how crops are read: more than 2 GiB of them fit into no array of Arrow's type for bytes.
+    """
+    yield from (table for _, table in _groups(kind, path, columns))
+
+
+def read_rows(
+    kind: str, path: str | PathLike[str], columns: Sequence[str], rows: NDArray[np.integer]
+) -> Iterator[pa.Table]:
+    """Yield some rows of a table of `kind`, by their numbers from 0, which rise; a few at a time, as `read_groups`."""
+    for begin, table in _groups(kind, path, columns, rows):
+        first, last = np.searchsorted(rows, [begin, begin + len(table)])
+        if first < last:
+            yield table.take(pa.array(rows[first:last] - begin))
+
+
+def _groups(
+    kind: str, path: str | PathLike[str], columns: Sequence[str], rows: NDArray[np.integer] | None = None
+) -> Iterator[tuple[int, pa.Table]]:
+    """Parts of a table with the number of their first row; parts of the file that hold none of `rows` are not read."""
+    _check_file(kind, path)
+    with pq.ParquetFile(path, buffer_size=BUFFER_BYTES) as stored:
+        begin = 0
+        for number in range(stored.num_row_groups):
+            end = begin + stored.metadata.row_group(number).num_rows
+            if rows is None or np.searchsorted(rows, begin) < np.searchsorted(rows, end):
+                for batch in stored.iter_batches(GROUP_ROWS, [number], list(columns)):
+                    table = pa.Table.from_batches([batch])
+                    _refuse_nulls(kind, table, f"{path}: ")
+                    yield begin, table
+                    begin += len(table)
+            begin = end
+
+
+def _check_file(kind: str, path: str | PathLike[str]) -> None:
     schema = SCHEMAS[kind]
     try:
         stored = pq.read_schema(path)
@@ -73,9 +120,6 @@ def read_table(kind: str, path: str | PathLike[str], columns: Sequence[str] | No
             f"{path} is not a {kind} table of this version: it has the columns {', '.join(stored.names)}, expected "
             f"{', '.join(schema.names)}; delete it and run again"
         )
-    table = pq.read_table(path, columns=list(columns) if columns is not None else None)
-    _refuse_nulls(kind, table, f"{path}: ")
-    return table
 
 
 def read_tables(kind: str, paths: Sequence[str | PathLike[str]], columns: Sequence[str] | None = None) -> pa.Table:

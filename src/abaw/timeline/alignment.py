@@ -26,7 +26,7 @@ from scipy.signal.windows import hamming
 from scipy.special import softmax
 
 from abaw.running.errors import UserError
-from abaw.tables.arrays import frames_table, matrix
+from abaw.tables.arrays import frames_table, matrix, rows_by_sample
 from abaw.tasks import TASKS, TaskName
 from abaw.timeline.interpolation import interpolate, overlap_mean
 from abaw.timeline.rows import Rows, row_times
@@ -72,7 +72,7 @@ def frames_of(
     """
     if not rows:
         raise UserError("there is no track to align predictions with; expected at least one")
-    places = _places(predictions["sample"])
+    places = rows_by_sample(predictions["sample"])
     start_s, end_s = matrix(predictions, ["start_s", "end_s"]).T
     values = matrix(predictions, TASKS[task].outputs)
     late = UNITS[task] == "logit" and smoothed == "logits"
@@ -102,12 +102,3 @@ def _smoothed_at(row: Rows, times_s: np.ndarray, values: np.ndarray, window_s: f
     at_s = row.times_s()
     grid_s = row_times(ceil(at_s[-1] * row.fps) + 1, row.fps)
     return interpolate(grid_s, smooth(interpolate(times_s, values, grid_s), row.fps, window_s), at_s)
-
-
-def _places(samples: pa.ChunkedArray) -> dict[str, np.ndarray]:
-    """The row numbers of each sample, in order."""
-    encoded = samples.combine_chunks().dictionary_encode()
-    codes = encoded.indices.to_numpy()
-    order = np.argsort(codes, kind="stable")
-    names = encoded.dictionary.to_pylist()
-    return dict(zip(names, np.split(order, np.cumsum(np.bincount(codes))[:-1]), strict=True)) if names else {}

@@ -7,11 +7,12 @@ from collections import defaultdict
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from abaw.commands.base import parser, run
-from abaw.report.sheet import contact_sheet
+from abaw.report.sheet import contact_sheet, thinned
 from abaw.running.files import whole_file
-from abaw.tables.files import read_table
+from abaw.tables.files import read_rows, read_table
 
 
 def main() -> None:
@@ -25,8 +26,11 @@ def main() -> None:
     voiced = defaultdict(list)
     for row in read_table("voiced", args.voiced).to_pylist():
         voiced[row["sample"]].append((row["start_s"], row["end_s"]))
+    shown = thinned(read_table("faces", args.faces, ["sample", "has_face"]))
     columns = ["sample", "frame", "time_s", "has_face", "mouth_opening", "crop"]
-    sheet = contact_sheet(read_table("faces", args.faces, columns).to_pylist(), voiced)
+    numbers = np.sort(np.concatenate([np.empty(0, np.int64), *(sample.rows for sample in shown.values())]))
+    rows = (row for group in read_rows("faces", args.faces, columns, numbers) for row in group.to_pylist())
+    sheet = contact_sheet(shown, rows, voiced)
     with whole_file(args.output) as beside:
         cv2.imwrite(str(beside), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     print(f"written to {args.output}")

@@ -14,18 +14,19 @@ from abaw.commands.training import add_training_arguments, resume_of, write_trai
 from abaw.config import FineTuningConfig
 from abaw.nn import checkpoint, runtime
 from abaw.running.errors import UserError
-from abaw.static.crops import Crops, labelled_crops
+from abaw.static.crops import Crops, Part, labelled_crops
 from abaw.static.training import train_static
 from abaw.tables.files import read_table, read_tables
 from abaw.tables.schemas import labels
 
 
-def crops_of(args: argparse.Namespace, tracks: Path, truth: pa.Table, every_nth: int) -> Crops:
-    """The crops of one split; `UserError` where there is nothing to learn from or to choose by."""
-    samples = read_table("tracks", tracks)["sample"].to_pylist()
-    crops = labelled_crops(args.task, args.faces, samples, truth, every_nth)
-    if not len(crops):
-        raise UserError(f"no analysed frame of the tracks in {tracks} has both a face and a label of {args.task}")
+def read_crops(args: argparse.Namespace, truth: pa.Table) -> list[Crops]:
+    """The crops of training and validation; `UserError` where there is nothing to learn from or to choose by."""
+    samples = [read_table("tracks", path)["sample"].to_pylist() for path in args.tracks]
+    crops = labelled_crops(args.task, args.faces, [Part(samples[0], args.settings.every_nth), Part(samples[1])], truth)
+    for part, path in zip(crops, args.tracks, strict=True):
+        if not len(part):
+            raise UserError(f"no analysed frame of the tracks in {path} has both a face and a label of {args.task}")
     return crops
 
 
@@ -41,10 +42,7 @@ def main() -> None:
 
     device = runtime.start(args.compute, args.seed)
     truth = read_tables(labels(args.task), args.labels)
-    train, val = (
-        crops_of(args, tracks, truth, every_nth)
-        for tracks, every_nth in zip(args.tracks, (args.settings.every_nth, 1), strict=True)
-    )
+    train, val = read_crops(args, truth)
     resume = resume_of(args)
     start = tuple(args.pretrained) or None
     model, spec, history = train_static(train, val, args.settings, args.seed, device, resume, start)

@@ -71,7 +71,7 @@ rule fuse_forest:
         system="|".join(FRAMES.by_fusion("forest")) or "(?!)",
     conda:
         "../../envs/main.yaml"
-    threads: CONFIG.compute.threads
+    threads: 4  # trees are the same whatever their number
     resources:
         mem_mb=memory_mb(8000),
         runtime=120,

@@ -20,9 +20,10 @@ from abaw.running.files import whole_file
 from abaw.tables.arrays import frames_table, matrix
 from abaw.tasks import TASKS, TaskName
 
+_VALUE = r"-?(?:0\.[0-9]{6}|1\.000000)"
 _FIELDS: dict[TaskName, re.Pattern[str]] = {
-    "va": re.compile(r"(-?[01]\.[0-9]{6}),(-?[01]\.[0-9]{6})"),
-    "expr": re.compile(r"([0-7])"),
+    "va": re.compile(rf"{_VALUE},{_VALUE}"),
+    "expr": re.compile(r"[0-7]"),
 }
 _EXPECTED: dict[TaskName, str] = {
     "va": "two values with six decimals in [-1, 1]",
@@ -42,9 +43,9 @@ def prior_frames(task: TaskName, rows: Mapping[str, int], labels: pa.Table) -> p
         raise UserError(f"no row of the training split of {task} has a label; the rows of skipped videos need some")
     classes = len(TASKS[task].outputs)
     prior = known.mean(axis=0) if task == "va" else np.bincount(known[:, 0].astype(int), minlength=classes) / len(known)
-    keys = [(sample, frame) for sample, n_rows in rows.items() for frame in range(1, n_rows + 1)]
-    table = pa.table({"sample": [sample for sample, _ in keys], "frame": [frame for _, frame in keys]})
-    return frames_table(task, table, np.tile(prior, (len(keys), 1)))
+    samples = np.repeat(np.array(list(rows), object), list(rows.values()))
+    frames = np.concatenate([np.arange(1, n_rows + 1) for n_rows in rows.values()])
+    return frames_table(task, pa.table({"sample": samples, "frame": frames}), np.tile(prior, (len(frames), 1)))
 
 
 def predictions_text(task: TaskName, locations: Sequence[str], frames: pa.Table) -> str:
@@ -74,12 +75,27 @@ def check_predictions(text: str, locations: Sequence[str], task: TaskName) -> No
     header, *rows = text.removesuffix("\n").split("\n")
     if header != TASKS[task].header:
         raise UserError(f"line 1 of the predictions is {header!r}, expected {TASKS[task].header!r}")
+    if not _all_right(rows, locations, task):
+        _check_each(rows, locations, task)
+
+
+def _all_right(rows: Sequence[str], locations: Sequence[str], task: TaskName) -> bool:
+    """Whether each row is its location and fields of the right form: a million in a second."""
+    if len(rows) != len(locations):
+        return False
+    lines = pa.array(rows, pa.string())
+    found = pc.replace_substring_regex(lines, ",.*", "")
+    formed = pc.match_substring_regex(lines, f"^[^,]*,{_FIELDS[task].pattern}$")
+    return found.equals(pa.array(locations, pa.string())) and pc.all(formed).as_py()
+
+
+def _check_each(rows: Sequence[str], locations: Sequence[str], task: TaskName) -> None:
+    """Raise `UserError` for the first row that is wrong."""
     for number, (row, location) in enumerate(zip(rows, locations, strict=False), start=2):
         found, _, fields = row.partition(",")
         if found != location:
             raise UserError(f"line {number} of the predictions is for {found!r}, the template has {location!r}")
-        match = _FIELDS[task].fullmatch(fields)
-        if match is None or (task == "va" and any(abs(float(value)) > 1 for value in match.groups())):
+        if _FIELDS[task].fullmatch(fields) is None:
             raise UserError(f"line {number} of the predictions has {fields!r}, expected {_EXPECTED[task]}")
     if len(rows) != len(locations):
         raise UserError(f"the predictions have {len(rows)} rows, the template has {len(locations)}")

@@ -5,15 +5,20 @@ the location, nothing or a dummy value, does not matter.
 """
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from abaw.running.errors import UserError
 from abaw.tasks import TASKS, TaskName
 
-_LOCATION = re.compile(r"([^/\\,\"\s.][^/\\,\"\s]*)/([0-9]{5,})\.jpg")
+_NAMED = r"(?P<sample>[^/\\,\"\s.][^/\\,\"\s]*)/(?P<frame>[0-9]{5,18})\.jpg"
+_LOCATION = re.compile(_NAMED)
+FRAME_DIGITS = 5
 
 
 def read_template(path: str | PathLike[str], task: TaskName) -> list[str]:
@@ -32,6 +37,37 @@ def read_template(path: str | PathLike[str], task: TaskName) -> list[str]:
     if not lines:
         raise UserError(f"{path} has a header and no row; expected one row for each frame")
     locations = [line.partition(",")[0] for line in lines]
+    if not _in_order(locations):
+        _check_each(path, locations)
+    return locations
+
+
+def template_rows(locations: Sequence[str]) -> dict[str, int]:
+    """How many rows a template asks for, sample by sample in its order."""
+    samples = pc.replace_substring_regex(pa.array(locations, pa.string()), "/.*", "")
+    counts = samples.value_counts()
+    return dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True))
+
+
+def _in_order(locations: Sequence[str]) -> bool:
+    """Whether the locations, in plain characters, have the right form and order: a million in a second."""
+    lines = pa.array(locations, pa.string())
+    found = pc.extract_regex(lines, f"^{_NAMED}$")
+    if found.null_count or not pc.all(pc.string_is_ascii(lines)).as_py():
+        return False
+    sample, digits = (pc.struct_field(found, name) for name in ("sample", "frame"))
+    frame = pc.cast(digits, pa.int64())
+    if not pc.utf8_lpad(pc.cast(frame, pa.string()), FRAME_DIGITS, "0").equals(digits):
+        return False
+    codes = sample.dictionary_encode()
+    begins = np.flatnonzero(np.diff(codes.indices.to_numpy(), prepend=-1))
+    first = np.repeat(begins, np.diff(begins, append=len(lines)))
+    in_one_run = len(begins) == len(codes.dictionary)
+    return in_one_run and bool((frame.to_numpy() == np.arange(len(lines)) - first + 1).all())
+
+
+def _check_each(path: str | PathLike[str], locations: Sequence[str]) -> None:
+    """Raise `UserError` for the first line that is wrong."""
     last: dict[str, int] = {}
     running = ""
     for number, location in enumerate(locations, start=2):
@@ -42,17 +78,11 @@ def read_template(path: str | PathLike[str], task: TaskName) -> list[str]:
             raise UserError(f"{path}, line {number}: {location!r} {error}; get the template anew") from error
         last[sample] = frame
         running = sample
-    return locations
-
-
-def template_rows(locations: Sequence[str]) -> dict[str, int]:
-    """How many rows a template asks for, sample by sample in its order."""
-    return dict(Counter(location.partition("/")[0] for location in locations))
 
 
 def _parts(location: str) -> tuple[str, int]:
     match = _LOCATION.fullmatch(location)
-    if match is None or match[2] != f"{int(match[2]):05d}":
+    if match is None or match[2] != f"{int(match[2]):0{FRAME_DIGITS}d}":
         raise ValueError("is not a location, expected id/NNNNN.jpg with the frame number in five digits")
     return match[1], int(match[2])
 

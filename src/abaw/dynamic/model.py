@@ -144,7 +144,8 @@ class Windows:
         face = np.append(has_face, False)[of_line]  # a -1 reads the last one, which is padding
         faces_before = np.append(0, np.cumsum(face))
         begins = begins[faces_before[begins + window] > faces_before[begins]]
-        block = np.concatenate([embeddings, np.zeros((1, embeddings.shape[1]))]).astype(np.float16)[of_line]
+        block = embeddings.astype(np.float16, copy=False)[of_line]
+        block[of_line < 0] = 0
         on_device = [torch.from_numpy(values).to(device) for values in (block, face, of_line, begins)]
         return cls(on_device[0], on_device[1], on_device[2], on_device[3], window)
 

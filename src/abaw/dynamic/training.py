@@ -63,12 +63,11 @@ class Sequences:
         truth = [labels_at(by_sample.get(sample, unlabelled), block["frame"].to_numpy()) for sample, block in rows]
         stacked = np.concatenate(truth) if truth else unlabelled
         has_face = first["has_face"].to_numpy(zero_copy_only=False).astype(bool)
-        values, lengths = (
-            np.hstack([embedding_matrix(table) for table in embeddings]),
-            [len(block) for _, block in rows],
+        lengths = [len(block) for _, block in rows]
+        half = np.hstack([embedding_matrix(table, np.float16) for table in embeddings])  # as they are stored
+        values = (
+            minmax_per_video(half.astype(np.float32), has_face, lengths) if normaliser == "per_video_minmax" else half
         )
-        if normaliser == "per_video_minmax":
-            values = minmax_per_video(values, has_face, lengths)
         return cls(
             Windows.over(values, has_face, lengths, window, device),
             np.array(first["sample"].to_pylist(), dtype=object),

@@ -23,7 +23,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.model_selection import GroupKFold
 from sklearn.utils import check_random_state
@@ -60,7 +60,7 @@ def fuse_by_forests(
     task: TaskName,
     outputs: Array,
     truth: Array,
-    videos: Sequence[str],
+    videos: ArrayLike,
     test: Array,
     settings: ForestConfig,
     seed: int,
@@ -68,11 +68,11 @@ def fuse_by_forests(
 ) -> FusedByForests:
     """Choose the number of trees on outputs (models, n, 2 or 8) and truth (n, 2 or 1), NaN where unknown, and predict.
 
-    `videos`, (n,), are what the folds keep together; `test` is (models, n_test, 2 or 8). Trees are grown on `threads`
-    cores, which changes no bit. Raises `UserError` where fewer than two videos have a truth.
+    `videos`, (n,) names or numbers, are what the folds keep together; `test` is (models, n_test, 2 or 8). Trees are
+    grown on `threads` cores, which changes no bit. Raises `UserError` where fewer than two videos have a truth.
     """
     known = np.flatnonzero(~np.isnan(truth).any(axis=1))
-    names, of_row = np.unique(np.asarray(videos, dtype=str), return_inverse=True)
+    names, of_row = np.unique(np.asarray(videos), return_inverse=True)
     n_videos = len(np.unique(of_row[known]))
     if n_videos < 2:
         raise UserError(f"a random forest needs two annotated videos of validation at least, there is {n_videos}")

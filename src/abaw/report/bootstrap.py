@@ -4,10 +4,8 @@ Rows of one video resemble each other, so videos are drawn, not rows. Both chall
 up over videos, moments or a confusion matrix: a draw costs a product with these, not a pass over the rows.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from abaw.tasks import DIMENSIONS, TASKS, TaskName
 
@@ -16,15 +14,16 @@ INTERVAL = 0.95
 
 
 def intervals(
-    task: TaskName, truth: Array, outputs: Array, videos: Sequence[str], resamples: int, seed: int
+    task: TaskName, truth: Array, outputs: Array, videos: ArrayLike, resamples: int, seed: int
 ) -> dict[str, tuple[float, float]]:
     """The central 95 % of each measure of `abaw.metrics.score` over `resamples` draws of as many videos as there are.
 
-    `truth` is (n, 2) or (n, 1), NaN where unknown, `outputs` (n, 2 or 8), `videos` (n,). Videos without a truth take no
+    `truth` is (n, 2) or (n, 1), NaN where unknown, `outputs` (n, 2 or 8), `videos` (n,) names or
+    numbers. Videos without a truth take no
     part; with a single one both ends are the score itself.
     """
     known = ~np.isnan(truth).any(axis=1)
-    names, of_row = np.unique(np.asarray(videos, object)[known].astype(str), return_inverse=True)
+    names, of_row = np.unique(np.asarray(videos)[known], return_inverse=True)
     draws = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
     measures = _va if task == "va" else _expr
     drawn = measures(truth[known], outputs[known], of_row, len(names), draws.astype(np.float64))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from abaw import metrics
 from abaw.report.bootstrap import intervals
@@ -31,16 +31,17 @@ def score_rows(
     split: str,
     truth: NDArray[np.float64],
     outputs: NDArray[np.float64],
-    videos: Sequence[str],
+    videos: ArrayLike,
     fitted_on: str,
     resampling: Resampling,
 ) -> list[dict[str, Any]]:
     """One row for each measure of a system on all labelled rows of a split, pooled; columns as `SCORE_COLUMNS`.
 
-    `truth` is (n, 2) or (n, 1) with NaN where nothing was annotated, `outputs` (n, 2) or (n, 8), `videos` (n,).
+    `truth` is (n, 2) or (n, 1) with NaN where nothing was annotated, `outputs` (n, 2) or (n, 8), `videos` (n,) names or
+    numbers.
     """
     known = ~np.isnan(truth).any(axis=1)
-    about = (int(known.sum()), len(set(np.asarray(videos, object)[known])), fitted_on)
+    about = (int(known.sum()), len(np.unique(np.asarray(videos)[known])), fitted_on)
     ends = intervals(task, truth, outputs, videos, resampling.resamples, resampling.seed)
     found = []
     for measure, value in metrics.score(task, truth, outputs).items():

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from abaw.running.errors import UserError
 from abaw.tables.schemas import SCHEMAS, frames
@@ -39,13 +39,13 @@ def labels_at(labels: NDArray[np.float64], frames: NDArray[np.integer]) -> NDArr
     return found
 
 
-def embedding_matrix(table: pa.Table) -> NDArray[np.float32]:
+def embedding_matrix(table: pa.Table, dtype: DTypeLike = np.float32) -> NDArray[Any]:
     """The embeddings of a table as (n_rows, width), zeros where a row has none; a face's are 256 wide."""
     column = table["embedding"].combine_chunks()
     known = column.is_valid().to_numpy(zero_copy_only=False)
     values = column.drop_null().flatten().to_numpy()
     width = column.type.list_size if pa.types.is_fixed_size_list(column.type) else len(values) // max(1, known.sum())
-    found = np.zeros((len(column), width), dtype=np.float32)
+    found = np.zeros((len(column), width), dtype)
     found[known] = values.reshape(-1, width)
     return found
 
@@ -86,16 +86,33 @@ def truth_at(task: TaskName, keys: pa.Table, labels: pa.Table) -> np.ndarray:
     Labels of other samples are left out. Raises `UserError` where a labelled row of these samples is not among
     `keys`: it would go unscored.
     """
-    ours = labels.filter(pc.is_in(labels["sample"], pc.unique(keys["sample"])))
-    missing = ours.select(KEYS).join(keys.select(KEYS), KEYS, join_type="left anti")
-    if missing.num_rows:
-        first = missing.sort_by([(key, "ascending") for key in KEYS]).slice(0, 1).to_pylist()[0]
-        raise UserError(
-            f"frame {first['frame']} of the sample {first['sample']} has a label but no prediction; align again"
-        )
-    order = keys.select(KEYS).append_column("order", pa.array(np.arange(keys.num_rows)))
-    joined = order.join(ours, KEYS, join_type="left outer").sort_by("order")
-    return matrix(joined, TASKS[task].labels)
+    names = pa.array(sorted(pc.unique(keys["sample"]).to_pylist()), pa.string())
+    ours = labels.filter(pc.is_in(labels["sample"], names))
+    annotated, asked = _places(ours, names), _places(keys, names)
+    if len(missing := np.setdiff1d(annotated, asked)):
+        sample, frame = divmod(int(missing[0]), _MOST_FRAMES)
+        raise UserError(f"frame {frame} of the sample {names[sample]} has a label but no prediction; align again")
+    order = np.argsort(annotated, kind="stable")
+    at = np.minimum(np.searchsorted(annotated, asked, sorter=order), len(order) - 1)
+    found = np.full((len(asked), len(TASKS[task].labels)), np.nan)
+    if len(order):
+        known = annotated[order[at]] == asked
+        found[known] = matrix(ours, TASKS[task].labels)[order[at[known]]]
+    return found
+
+
+_MOST_FRAMES = 2**31
+
+
+def _places(table: pa.Table, names: pa.Array) -> NDArray[np.int64]:
+    """A number for each row's sample and frame, rising with both; a sample's is its place among `names`."""
+    return pc.index_in(table["sample"], names).to_numpy().astype(np.int64) * _MOST_FRAMES + table["frame"].to_numpy()
+
+
+def videos_of(keys: pa.Table, tracks: pa.Table) -> NDArray[np.int64]:
+    """The number of each row's video, (n,), in the order of the videos' names; `tracks` say which samples it has."""
+    _, of_track = np.unique(tracks["video"].to_numpy().astype(str), return_inverse=True)
+    return of_track[pc.index_in(keys["sample"], tracks["sample"].combine_chunks()).to_numpy()]
 
 
 def scored_table(

@@ -20,7 +20,7 @@ from abaw.config import ForestConfig
 from abaw.fusion.forest import fuse_by_forests
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
-from abaw.tables.arrays import frames_table
+from abaw.tables.arrays import frames_table, videos_of
 from abaw.tables.files import read_table, write_table
 from abaw.tables.schemas import frames
 from abaw.tasks import TASKS
@@ -41,11 +41,10 @@ def main() -> None:
     keys, outputs = read_stacked(args, args.frames_val)
     test_keys, test = read_stacked(args, args.frames_test)
     tracks = read_table("tracks", args.tracks, ["sample", "video"])
-    videos = dict(zip(tracks["sample"].to_pylist(), tracks["video"].to_pylist(), strict=True))
-    groups = [videos[sample] for sample in keys["sample"].to_pylist()]
+    videos = videos_of(keys, tracks)
     truth = read_truth(args, keys)
     try:
-        fused = fuse_by_forests(args.task, outputs, truth, groups, test, args.settings, args.seed, args.threads)
+        fused = fuse_by_forests(args.task, outputs, truth, videos, test, args.settings, args.seed, args.threads)
     except UserError as error:
         raise UserError(f"{args.labels}: {error}; take systems.*.fusion dirichlet") from error
     for table_keys, values, path, fitted_on in (

@@ -17,7 +17,7 @@ from abaw.config import ScoringConfig, SystemConfig
 from abaw.report.scores import Resampling, score_rows
 from abaw.report.tables import COLUMNS, acoustic_rows, functional_rows, system_rows
 from abaw.running.files import whole_file
-from abaw.tables.arrays import matrix
+from abaw.tables.arrays import matrix, videos_of
 from abaw.tables.files import read_metadata, read_table
 from abaw.tables.schemas import scored
 from abaw.tasks import TASKS, TaskName
@@ -53,16 +53,14 @@ def main() -> None:
 def window_scores(args: argparse.Namespace, task: TaskName, path: Path, tracks_path: Path) -> list[dict[str, Any]]:
     """The scores of each variant in a table of scored windows, as rows of `abaw.report.scores`."""
     tracks = read_table("tracks", tracks_path, ["sample", "video"])
-    video = dict(zip(tracks["sample"].to_pylist(), tracks["video"].to_pylist(), strict=True))
     table, fitted_on = read_table(scored(task), path), read_metadata(path)["fitted_on"]
     rows = []
     for variant in table["variant"].unique().to_pylist():
         own = table.filter(pc.equal(table["variant"], variant))
         truth = matrix(own, [f"true_{name}" for name in TASKS[task].labels])
         outputs = matrix(own, TASKS[task].outputs)
-        videos = [video[sample] for sample in own["sample"].to_pylist()]
         resampling = Resampling(args.settings.resamples, args.seed)
-        rows += score_rows(task, variant, "val", truth, outputs, videos, fitted_on, resampling)
+        rows += score_rows(task, variant, "val", truth, outputs, videos_of(own, tracks), fitted_on, resampling)
     return rows
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from abaw.commands.base import parser, run, settings_from
 from abaw.config import ScoringConfig
 from abaw.report.scores import Resampling, constant_outputs, score_rows, write_scores
-from abaw.tables.arrays import matrix, truth_at
+from abaw.tables.arrays import KEYS, matrix, truth_at, videos_of
 from abaw.tables.files import read_metadata, read_table
 from abaw.tables.schemas import frames, labels
 from abaw.tasks import SPLITS, TASKS
@@ -30,14 +30,14 @@ def main() -> None:
 
     annotations = read_table(labels(args.task), args.labels)
     tracks = read_table("tracks", args.tracks, ["sample", "video"])
-    video = dict(zip(tracks["sample"].to_pylist(), tracks["video"].to_pylist(), strict=True))
     resampling = Resampling(args.settings.resamples, args.seed)
-    rows = []
+    rows, keys = [], None
     for system, path in zip(args.systems, args.frames, strict=True):
         table = read_table(frames(args.task), path)
-        truth = truth_at(args.task, table, annotations)
+        if keys is None or not keys.equals(table.select(KEYS)):
+            keys = table.select(KEYS)
+            truth, videos = truth_at(args.task, keys, annotations), videos_of(keys, tracks)
         outputs = matrix(table, TASKS[args.task].outputs)
-        videos = [video[sample] for sample in table["sample"].to_pylist()]
         fitted_on = read_metadata(path)["fitted_on"]
         rows += score_rows(args.task, system, args.split, truth, outputs, videos, fitted_on, resampling)
     constant = constant_outputs(args.task, truth)

@@ -112,7 +112,7 @@ def run(folder: Path, cores: int) -> float:
     call = command("--configfile", "config/affwild2.yaml", "mine.json", "--cores", str(cores), "--benchmark-extended")
     begin = time.perf_counter()
     done = subprocess.run(
-        [*call, "--quiet", "rules", "--allowed-rules", *rules(), "--", *TARGETS], cwd=folder, env=environment
+        [*call, "--quiet", "--keep-going", "--allowed-rules", *rules(), "--", *TARGETS], cwd=folder, env=environment
     )
     if done.returncode:
         sys.exit(f"the run failed; its logs are in {folder}, which --folder keeps")

@@ -102,7 +102,10 @@ def _one_video(path: Path, video: Path, count: int) -> tuple[float, dict[str, fl
     own, audio, gate = (
         part.model_dump_json() for part in (SETTINGS.faces, SETTINGS.speech.audio, SETTINGS.speech.gate)
     )
-    film, compute = {"video": path, "on-unreadable": "stop"}, SETTINGS.compute.model_dump_json()
+    film, compute = (
+        {"video": path, "on-unreadable": "stop"},
+        json.dumps({"device": "cpu", "threads": SETTINGS.compute.threads}),
+    )
     sound = {"separator": SETTINGS.speech.separator, "compute": compute}
     commands = {
         ("faces", "track_faces"): film

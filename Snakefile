@@ -43,6 +43,8 @@ include: "workflow/rules/report.smk"
 
 onstart:
     take_folder()
+    lift_rate_limit()
+    listen_to_failures()
     say_what_is_left_out()
 
 

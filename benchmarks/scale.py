@@ -8,15 +8,21 @@ stand-ins for videos. `snakemake -n` plans config/affwild2.yaml on it; then the 
 provenance and checksums are Snakemake's own. A last call has nothing to do.
 
 Snakemake also reads the inputs of its jobs to know their content again, which empty files hide. How often it read each
-video is counted in its records; this costs --video-mbit-s of the corpus's length, as many times, at sha256's speed.
+video is counted in its records, and the job that writes its digest reads it once more; this costs --video-mbit-s of the
+corpus's length, as many times, at sha256's speed.
+
+What Snakemake's main process takes while jobs run is measured on a part of the corpus, some 600 jobs of the same shape,
+with a stand-in that lasts two seconds, eight jobs at a time.
 
 The real work is estimated from below. The four commands of every video (faces, sound, separation, gate) are run for
 real on one thread, on a demo video of AffWild2's usual 1280 by 720 pixels that is repeated to two lengths; the
 difference gives seconds of work for a second of video, without the start of a process. Trainings count as nothing.
 
 The last line printed is a JSON object: `plan_s`, the planning; `seconds_per_job`, the whole run over its jobs;
-`overhead_share`, the run and the reading over these and the real work, all of it in time of the processor; and `jobs`,
-`plan_mb`, `run_s`, `nothing_to_do_s`, `snakemake_files` and their `snakemake_mb`, `times_read` and `reading_s`.
+`overhead_share`, the run and the reading over these and the real work; `orchestrator_cpu_share`, the main process over
+itself and the jobs of two seconds, and `orchestrator_growth`, what it took for a job of the last third over what it
+took for one of the first third; and `jobs`, `plan_mb`, `run_s`, `nothing_to_do_s`, `snakemake_files` and their
+`snakemake_mb`, `times_read` and `reading_s`. All of it but the first two in time of the processor.
 """
 
 import argparse
@@ -28,7 +34,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -51,6 +59,7 @@ for word; do
   case $word in results/*) [ -e "$word" ] || : > "$word" ;; esac
 done
 """
+PART, JOB_S, AT_ONCE = 0.08, 2, 8
 REPEATS, SIZE_PX = (1, 4), "1280:720"
 SETTINGS = check_config(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))
 
@@ -80,6 +89,46 @@ def timed(command: list[str], folder: Path, path: str) -> Run:
     return Run(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, text)
 
 
+@dataclass(frozen=True)
+class Orchestration:
+    """What the main process of a run has taken: jobs done and seconds of its processor, at moments of the run."""
+
+    jobs: list[int]
+    cpu_s: list[float]
+
+    @property
+    def share(self) -> float:
+        """Of the time of the processor that the main process and jobs of `JOB_S` seconds take together."""
+        return self.cpu_s[-1] / (self.cpu_s[-1] + JOB_S * self.jobs[-1])
+
+    @property
+    def growth(self) -> float:
+        """What a job of the last third has cost over what one of the first third has."""
+        at = [next(k for k, done in enumerate(self.jobs) if done >= self.jobs[-1] * part / 3) for part in range(4)]
+        first, _, last = ((self.cpu_s[b] - self.cpu_s[a]) / (self.jobs[b] - self.jobs[a]) for a, b in pairwise(at))
+        return last / first
+
+
+def orchestrated(command: list[str], folder: Path, path: str) -> Orchestration:
+    """Run a workflow of jobs that last, and watch its main process."""
+    environment = {**os.environ, "PATH": path}
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    jobs, cpu_s = [], []
+    while process.poll() is None:
+        done = sum(1 for _ in (folder / "results" / "benchmarks").rglob("*.tsv"))
+        with suppress(OSError, IndexError):  # it may end between two lines
+            fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+            cpu_s.append((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"))
+            jobs.append(done)
+        time.sleep(1)
+    if process.returncode:
+        sys.exit(f"{' '.join(command)[:200]} failed; see {folder}/.snakemake/log")
+    begun = next(k for k, done in enumerate(jobs) if done)
+    return Orchestration([0, *jobs[begun:]], [cpu_s[begun - 1], *cpu_s[begun:]])
+
+
 def work_per_second(folder: Path) -> dict[str, float]:
     """Seconds of real work for each second of a video, on one thread, of each command that every video needs."""
     plan = plan_corpus(SETTINGS.demo)
@@ -103,7 +152,10 @@ def _one_video(path: Path, video: Path, count: int) -> tuple[float, dict[str, fl
     own, audio, gate = (
         part.model_dump_json() for part in (SETTINGS.faces, SETTINGS.speech.audio, SETTINGS.speech.gate)
     )
-    film, compute = {"video": path, "on-unreadable": "stop"}, SETTINGS.compute.model_dump_json()
+    film, compute = (
+        {"video": path, "on-unreadable": "stop"},
+        json.dumps({"device": "cpu", "threads": SETTINGS.compute.threads}),
+    )
     sound = {"separator": SETTINGS.speech.separator, "compute": compute}
     commands = {
         ("faces", "track_faces"): film
@@ -118,6 +170,15 @@ def _one_video(path: Path, video: Path, count: int) -> tuple[float, dict[str, fl
         script = str(ROOT / "workflow" / "scripts" / stage / f"{name}.py")
         found[name] = timed([sys.executable, script, *words], path.parent, os.environ["PATH"]).cpu_s
     return float(probe(path).duration_s), found
+
+
+def search_path(folder: Path, standin: str) -> str:
+    """A search path for programs on which `python` is a stand-in, in a folder of its own."""
+    program = folder / "python"
+    program.parent.mkdir()
+    program.write_text(standin)
+    program.chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
 
 
 def times_read(folder: Path, videos: set[str]) -> float:
@@ -156,11 +217,7 @@ def main() -> None:
 
         folder = copy_tree(Path(scratch) / "project")
         (folder / "mine.json").write_text(json.dumps({"corpus": corpus.model_dump()}))
-        standin = Path(scratch) / "bin" / "python"
-        standin.parent.mkdir()
-        standin.write_text(STANDIN)
-        standin.chmod(0o755)
-        path = f"{standin.parent}:{os.environ['PATH']}"
+        path = search_path(Path(scratch) / "bin", STANDIN)
         call = command("--configfile", "config/affwild2.yaml", "mine.json", "--cores", str(args.cores))
         plan = timed([*call, "-n", "--quiet", "rules"], folder, path)
         n_jobs = int(re.findall(r"^total +(\d+)", plan.said, re.MULTILINE)[-1])
@@ -170,12 +227,20 @@ def main() -> None:
         files = [entry for entry in (folder / ".snakemake").rglob("*") if entry.is_file()]
         size_mb = sum(entry.stat().st_size for entry in files) / 1e6
         results = sum(entry.is_file() for part in ("results", "logs") for entry in (folder / part).rglob("*"))
-    reading_s = reads * total_s * args.video_mbit_s / 8 / sha256_mb_s()
+        part = copy_tree(Path(scratch) / "part")
+        corpus = write_affwild2(Path(scratch) / "few", args.stats if args.stats.is_dir() else None, share=PART)
+        (part / "mine.json").write_text(json.dumps({"corpus": corpus.model_dump()}))
+        path = search_path(Path(scratch) / "slow", f"{STANDIN}sleep {JOB_S}\n")
+        call = command("--configfile", "config/affwild2.yaml", "mine.json", "--cores", str(AT_ONCE))
+        plenty = ["--resources", f"gpu={AT_ONCE}", "mem_mb=10000000"]
+        watched = orchestrated([*call, *plenty], part, path)
+    reading_s = (reads + 1) * total_s * args.video_mbit_s / 8 / sha256_mb_s()
     real_s = total_s * sum(work.values())
     print(f"planning: {plan.wall_s:.1f} s, {plan.peak_mb:.0f} MB; nothing to do: {again.wall_s:.1f} s")
     print(f"run: {n_jobs} jobs in {run.wall_s:.1f} s, {run.cpu_s:.1f} s of the processor, {run.peak_mb:.0f} MB")
     print(f"files: {results} results and logs, {len(files)} of Snakemake's with {size_mb:.1f} MB")
-    print(f"each video is read {reads:.1f} times to know its content: {reading_s:.0f} s")
+    print(f"each video is read {reads + 1:.1f} times to know its content: {reading_s:.0f} s")
+    print(f"main process: {watched.cpu_s[-1]:.1f} s of the processor for {watched.jobs[-1]} jobs of {JOB_S} s")
     print(f"estimated real work, without trainings: {real_s / 3600:.1f} hours on one core")
     overhead_s = run.cpu_s + reading_s
     figures = {
@@ -190,6 +255,8 @@ def main() -> None:
         "snakemake_mb": round(size_mb, 1),
         "times_read": round(reads, 1),
         "reading_s": round(reading_s),
+        "orchestrator_cpu_share": round(watched.share, 4),
+        "orchestrator_growth": round(watched.growth, 2),
     }
     print(json.dumps(figures))
 

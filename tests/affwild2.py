@@ -54,8 +54,11 @@ class Shape:
     fps: Fraction
 
 
-def write_affwild2(root: Path, stats: Path | None, seed: int = 0) -> CorpusConfig:
-    """Write the corpus into `root`, from the two lists in `stats` if given; the configuration that reads it."""
+def write_affwild2(root: Path, stats: Path | None, seed: int = 0, share: float = 1.0) -> CorpusConfig:
+    """Write the corpus into `root`, from the two lists in `stats` if given; the configuration that reads it.
+
+    With a `share` below 1 the splits have so many of their tracks, drawn anew for each challenge.
+    """
     rng = np.random.default_rng(seed)
     shapes = _shapes(stats, rng)
     for number, (name, shape) in enumerate(shapes.items()):
@@ -81,7 +84,7 @@ def write_affwild2(root: Path, stats: Path | None, seed: int = 0) -> CorpusConfi
     )
     videos = sorted(shapes.keys() - WITHOUT_TRACKS)
     for task in TASKS:
-        _write_challenge(corpus, task, _split(task, videos, rng), rows, rng)
+        _write_challenge(corpus, task, _split(task, videos, rng, share), rows, rng)
     return corpus
 
 
@@ -113,13 +116,13 @@ def _samples(video: str) -> list[str]:
     return [video, video + ONE_SUFFIX[video]] if video in ONE_SUFFIX else [video]
 
 
-def _split(task: TaskName, videos: Sequence[str], rng: np.random.Generator) -> dict[Split, list[str]]:
+def _split(task: TaskName, videos: Sequence[str], rng: np.random.Generator, share: float) -> dict[Split, list[str]]:
     """Each split its number of samples, both of a video together; the pairs first, where there is room for two."""
     left = sorted((videos[index] for index in rng.permutation(len(videos))), key=lambda video: len(_samples(video)))
     found: dict[Split, list[str]] = {split: [] for split in SPLITS}
     for split, n_tracks in TRACKS[task].items():
-        n_pairs = {"train": 10, "val": 2, "test": 4}[split]
-        while len(found[split]) < n_tracks:
+        n_pairs = round(share * {"train": 10, "val": 2, "test": 4}[split])
+        while len(found[split]) < round(share * n_tracks):
             found[split] += _samples(left.pop(-1 if len(found[split]) < 2 * n_pairs else 0))
     return found
 

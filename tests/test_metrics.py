@@ -8,10 +8,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 
 from abaw import metrics
-from abaw.metrics import ccc, class_f1, macro_f1, score
+from abaw.metrics import ccc, class_f1, confusion, macro_f1, score
 from abaw.tasks import TASKS
 
 values = st.floats(-1, 1, allow_subnormal=False).map(lambda x: round(x, 6))
@@ -110,6 +110,17 @@ def test_macro_f1_is_scikit_learns(pair):
     theirs = f1_score(*pair, labels=list(range(8)), average="macro", zero_division=0)
     assert macro_f1(*pair) == theirs
     assert 0 <= theirs <= 1
+
+
+@given(classes)
+@settings(max_examples=50)
+def test_counts_and_shares_of_classes_are_scikit_learns(pair):
+    truth, said = pair
+    assert confusion(truth, said).tolist() == confusion_matrix(truth, said, labels=range(8)).tolist()
+    theirs = precision_recall_fscore_support(truth, said, labels=range(8), zero_division=0)
+    scores = score("expr", truth, np.eye(8)[said])
+    assert scores["precision_macro"] == theirs[0].mean()
+    assert scores["recall_macro"] == theirs[1].mean()
 
 
 def test_macro_f1_by_hand():

@@ -7,7 +7,6 @@ finite: a missing prediction is a bug, not something to skip.
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.metrics import precision_recall_fscore_support
 
 from abaw.tasks import DIMENSIONS, EXPRESSIONS, TASKS, TaskName
 
@@ -76,11 +75,28 @@ def score(task: TaskName, truth: ArrayLike, outputs: ArrayLike) -> dict[str, flo
     return {name: float(np.mean(values)) for name, values in means.items()} | each
 
 
+def confusion(truth: ArrayLike, prediction: ArrayLike, n_classes: int = len(EXPRESSIONS)) -> np.ndarray:
+    """How many rows of each true class (row) were taken for each class (column), shape (n_classes, n_classes)."""
+    return _confusion(*_pairs(truth, prediction), n_classes)
+
+
 def _class_scores(t: np.ndarray, p: np.ndarray, n_classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Precision, recall and F1 of each class, (n_classes,) each."""
-    if not np.isin(np.concatenate([t, p]), np.arange(n_classes)).all():
+    pairs = _confusion(t, p, n_classes)
+    hits, true, said = pairs.diagonal(), pairs.sum(axis=1), pairs.sum(axis=0)
+    return _share(hits, said), _share(hits, true), _share(2 * hits, said + true)
+
+
+def _confusion(t: np.ndarray, p: np.ndarray, n_classes: int) -> np.ndarray:
+    if any(((values % 1 != 0) | (values < 0) | (values >= n_classes)).any() for values in (t, p)):
         raise ValueError(f"classes must be the integers 0 to {n_classes - 1}")
-    return precision_recall_fscore_support(t, p, labels=np.arange(n_classes), zero_division=0)[:3]
+    numbers = t.astype(int) * n_classes + p.astype(int)
+    return np.bincount(numbers, minlength=n_classes**2).reshape(n_classes, n_classes)
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """A part of a whole in each class, 0 where there is no whole."""
+    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
 
 
 def _pairs(truth: ArrayLike, prediction: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from abaw.nn import checkpoint, losses
 from abaw.nn.resume import Resume
 from abaw.nn.training import fit, rate_factor
 from abaw.running.errors import UserError
+from abaw.weights.cards import read_card
 
 CPU = torch.device("cpu")
 
@@ -196,10 +197,10 @@ def test_weights_come_back_and_changed_ones_are_refused(tmp_path):
     first = weights.read_bytes(), card.read_bytes()
     checkpoint.save(model, {"task": "va"}, weights, card)
     assert (weights.read_bytes(), card.read_bytes()) == first
-    loaded = checkpoint.load(nn.Linear(3, 2), weights, checkpoint.read_card(card))
+    loaded = checkpoint.load(nn.Linear(3, 2), weights, read_card(card))
     assert torch.equal(loaded.weight, model.weight)
     with pytest.raises(UserError, match="do not fit Linear"):
-        checkpoint.load(nn.Linear(4, 2), weights, checkpoint.read_card(card))
+        checkpoint.load(nn.Linear(4, 2), weights, read_card(card))
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
     with pytest.raises(UserError, match="but its card says"):
-        checkpoint.load(nn.Linear(3, 2), weights, checkpoint.read_card(card))
+        checkpoint.load(nn.Linear(3, 2), weights, read_card(card))

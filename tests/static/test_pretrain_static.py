@@ -29,6 +29,7 @@ from abaw.static.model import StaticModel, StaticSpec, start_from
 from abaw.static.training import predict_crops, train_static
 from abaw.tables.files import read_table, write_table
 from abaw.tables.schemas import SCHEMAS
+from abaw.weights.cards import read_card
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
@@ -233,7 +234,7 @@ def test_fine_tuning_starts_from_the_pre_trained_weights_and_from_no_others(tmp_
     spec = StaticSpec.of(("va", "expr"), phase())
     model, files = StaticModel(spec), (tmp_path / "model.safetensors", tmp_path / "card.json")
     checkpoint.save(model, spec.as_card(), *files)
-    card = checkpoint.read_card(files[1])
+    card = read_card(files[1])
     for task in spec.tasks:
         own = StaticSpec.of((task,), phase())
         tuned = StaticModel(own)

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.workflow
 FIGURES = "plot_timeline plot_curves plot_sweep plot_confusion plot_weights"
 READERS = {
     # corpus
-    "make_demo_corpus": "index_corpus check_corpus track_faces extract_audio write_submission zip_submissions",
+    "make_demo_corpus": "digest_video index_corpus check_corpus write_submission zip_submissions",
+    "digest_video": "index_corpus check_corpus track_faces extract_audio",
     "index_corpus": "train_static embed_faces train_dynamic train_functional train_acoustic predict_acoustic"
     " embed_voice train_attention align_predictions sweep_smoothing fuse_dirichlet fuse_forest write_submission"
     " score_predictions plot_timeline plot_confusion compare_paper",
@@ -232,7 +233,7 @@ VA_VAL = f"{LABELS}/VA_Estimation_Challenge/Validation_Set"
 EXPR_TRAIN = f"{LABELS}/EXPR_Recognition_Challenge/Train_Set"
 TEMPLATE = "results/demo/prediction_files_format/CVPR_6th_ABAW_VA_test_set_sample.txt"
 ONLY_VA = {"spared": "plot_confusion", "only": {"task": {"va"}}}
-OF_A_VIDEO = "track_faces extract_audio index_corpus check_corpus"
+OF_A_VIDEO = "digest_video"
 MINE = """
 corpus: {source: folders}
 static: {backbones: {va: {weights: given/backbone.safetensors}, expr: {weights: given/backbone.safetensors}}}
@@ -293,7 +294,10 @@ def video_removed(folder: Path) -> Iterator[list[str]]:
 CORPUS_EDITS = {
     "a corpus and a weight of one's own": Edit(nothing),
     "a training video changed": Edit(
-        line(f"{VIDEOS}/batch2/video59.mp4", "x"), OF_A_VIDEO, only={"video": {"video59"}}, jobs={"track_faces": 1}
+        line(f"{VIDEOS}/batch2/video59.mp4", "x"),
+        OF_A_VIDEO,
+        only={"video": {"video59"}},
+        jobs={"digest_video": 1, "track_faces": 1},
     ),
     "a test video changed": Edit(
         line(f"{VIDEOS}/batch2/102.mp4", "x"),

@@ -32,14 +32,15 @@ rule train_acoustic:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=memory_mb(6000, per_input=8),
-        runtime=720,
+        mem_mb=memory_mb(4000, per_input=8),
+        runtime=minutes(60, per_input=0.015 * CONFIG.acoustic.network.training.epochs),
+        gpu=NETWORK_GPUS,
     params:
         settings=section("acoustic.network"),
-        compute=section("compute"),
+        compute=compute_on(CONFIG.compute.device),
         seed=lambda wildcards: config["seed"],
     shell:
-        "python {input.code[0]:q}"
+        "take_gpu {resources.gpu}; python {input.code[0]:q}"
         " --task {wildcards.task}"
         " --architecture {wildcards.architecture}"
         " --audio {input.audio:q}"
@@ -84,7 +85,7 @@ rule choose_acoustic:
     threads: 1
     resources:
         mem_mb=memory_mb(1000),
-        runtime=10,
+        runtime=minutes(10),
     shell:
         "python {input.code[0]:q}"
         " --task {wildcards.task}"
@@ -119,12 +120,13 @@ rule predict_acoustic:
     threads: CONFIG.compute.threads
     resources:
         mem_mb=memory_mb(4000, per_input=2),
-        runtime=120,
+        runtime=minutes(30, per_input=0.05),
+        gpu=NETWORK_GPUS,
     params:
         settings=section("acoustic.network"),
-        compute=section("compute"),
+        compute=compute_on(CONFIG.compute.device),
     shell:
-        "python {input.code[0]:q}"
+        "take_gpu {resources.gpu}; python {input.code[0]:q}"
         " --task {wildcards.task}"
         " --audio {input.audio:q}"
         " --voiced {input.voiced:q}"
@@ -157,12 +159,13 @@ rule embed_voice:
     threads: CONFIG.compute.threads
     resources:
         mem_mb=memory_mb(4000, per_input=2),
-        runtime=120,
+        runtime=minutes(30, per_input=0.05),
+        gpu=NETWORK_GPUS,
     params:
         settings=section("acoustic.network"),
-        compute=section("compute"),
+        compute=compute_on(CONFIG.compute.device),
     shell:
-        "python {input.code[0]:q}"
+        "take_gpu {resources.gpu}; python {input.code[0]:q}"
         " --task {wildcards.task}"
         " --frames {input.frames:q}"
         " --audio {input.audio:q}"

@@ -31,15 +31,16 @@ rule train_attention:
     threads: CONFIG.compute.threads
     resources:
         mem_mb=memory_mb(4000, per_input=4),
-        runtime=240,
+        runtime=minutes(60, per_input=0.02 * CONFIG.attention.network.training.epochs),
+        gpu=NETWORK_GPUS,
     params:
         settings=section("attention.network"),
         window_s=lambda wildcards: config["attention"]["window_s"],
         rate_hz=lambda wildcards: config["faces"]["analysis_rate_hz"],
-        compute=section("compute"),
+        compute=compute_on(CONFIG.compute.device),
         seed=lambda wildcards: config["seed"],
     shell:
-        "python {input.code[0]:q}"
+        "take_gpu {resources.gpu}; python {input.code[0]:q}"
         " --task {wildcards.task}"
         " --mechanism {wildcards.mechanism}"
         " --train {input.train:q}"
@@ -76,11 +77,11 @@ rule predict_attention:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=memory_mb(4000),
-        runtime=60,
+        mem_mb=memory_mb(2000, per_input=4),
+        runtime=minutes(30, per_input=0.1),
     params:
         settings=section("attention.network"),
-        compute=section("compute"),
+        compute=compute_on("cpu"),
     shell:
         "python {input.code[0]:q}"
         " --task {wildcards.task}"

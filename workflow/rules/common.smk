@@ -7,15 +7,17 @@ Out: names that every other .smk file uses. There are no rules here.
 import json
 import os
 import re
-import shlex
 import sys
+import time
 from collections.abc import Callable
 from functools import cache, reduce
 from importlib import import_module
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.utils import update_config
 
 SOURCE = Path(workflow.basedir) / "src"
@@ -28,35 +30,29 @@ from abaw.corpus.layout import Layout, build_layout, read_folders
 from abaw.demo.plan import plan_corpus
 from abaw.fusion.systems import Systems
 from abaw.report.contents import last_words
+from abaw.running.endings import Ending, Endings
 from abaw.running.errors import UserError
 from abaw.running.files import check_room
 from abaw.running.imports import files_behind
+from abaw.running.machine import gpus_wanted, total_memory_mb
+from abaw.running.shell import gpus_of, prefix
 from abaw.tasks import SPLITS, TASKS
 from abaw.weights.given import files_of_weights
 from abaw.weights.manifest import read_manifest, weights_of_detector
 
-# What the system ends without a word gets a sentence from the shell around it, by its exit code: 128 and the signal. So
-# does what could not log why it ended, on a disk without a free block.
-EPITAPH = (
-    "case $? in"
-    " 0) ;;"
-    " 137) echo 'error: the job was killed, most likely for want of memory; give it more (resources: mem_mb), or run fewer"
-    " side by side (--cores); then run the same command again' >&2;;"
-    " 134|135|139) echo 'error: a library ended the job, often for want of memory or by a broken file; its log says more;"
-    " run the same command again' >&2;;"
-    ' *) if [ "$(stat -f -c %a . 2>/dev/null)" = 0 ];'
-    " then echo 'error: the disk is full; make room and run the same command again' >&2; fi;;"
-    " esac"
-)
-# Each job has a scratch folder of its own, which goes with it.
-ENDING = f'{EPITAPH}; rm -rf "$TMPDIR"'
+# One machine runs the jobs itself, and shares out its memory and its GPUs; on a cluster others do.
+ONE_MACHINE = workflow.is_main_process and workflow.global_resources["_nodes"].value is None
+if ONE_MACHINE:
+    for name, value in (("gpu", 1), ("mem_mb", total_memory_mb())):
+        if name not in workflow.global_resources:
+            workflow.register_resource(name, value)
 # Jobs find the package without its being installed, here, in a conda environment and on a cluster's node.
-shell.prefix(
-    f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(SOURCE))}; "
-    f"TMPDIR=$(mktemp -d -t abaw.XXXXXXXX); export TMPDIR; trap {shlex.quote(ENDING)} EXIT; "
-)
+GPUS = gpus_of(workflow.global_resources["gpu"].value, os.environ.get("CUDA_VISIBLE_DEVICES")) if ONE_MACHINE else None
+shell.prefix(prefix(SOURCE, GPUS).replace("{", "{{").replace("}", "}}"))
+# Why jobs of this run have failed so far: what they get when they are tried again depends on it.
+ENDINGS = Endings()
 
-LEAST_MB = 50
+LEAST_MB, DAY_MIN = 50, 1440
 
 
 def read_layout() -> Layout:
@@ -91,6 +87,9 @@ try:
 except UserError as error:
     sys.exit(f"error: {error}")  # without the file and line of this one, which are no business of the user's
 
+# Networks learn, and read whole videos, where compute.device says; small ones that only predict stay on the CPU.
+NETWORK_GPUS = gpus_wanted(CONFIG.compute.device, ONE_MACHINE)
+DETECTOR_GPUS = gpus_wanted(CONFIG.compute.detector_device, ONE_MACHINE)
 BACKBONES = {task: getattr(CONFIG.static.backbones, task) for task in TASKS}
 MODELS = CONFIG.models
 SYSTEMS = dict(sorted(CONFIG.systems.items()))  # not in the order in which configuration files happen to name them
@@ -131,6 +130,12 @@ def section(key: str) -> Callable:
     return lambda wildcards: as_json(value)
 
 
+def compute_on(device: str) -> Callable:
+    """A tracked param: the device and the threads of a job, as JSON."""
+    value = as_json({"device": device, "threads": CONFIG.compute.threads})
+    return lambda wildcards: value
+
+
 def untracked(key: str) -> Callable:
     """A param without reruns: a word, or a section as JSON, that the inputs show already or that only decides what is an error.
 
@@ -142,12 +147,42 @@ def untracked(key: str) -> Callable:
 
 
 def memory_mb(least: int, per_input: float = 0.0) -> Callable:
-    """A resource: `least` and so many MB for each of the inputs; twice as much each time that the job is tried again."""
+    """A resource: `least` and so many MB for each MB of the inputs; twice as much after each end for want of memory.
 
-    def needed(wildcards, input, attempt) -> int:
-        return int((least + (per_input * input.size_mb if per_input else 0)) * 2 ** (attempt - 1))
+    On one machine it is all the memory there is at most: such a job runs alone.
+    """
+
+    def needed(wildcards, input, rulename) -> int:
+        asked = int(least + (per_input * size_mb(input) if per_input else 0))
+        asked *= 2 ** ended(rulename, wildcards, Ending.MEMORY)
+        return min(asked, workflow.global_resources["mem_mb"].value) if ONE_MACHINE else asked
 
     return needed
+
+
+def minutes(least: float, per_input: float = 0.0, per_video: float = 0.0) -> Callable:
+    """A resource: `least` and so many minutes for each MB of the inputs, and of the job's video.
+
+    It is twice as much after each end for want of time, and a day at most: few partitions allow more, and a training that is
+    tried again goes on from its last epoch.
+    """
+
+    def needed(wildcards, input, rulename) -> int:
+        asked = least + (per_input * size_mb(input) if per_input else 0)
+        asked += per_video * size_mb([video_file(wildcards)]) if per_video else 0
+        return min(ceil(asked) * 2 ** ended(rulename, wildcards, Ending.TIME), DAY_MIN)
+
+    return needed
+
+
+def ended(rulename: str, wildcards, why: Ending) -> int:
+    """How often a job has failed for this reason in this run."""
+    return ENDINGS.count(rulename, dict(wildcards.items()), why)
+
+
+def size_mb(paths) -> float:
+    """The size of files together in MB, of those that are there yet. (`input.size_mb` costs a plan three times as much.)"""
+    return sum(os.stat(path).st_size for path in paths if os.path.exists(path)) / 1e6
 
 
 def form_of(wildcards) -> BackboneConfig:
@@ -180,7 +215,10 @@ def detector_network() -> list[str]:
 
 
 def video_file(wildcards) -> str:
-    """An input: the file of a video."""
+    """The file of a video: an input of `digest_video`, a tracked param of all others, for which the digest stands.
+
+    Snakemake reads a file anew for each output of each job that has it as an input, which no video needs.
+    """
     return str(VIDEOS[wildcards.video][0].path)
 
 
@@ -221,6 +259,24 @@ def take_folder() -> None:
     global FOLDER
     FOLDER = worded("abaw.running.files", "lock_folder", ".snakemake")
     worded("abaw.running.slurm", "check_none_left", Path.cwd())
+
+
+def lift_rate_limit() -> None:
+    """Let the scheduler wake up when a job ends, and not over and over as well.
+
+    Unless a limit is asked for, Snakemake starts no more than 100 jobs a second. To keep to that, each look at the queue sets
+    a timer for the next (`JobScheduler.schedule`, 9.27), and each job that ends adds such a chain: after some hundred jobs the
+    queue is looked through hundreds of times a second. No option turns it off, for its smallest value is one job; without the
+    limiter, as when Snakemake is called from Python, there are no timers.
+    """
+    limiter = workflow.scheduler.job_rate_limiter
+    if limiter and (limiter.max_jobs, limiter.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
+
+
+def listen_to_failures() -> None:
+    """Hear why jobs fail, before it is decided whether they are tried again."""
+    ENDINGS.listen(logger, lambda: workflow.scheduler.running, time.time())
 
 
 def say_what_is_left_out() -> None:

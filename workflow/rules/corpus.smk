@@ -2,17 +2,40 @@
 
 In: the four folders that the section corpus names, in AffWild2's form; with `corpus.source: demo` the stage demo makes
 them.
-Out: results/corpus/{task}/{split}/tracks.parquet and labels.parquet; results/report/corpus.html and problems.csv, which
-say what does not fit together and which `snakemake check_corpus` makes on their own.
+Out: results/corpus/{task}/{split}/tracks.parquet and labels.parquet; results/corpus/videos/{video}.sha256, which stands for
+a video in every job that opens it; results/report/corpus.html and problems.csv, which say what does not fit together and
+which `snakemake check_corpus` makes on their own.
 Read by: every later stage. Page: docs/corpus.md.
 """
+
+
+rule digest_video:
+    """Write the digest of a video, which stands for it as an input of all other jobs: Snakemake reads each video once."""
+    input:
+        code=code("corpus/digest_video"),
+        video=video_file,
+    output:
+        "results/corpus/videos/{video}.sha256",
+    log:
+        "logs/digest_video/{video}.log",
+    benchmark:
+        "results/benchmarks/digest_video/{video}.tsv"
+    priority: 100  # check_corpus waits for it
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb(500),
+        runtime=minutes(1, per_video=0.01),
+    shell:
+        "python {input.code[0]:q}" " --video {input.video:q}" " --output {output:q}" " > {log:q} 2>&1"
 
 
 rule index_corpus:
     """Read labels, templates and video metadata of one split; count what does not fit together (paper §3.1)."""
     input:
         code=code("corpus/index_corpus"),
-        videos=of_split("{path}"),
+        videos=of_split("results/corpus/videos/{video}.sha256"),
         rows=lambda wildcards: LAYOUT.row_files(wildcards.task, wildcards.split),
     output:
         tracks="results/corpus/{task}/{split}/tracks.parquet",
@@ -26,9 +49,10 @@ rule index_corpus:
     threads: 1
     resources:
         mem_mb=memory_mb(1000),
-        runtime=30,
+        runtime=minutes(30),
     params:
         corpus=untracked("corpus"),
+        videos=of_split("{path}"),
     shell:
         "python {input.code[0]:q}"
         " --corpus {params.corpus:q}"
@@ -43,7 +67,7 @@ rule check_corpus:
     """Count what every split holds, and list what does not fit together with its remedy (paper §3.1); nothing is decoded."""
     input:
         code=code("corpus/check_corpus"),
-        videos=[str(tracks[0].path) for tracks in VIDEOS.values()],
+        videos=expand("results/corpus/videos/{video}.sha256", video=sorted(VIDEOS)),
         labels=[str(path) for track in LAYOUT.tracks for path in track.labels.values()],
         lists=list(map(str, [*LAYOUT.test_lists.values(), *LAYOUT.templates.values()])),
     output:
@@ -67,7 +91,7 @@ rule check_corpus:
     threads: 1
     resources:
         mem_mb=memory_mb(1000),
-        runtime=10,
+        runtime=minutes(10),
     params:
         corpus=untracked("corpus"),
         edition=section("corpus.edition"),

@@ -23,7 +23,7 @@ if CONFIG.corpus.source == "demo":
         threads: 2
         resources:
             mem_mb=memory_mb(2000),
-            runtime=30,
+            runtime=minutes(30),
         params:
             demo=section("demo"),
             corpus=untracked("corpus"),

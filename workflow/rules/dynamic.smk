@@ -29,14 +29,15 @@ rule train_dynamic:
     threads: CONFIG.compute.threads
     resources:
         mem_mb=memory_mb(4000, per_input=4),
-        runtime=240,
+        runtime=minutes(60, per_input=0.02 * CONFIG.dynamic.network.training.epochs),
+        gpu=NETWORK_GPUS,
     params:
         settings=section("dynamic.network"),
         rate_hz=lambda wildcards: config["faces"]["analysis_rate_hz"],
-        compute=section("compute"),
+        compute=compute_on(CONFIG.compute.device),
         seed=lambda wildcards: config["seed"],
     shell:
-        "python {input.code[0]:q}"
+        "take_gpu {resources.gpu}; python {input.code[0]:q}"
         " --task {wildcards.task}"
         " --window-s {wildcards.window_s}"
         " --normaliser {wildcards.normaliser}"
@@ -79,7 +80,7 @@ rule choose_dynamic:
     threads: 1
     resources:
         mem_mb=memory_mb(1000),
-        runtime=10,
+        runtime=minutes(10),
     shell:
         "python {input.code[0]:q}"
         " --task {wildcards.task}"
@@ -110,11 +111,11 @@ rule predict_dynamic:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=memory_mb(4000),
-        runtime=60,
+        mem_mb=memory_mb(2000, per_input=4),
+        runtime=minutes(30, per_input=0.1),
     params:
         settings=section("dynamic.network"),
-        compute=section("compute"),
+        compute=compute_on("cpu"),
     shell:
         "python {input.code[0]:q}"
         " --task {wildcards.task}"

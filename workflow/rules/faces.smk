@@ -12,7 +12,7 @@ if CONFIG.faces.source == "detect":
         """Detect, follow and crop the subjects of one video, and measure their mouths (paper §3.2.1, §3.2.2)."""
         input:
             code=code("faces/track_faces"),
-            video=video_file,
+            video="results/corpus/videos/{video}.sha256",
             network=detector_network(),
         output:
             "results/faces/{video}.parquet",
@@ -25,17 +25,19 @@ if CONFIG.faces.source == "detect":
         threads: CONFIG.compute.threads
         resources:
             mem_mb=memory_mb(2000),
-            runtime=60,
+            runtime=minutes(60, per_video=0.1),
+            gpu=DETECTOR_GPUS,
         params:
+            video=video_file,
             settings=section("faces"),
-            compute=section("compute"),
+            compute=compute_on(CONFIG.compute.detector_device),
             on_unreadable=untracked("corpus.on_unreadable"),
             subjects=lambda wildcards: json.dumps(
                 [{"sample": track.sample, "side": track.side} for track in VIDEOS[wildcards.video]]
             ),
         shell:
-            "python {input.code[0]:q}"
-            " --video {input.video:q}"
+            "take_gpu {resources.gpu}; python {input.code[0]:q}"
+            " --video {params.video:q}"
             " --subjects {params.subjects:q}"
             " --settings {params.settings:q}"
             " --compute {params.compute:q}"
@@ -51,7 +53,7 @@ else:
         """Take the organisers' crops of one video's subjects as they are, and measure their mouths (paper §3.2.1)."""
         input:
             code=code("faces/import_crops"),
-            video=video_file,
+            video="results/corpus/videos/{video}.sha256",
             # the folder of each subject: what is added to it or removed counts
             crops=lambda wildcards: [str(CROPS.by_sample[track.sample]) for track in VIDEOS[wildcards.video]],
         output:
@@ -65,12 +67,13 @@ else:
         threads: 1
         resources:
             mem_mb=memory_mb(1000),
-            runtime=60,
+            runtime=minutes(60, per_video=0.1),
         params:
+            video=video_file,
             rate_hz=lambda wildcards: config["faces"]["analysis_rate_hz"],
         shell:
             "python {input.code[0]:q}"
-            " --video {input.video:q}"
+            " --video {params.video:q}"
             " --crops {input.crops:q}"
             " --rate-hz {params.rate_hz}"
             " --output {output:q}"
@@ -95,7 +98,7 @@ rule export_detector:
     threads: 1
     resources:
         mem_mb=memory_mb(1000),
-        runtime=10,
+        runtime=minutes(10),
     params:
         entry=lambda wildcards: WEIGHTS[wildcards.weights].model_dump_json(),
     shell:

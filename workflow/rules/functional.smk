@@ -27,8 +27,8 @@ rule train_functional:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=memory_mb(8000, per_input=4),
-        runtime=120,
+        mem_mb=memory_mb(4000, per_input=20),
+        runtime=minutes(30, per_input=0.5),
     params:
         settings=section("functional"),
     shell:
@@ -62,8 +62,8 @@ rule predict_functional:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=memory_mb(4000),
-        runtime=60,
+        mem_mb=memory_mb(2000, per_input=8),
+        runtime=minutes(20, per_input=0.1),
     params:
         settings=section("functional"),
     shell:

@@ -28,8 +28,8 @@ rule fuse_dirichlet:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=memory_mb(4000),
-        runtime=60,
+        mem_mb=memory_mb(2000, per_input=40),
+        runtime=minutes(30, per_input=0.5),
     params:
         settings=section("fusion.dirichlet"),
         models=lambda wildcards: config["systems"][wildcards.system]["models"],
@@ -73,8 +73,8 @@ rule fuse_forest:
         "../../envs/main.yaml"
     threads: 4  # trees are the same whatever their number
     resources:
-        mem_mb=memory_mb(8000),
-        runtime=120,
+        mem_mb=memory_mb(4000, per_input=40),
+        runtime=minutes(60, per_input=2),
     params:
         settings=section("fusion.forest"),
         models=lambda wildcards: config["systems"][wildcards.system]["models"],

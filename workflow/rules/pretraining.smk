@@ -23,7 +23,7 @@ rule index_pretraining:
     threads: 1
     resources:
         mem_mb=memory_mb(4000),
-        runtime=60,
+        runtime=minutes(60),
     params:
         settings=section("pretraining"),
     shell:
@@ -48,7 +48,7 @@ rule crop_pretraining:
     threads: 1
     resources:
         mem_mb=memory_mb(4000),
-        runtime=1440,
+        runtime=minutes(DAY_MIN),
     params:
         settings=section("faces"),
         raf_db_images=lambda wildcards: config["pretraining"]["raf_db_images"],

@@ -28,8 +28,8 @@ rule score_predictions:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=memory_mb(2000),
-        runtime=30,
+        mem_mb=memory_mb(2000, per_input=20),
+        runtime=minutes(20, per_input=0.5),
     params:
         systems=lambda wildcards: list(FRAMES.frames(wildcards.task, wildcards.split)),
         settings=section("scoring"),
@@ -68,7 +68,7 @@ rule collect_scores:
     threads: 1
     resources:
         mem_mb=memory_mb(500),
-        runtime=10,
+        runtime=minutes(10),
     shell:
         "python {input.code[0]:q}" " --scores {input.scores:q}" " --output {output:q}" " > {log:q} 2>&1"
 
@@ -96,7 +96,7 @@ rule plot_timeline:
     threads: 1
     resources:
         mem_mb=memory_mb(1000),
-        runtime=10,
+        runtime=minutes(10),
     params:
         systems=lambda wildcards: list(FRAMES.shown(wildcards.task)),
     shell:
@@ -136,7 +136,7 @@ rule plot_curves:
     threads: 1
     resources:
         mem_mb=memory_mb(1000),
-        runtime=10,
+        runtime=minutes(10),
     params:
         networks=["static", "dynamic", "acoustic", *(f"{name}_attention" for name in CONFIG.attention.mechanisms)],
     shell:
@@ -170,7 +170,7 @@ rule plot_sweep:
     threads: 1
     resources:
         mem_mb=memory_mb(1000),
-        runtime=10,
+        runtime=minutes(10),
     shell:
         "python {input.code[0]:q}"
         " --task {wildcards.task}"
@@ -200,7 +200,7 @@ rule list_broken:
     threads: 1
     resources:
         mem_mb=memory_mb(500),
-        runtime=10,
+        runtime=minutes(10),
     params:
         on_unreadable=lambda wildcards: config["corpus"]["on_unreadable"],
     shell:
@@ -228,7 +228,7 @@ rule draw_contact_sheet:
     threads: 1
     resources:
         mem_mb=memory_mb(2000),
-        runtime=10,
+        runtime=minutes(10),
     shell:
         "python {input.code[0]:q}"
         " --faces {input.faces:q}"
@@ -258,7 +258,7 @@ rule plot_confusion:
     threads: 1
     resources:
         mem_mb=memory_mb(1000),
-        runtime=10,
+        runtime=minutes(10),
     params:
         systems=list(FRAMES.frames("expr", "val")),
     shell:
@@ -291,7 +291,7 @@ rule plot_weights:
     threads: 1
     resources:
         mem_mb=memory_mb(1000),
-        runtime=10,
+        runtime=minutes(10),
     params:
         systems=FRAMES.by_fusion("dirichlet"),
     shell:
@@ -325,7 +325,7 @@ rule compare_paper:
     threads: 1
     resources:
         mem_mb=memory_mb(1000),
-        runtime=10,
+        runtime=minutes(10),
     params:
         tasks=list(TASKS),
         systems=section("systems"),
@@ -370,7 +370,7 @@ rule write_report:
     threads: 1
     resources:
         mem_mb=memory_mb(1000),
-        runtime=10,
+        runtime=minutes(10),
     params:
         corpus=corpus_in_words(CONFIG.corpus),
         edition=CONFIG.corpus.edition,

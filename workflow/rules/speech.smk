@@ -15,7 +15,7 @@ rule extract_audio:
     """Take the audio out of one container, on the timeline of the video (paper §3.2.1)."""
     input:
         code=code("speech/extract_audio"),
-        video=video_file,
+        video="results/corpus/videos/{video}.sha256",
     output:
         "results/speech/mixture/{video}.flac",
     log:
@@ -27,12 +27,13 @@ rule extract_audio:
     threads: 1
     resources:
         mem_mb=memory_mb(1000),
-        runtime=30,
+        runtime=minutes(30, per_video=0.01),
     params:
+        video=video_file,
         on_unreadable=untracked("corpus.on_unreadable"),
     shell:
         "python {input.code[0]:q}"
-        " --video {input.video:q}"
+        " --video {params.video:q}"
         " --on-unreadable {params.on_unreadable}"
         " --output {output:q}"
         " > {log:q} 2>&1"
@@ -54,7 +55,7 @@ rule fetch_spleeter:
     threads: 1
     resources:
         mem_mb=memory_mb(1000),
-        runtime=30,
+        runtime=minutes(30),
     shell:
         "python {input.code[0]:q}" " --output {output:q}" " > {log:q} 2>&1"
 
@@ -76,7 +77,7 @@ rule run_spleeter:
     threads: CONFIG.compute.threads
     resources:
         mem_mb=memory_mb(4000),
-        runtime=120,
+        runtime=minutes(60, per_input=0.2),
     params:
         tensorflow_threads=lambda wildcards: config["compute"]["threads"],
     shell:
@@ -104,12 +105,12 @@ rule separate_speech:
     threads: CONFIG.compute.threads
     resources:
         mem_mb=memory_mb(2000),
-        runtime=60,
+        runtime=minutes(30, per_input=0.05),
     params:
         separator=lambda wildcards: "none" if BY_PROGRAM else config["speech"]["separator"],
         package=manifest_entries("spleeter_2stems_voice", "spleeter_2stems_accompaniment"),
         settings=section("speech.audio"),
-        compute=section("compute"),
+        compute=compute_on("cpu"),
     shell:
         "python {input.code[0]:q}"
         " --mixture {input.mixture:q}"
@@ -137,7 +138,7 @@ rule gate_speech:
     threads: 1
     resources:
         mem_mb=memory_mb(1000),
-        runtime=10,
+        runtime=minutes(10, per_input=0.02),
     params:
         settings=section("speech.gate"),
         rate_hz=lambda wildcards: config["faces"]["analysis_rate_hz"],

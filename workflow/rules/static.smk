@@ -30,14 +30,15 @@ rule pretrain_static:
     threads: CONFIG.compute.threads
     resources:
         mem_mb=memory_mb(8000),
-        runtime=2880,
+        runtime=minutes(60, per_input=0.012 * CONFIG.static.pretraining.training.epochs),
+        gpu=NETWORK_GPUS,
     params:
         settings=lambda wildcards: as_json(settings_of("pretraining", config["static"], form_of(wildcards))),
         package=manifest_entries("efficientnet_lite0"),
-        compute=section("compute"),
+        compute=compute_on(CONFIG.compute.device),
         seed=lambda wildcards: config["seed"],
     shell:
-        "python {input.code[0]:q}"
+        "take_gpu {resources.gpu}; python {input.code[0]:q}"
         " --crops {input.crops:q}"
         " --settings {params.settings:q}"
         " --compute {params.compute:q}"
@@ -70,14 +71,15 @@ rule train_static:
     threads: CONFIG.compute.threads
     resources:
         mem_mb=memory_mb(6000),
-        runtime=720,
+        runtime=minutes(60, per_input=0.012 * CONFIG.static.training.epochs),
+        gpu=NETWORK_GPUS,
     params:
         settings=lambda wildcards: as_json(settings_of("fine_tuning", config["static"], form_of(wildcards))),
         package=manifest_entries("efficientnet_lite0"),
-        compute=section("compute"),
+        compute=compute_on(CONFIG.compute.device),
         seed=lambda wildcards: config["seed"],
     shell:
-        "python {input.code[0]:q}"
+        "take_gpu {resources.gpu}; python {input.code[0]:q}"
         " --task {wildcards.task}"
         " --faces {input.faces:q}"
         " --tracks {input.tracks:q}"
@@ -111,12 +113,13 @@ rule embed_faces:
     threads: CONFIG.compute.threads
     resources:
         mem_mb=memory_mb(4000),
-        runtime=240,
+        runtime=minutes(60, per_input=0.1),
+        gpu=NETWORK_GPUS,
     params:
         settings=section("embedding"),
-        compute=section("compute"),
+        compute=compute_on(CONFIG.compute.device),
     shell:
-        "python {input.code[0]:q}"
+        "take_gpu {resources.gpu}; python {input.code[0]:q}"
         " --task {wildcards.task}"
         " --faces {input.faces:q}"
         " --tracks {input.tracks:q}"

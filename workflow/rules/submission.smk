@@ -24,7 +24,7 @@ rule write_submission:
     threads: 1
     resources:
         mem_mb=memory_mb(2000),
-        runtime=30,
+        runtime=minutes(30),
     params:
         skipped=lambda wildcards: LAYOUT.skipped_of(wildcards.task, "test"),
     shell:
@@ -55,7 +55,7 @@ rule zip_submissions:
     threads: 1
     resources:
         mem_mb=memory_mb(2000),
-        runtime=10,
+        runtime=minutes(10),
     params:
         systems=lambda wildcards: list(SYSTEMS),
     shell:

@@ -26,8 +26,8 @@ rule sweep_smoothing:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=memory_mb(4000),
-        runtime=60,
+        mem_mb=memory_mb(2000, per_input=40),
+        runtime=minutes(20, per_input=0.5),
     params:
         settings=section("timeline"),
     shell:
@@ -60,8 +60,8 @@ rule align_predictions:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=memory_mb(2000),
-        runtime=30,
+        mem_mb=memory_mb(2000, per_input=40),
+        runtime=minutes(20, per_input=0.2),
     params:
         smoothing_s=lambda wildcards: config["timeline"]["smoothing_s"],
         smoothed=lambda wildcards: config["timeline"]["smoothed"],

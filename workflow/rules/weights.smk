@@ -24,7 +24,7 @@ rule retrieve_weights:
     threads: 1
     resources:
         mem_mb=memory_mb(1000),
-        runtime=60,
+        runtime=minutes(60),
     params:
         entry=lambda wildcards: WEIGHTS[wildcards.weights].model_dump_json(),
         # Made from `input`, a param is not tracked: the digest says what the file is, wherever it comes from.

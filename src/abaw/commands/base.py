@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
+from abaw.running.endings import OUT_OF_MEMORY, OUT_OF_TIME
 from abaw.running.errors import UserError
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _sentence(error: Exception) -> str | None:
         return str(error)
     if isinstance(error, MemoryError) or any(words in str(error).lower() for words in _NO_MEMORY):
         return (
-            f"the memory is used up ({error}); give the job more (resources: mem_mb), run fewer side by side "
+            f"{OUT_OF_MEMORY} ({error}); give the job more (resources: mem_mb), run fewer side by side "
             "(--cores), or give smaller batches in the configuration; then run the same command again"
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -68,7 +69,7 @@ def _sentence(error: Exception) -> str | None:
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:
     sys.exit(
-        f"error: the job was told to end ({signal.Signals(number).name}) before it was done, as at the end of its "
+        f"error: {OUT_OF_TIME} ({signal.Signals(number).name}) before it was done, as at the end of its "
         "time; run the same command again, a training goes on after its last epoch; or give the job more time first "
         "(resources: runtime)"
     )

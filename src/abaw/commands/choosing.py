@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from abaw.nn.checkpoint import read_card
 from abaw.running.files import whole_file
 from abaw.tasks import TASKS
+from abaw.weights.cards import read_card
 
 KINDS = ("weights", "card", "history")
 

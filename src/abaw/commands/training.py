@@ -2,7 +2,6 @@
 
 import argparse
 import hashlib
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from abaw.nn.resume import Resume
 from abaw.nn.training import History
 from abaw.running.imports import files_behind
 from abaw.tasks import TASKS
+from abaw.weights.cards import git_commit
 
 
 def add_training_arguments(arguments: argparse.ArgumentParser, of_one_task: bool = True) -> None:
@@ -46,15 +46,6 @@ def resume_of(args: argparse.Namespace) -> Resume:
     for path in files_behind(Path(sys.argv[0]), Path(abaw.__file__).parents[1]):
         digest.update(path.read_bytes())
     return Resume(args.weights.with_name("resume.pt"), digest.hexdigest())
-
-
-def git_commit() -> str | None:
-    """The commit of this checkout, with `-dirty` where files were changed; None outside of git."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40", "--dirty"]
-    try:
-        return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
 
 
 def write_training(

@@ -27,6 +27,7 @@ from abaw.config.models import (
     EmbeddingConfig,
     FineTuningConfig,
     FunctionalConfig,
+    MachineConfig,
     OverTimeConfig,
     PhaseConfig,
     PretrainingPhaseConfig,
@@ -82,7 +83,7 @@ class Config(Section):
     """abaw-flow's configuration: one section per stage."""
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(description="Seed of everything that is drawn at random.")
-    compute: ComputeConfig
+    compute: MachineConfig
     corpus: CorpusConfig
     demo: DemoConfig
     resources: ResourcesConfig
@@ -119,6 +120,15 @@ class Config(Section):
                     raise ValueError(f"systems.{name}.models has {model!r}, expected some of {', '.join(self.models)}")
             if name in self.models:
                 raise ValueError(f"systems.{name} has the name of a model; give it another")
+        return self
+
+    @model_validator(mode="after")
+    def _detector_has_its_device(self) -> "Config":
+        if self.compute.detector_device == "cuda" and self.faces.detector == "mediapipe":
+            raise ValueError(
+                "compute.detector_device is cuda, but faces.detector is mediapipe, which runs on a CPU only; set it to "
+                "cpu, or take retinaface or insightface"
+            )
         return self
 
     @model_validator(mode="after")

@@ -8,14 +8,25 @@ from abaw.config.base import Section
 
 
 class ComputeConfig(Section):
-    """Where and on how many threads the networks run."""
+    """What one job computes on: a device, and so many threads."""
 
     device: Literal["auto", "cpu", "cuda"] = Field(
-        description="Device of the networks; auto takes a CUDA device where there is one."
+        description="Device of the networks that learn or read whole videos, whose jobs ask for a GPU each. auto takes "
+        "a CUDA device where there is one, cuda ends a job that has none. What only predicts from embeddings, and the "
+        "separation of speech, stay on the CPU."
     )
     threads: Annotated[int, Field(ge=1, le=64)] = Field(
         description="CPU threads of each job that trains or runs a network. Floating-point sums depend on it, so it is "
         "part of the result and does not follow --cores; jobs run side by side instead."
+    )
+
+
+class MachineConfig(ComputeConfig):
+    """Where and on how many threads the networks run."""
+
+    detector_device: Literal["cpu", "cuda"] = Field(
+        description="Device of the face detector, one job a video; cuda needs onnxruntime-gpu in place of onnxruntime, "
+        "and retinaface or insightface."
     )
 
 

@@ -13,7 +13,7 @@ def make_detector(
     """The detector that the settings name.
 
     `threads` bounds those of its network where the library lets one choose; it does not change what is found. `network`
-    is its ONNX file and `device` the `compute.device` that it runs on; mediapipe needs neither. Raises
+    is its ONNX file and `device` the `compute.detector_device` that it runs on; mediapipe needs neither. Raises
     `UserError` where the file or the device cannot be used.
     """
     if settings.detector == "mediapipe":

@@ -10,7 +10,7 @@ import numpy as np
 from insightface.model_zoo import get_model
 
 from abaw.faces.detection import Detection, Detector, select
-from abaw.faces.onnx import options, providers
+from abaw.faces.onnx import check_device, options, providers
 from abaw.running.errors import UserError
 from abaw.tables.schemas import FIVE_POINTS
 
@@ -35,6 +35,7 @@ class InsightFaceDetector(Detector):
             raise UserError(
                 f"{path} is no face detector of insightface; expected is an ONNX file such as SCRFD's det_10g.onnx"
             )
+        check_device(self._model.session, device)
         self._model.prepare(0, det_thresh=min_score, nms_thresh=OVERLAP, input_size=(INPUT_PX, INPUT_PX))
 
     def detect_batch(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:

@@ -11,14 +11,24 @@ CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
 def providers(device: str) -> list[str]:
-    """What ONNX Runtime shall run on for a `compute.device`: auto takes CUDA where this build of it has it."""
-    available = onnxruntime.get_available_providers()
-    if device == "cuda" and CUDA not in available:
+    """What ONNX Runtime shall run on for a `compute.detector_device`; `UserError` where this build of it lacks that."""
+    if device == "cpu":
+        return [CPU]
+    if CUDA not in onnxruntime.get_available_providers():
         raise UserError(
-            "compute.device is 'cuda', but this ONNX Runtime has no CUDA provider; install onnxruntime-gpu in place of "
-            "onnxruntime, or set it to auto or cpu"
+            "compute.detector_device is 'cuda', but this ONNX Runtime has no CUDA provider; install onnxruntime-gpu in "
+            "place of onnxruntime, or set it to cpu"
         )
-    return [CUDA, CPU] if device != "cpu" and CUDA in available else [CPU]
+    return [CUDA, CPU]
+
+
+def check_device(session: Any, device: str) -> None:
+    """Raise `UserError` where ONNX Runtime has fallen back to the CPU, which it does without a word."""
+    if device == "cuda" and session.get_providers()[0] != CUDA:
+        raise UserError(
+            "compute.detector_device is 'cuda', but ONNX Runtime could not start on one; mend the driver or install "
+            "the CUDA that this onnxruntime-gpu was built for, or set it to cpu"
+        )
 
 
 def options(threads: int) -> onnxruntime.SessionOptions:
@@ -31,7 +41,10 @@ def options(threads: int) -> onnxruntime.SessionOptions:
 
 def start_session(path: str | PathLike[str], threads: int, device: str) -> Any:
     """A session of the network in the file `path`; `UserError` where that is no ONNX network."""
+    wanted = providers(device)
     try:
-        return onnxruntime.InferenceSession(str(path), options(threads), providers=providers(device))
+        session = onnxruntime.InferenceSession(str(path), options(threads), providers=wanted)
     except Exception as error:  # the classes of ONNX Runtime's errors are not public
         raise UserError(f"{path} cannot be read as an ONNX network ({error}); delete it and run again") from error
+    check_device(session, device)
+    return session

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from abaw.faces.detection import Detection, Detector, select
-from abaw.faces.onnx import CUDA, start_session
+from abaw.faces.onnx import start_session
 from abaw.running.errors import UserError
 
 STRIDES_PX = (8, 16, 32)
@@ -48,13 +48,12 @@ def load_forward(path: str | PathLike[str], threads: int, device: str) -> tuple[
     session = start_session(path, threads, device)
     if [output.name for output in session.get_outputs()] != OUTPUTS:
         raise UserError(f"{path} is not a RetinaFace network that this project exported; delete it and run again")
-    on_gpu = session.get_providers()[0] == CUDA
 
     def forward(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         offsets, scores, points = session.run(OUTPUTS, {"images": images})
         return offsets, scores, points
 
-    return forward, BATCH["cuda" if on_gpu else "cpu"]
+    return forward, BATCH[device]
 
 
 class RetinaFaceDetector(Detector):

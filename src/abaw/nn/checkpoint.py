@@ -27,11 +27,6 @@ def save(model: nn.Module, card: Mapping[str, Any], weights_path: Path, card_pat
         beside.write_text(json.dumps(full, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def read_card(path: Path) -> dict[str, Any]:
-    """Read a card that `save` wrote."""
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def load(model: Model, weights_path: Path, card: Mapping[str, Any]) -> Model:
     """Load what `save` wrote into a model of that form, in evaluation mode; `UserError` where it is not the card's."""
     found = sha256_of(weights_path)

@@ -31,7 +31,8 @@ class Resume:
             return None
         torch.set_rng_state(state["random"])
         if torch.cuda.is_available():
-            torch.cuda.set_rng_state_all(state["random_cuda"])
+            # where there are fewer GPUs now, those that are there
+            torch.cuda.set_rng_state_all(state["random_cuda"][: torch.cuda.device_count()])
         return state["training"]
 
     def save(self, training: dict[str, Any]) -> None:

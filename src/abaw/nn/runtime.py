@@ -1,5 +1,7 @@
 """The device and the threads of a job, set once before any tensor is made."""
 
+import os
+
 import torch
 
 from abaw.config import ComputeConfig
@@ -7,16 +9,43 @@ from abaw.running.errors import UserError
 
 
 def half_on_gpu(device: torch.device) -> torch.autocast:
-    """A context in which networks compute in bfloat16 on a GPU, and as they are on a CPU."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+    """A context in which networks compute in bfloat16 on a GPU that has units for it, elsewhere as they are."""
+    has_units = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.autocast(device.type, torch.bfloat16, enabled=has_units)
 
 
 def start(compute: ComputeConfig, seed: int) -> torch.device:
-    """Set threads and seed, ask for deterministic algorithms, and return the device; `UserError` without CUDA."""
+    """Set threads and seed, ask for deterministic algorithms, and return the device, which is said in the log.
+
+    Raises `UserError` where the device is cuda and this job sees none.
+    """
     torch.set_num_threads(compute.threads)
     torch.manual_seed(seed)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS adds in any order
     torch.use_deterministic_algorithms(True, warn_only=True)
-    available = torch.cuda.is_available()
-    if compute.device == "cuda" and not available:
-        raise UserError("compute.device is 'cuda', but torch finds no CUDA device here; set it to auto or cpu")
-    return torch.device("cuda" if available and compute.device != "cpu" else "cpu")
+    # It would fill all memory that is yet to be written, for nothing: a fifth of a training step on a CPU.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    device, why = _device(compute.device)
+    print(f"device: {_name(device, compute.threads)}{why}", flush=True)
+    return device
+
+
+def _device(wanted: str) -> tuple[torch.device, str]:
+    """The device, and why it is the CPU where it might be another."""
+    if wanted == "cpu":
+        return torch.device("cpu"), ""
+    if torch.cuda.is_available():
+        return torch.device("cuda"), ""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    seen = "torch finds no CUDA device here" + ("" if visible is None else f" (CUDA_VISIBLE_DEVICES is {visible!r})")
+    if wanted == "cuda":
+        raise UserError(f"compute.device is 'cuda', but {seen}; mend the driver or torch, or set it to auto or cpu")
+    return torch.device("cpu"), f", for {seen}"
+
+
+def _name(device: torch.device, threads: int) -> str:
+    if device.type == "cpu":
+        return f"cpu, {threads} thread{'s' * (threads > 1)}"
+    card = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
+    half = "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32, for it has no bfloat16"
+    return f"{torch.cuda.get_device_name(device)} (card {card}), {half}"

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-UNTRACKED = frozenset({"abaw.config", "abaw.commands.base", "abaw.running.errors", "abaw.running.imports"})
+UNTRACKED = frozenset(
+    {"abaw.config", "abaw.commands.base", "abaw.running.errors", "abaw.running.imports", "abaw.running.endings"}
+)
 """Modules that cannot change a result: the config's values reach a job by themselves, errors only end it."""
 
 

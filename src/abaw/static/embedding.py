@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from abaw.faces.crop import decode_crop
+from abaw.nn.runtime import half_on_gpu
 from abaw.static.model import StaticModel, StaticSpec, letterbox, normalise, to_batch
 from abaw.tables.arrays import rows_by_sample
 from abaw.tables.files import read_rows, read_table
@@ -46,7 +47,7 @@ def make_embedder(model: StaticModel, spec: StaticSpec, device: torch.device, th
         embeddings.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
         def on_gpu(images: Tensor) -> NDArray[np.float32]:
-            with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16):
+            with torch.inference_mode(), half_on_gpu(device):
                 return embeddings(images.to(memory_format=torch.channels_last)).float().cpu().numpy()
 
         return on_gpu

@@ -11,7 +11,6 @@ from tqdm import tqdm
 
 from abaw import metrics
 from abaw.config import PhaseConfig
-from abaw.nn import checkpoint
 from abaw.nn.losses import task_loss
 from abaw.nn.resume import Resume
 from abaw.nn.training import History, Scores, fit
@@ -20,6 +19,7 @@ from abaw.static.augmentation import augmentation
 from abaw.static.crops import Crops
 from abaw.static.model import StaticModel, StaticSpec, load_backbone_weights, normalise, start_from
 from abaw.tasks import TASKS, TaskName
+from abaw.weights.cards import read_card
 
 INFERENCE_BATCH = 32
 MEAN_MEASURE = "mean_measure"
@@ -50,7 +50,7 @@ def train_static(
     if pretrained is None:
         load_backbone_weights(model, settings)
     else:
-        start_from(model, spec, pretrained[0], checkpoint.read_card(pretrained[1]))
+        start_from(model, spec, pretrained[0], read_card(pretrained[1]))
     model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     losses = {
         task: task_loss(

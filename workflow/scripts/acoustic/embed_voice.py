@@ -22,6 +22,7 @@ from abaw.tables.files import read_table, write_table
 from abaw.tables.schemas import SCHEMAS
 from abaw.tasks import TASKS
 from abaw.timeline.interpolation import interpolate, overlap_mean
+from abaw.weights.cards import read_card
 
 
 def main() -> None:
@@ -37,14 +38,14 @@ def main() -> None:
 
     tables = list(tqdm(embedded(args), "samples", disable=None))
     table = pa.concat_tables([SCHEMAS["voice_embeddings"].empty_table(), *tables])
-    write_table("voice_embeddings", table, args.output, {"model_sha256": checkpoint.read_card(args.card)["sha256"]})
+    write_table("voice_embeddings", table, args.output, {"model_sha256": read_card(args.card)["sha256"]})
     print(f"{len(table)} frames of {len(tables)} samples: {args.output}")
 
 
 def embedded(args: argparse.Namespace) -> Iterator[pa.Table]:
     """The table of each sample, in the order of the visual ones."""
     device = runtime.start(args.compute, seed=0)
-    card = checkpoint.read_card(args.card)
+    card = read_card(args.card)
     model = checkpoint.load(build(args.task, card["architecture"], args.settings), args.weights, card).to(device)
     audio = {path.stem: path for path in args.audio}
     videos = {row["sample"]: row["video"] for row in read_table("tracks", args.tracks).to_pylist()}

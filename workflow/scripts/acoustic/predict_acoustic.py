@@ -18,6 +18,7 @@ from abaw.speech.audio import made_by, read_flac
 from abaw.tables.arrays import runs_of
 from abaw.tables.files import read_table, read_tables
 from abaw.tables.schemas import SCHEMAS, predictions
+from abaw.weights.cards import read_card
 
 
 def main() -> None:
@@ -31,7 +32,7 @@ def main() -> None:
     args = arguments.parse_args()
 
     device = runtime.start(args.compute, seed=0)
-    card = checkpoint.read_card(args.card)
+    card = read_card(args.card)
     model = checkpoint.load(build(args.task, card["architecture"], args.settings), args.weights, card).to(device)
     audio = {path.stem: path for path in args.audio}
     voiced = read_tables("voiced", args.voiced)

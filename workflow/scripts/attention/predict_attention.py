@@ -12,6 +12,7 @@ from abaw.commands.predictions import add_prediction_arguments, read_modalities,
 from abaw.config import OverTimeConfig
 from abaw.dynamic.training import Sequences, predict_over_time
 from abaw.nn import checkpoint, runtime
+from abaw.weights.cards import read_card
 
 
 def main() -> None:
@@ -23,7 +24,7 @@ def main() -> None:
     args = arguments.parse_args()
 
     device = runtime.start(args.compute, seed=0)
-    card = checkpoint.read_card(args.card)
+    card = read_card(args.card)
     model = AttentionFusion(args.task, card["mechanism"], args.settings, card["voice_width"])
     model = checkpoint.load(model, args.weights, card).to(device)
     sequences = Sequences.of(args.task, read_modalities(args.embeddings), None, card["window"], "none", device)

@@ -12,6 +12,7 @@ from abaw.dynamic.model import DynamicModel
 from abaw.dynamic.training import Sequences, predict_over_time
 from abaw.nn import checkpoint, runtime
 from abaw.tables.files import read_table
+from abaw.weights.cards import read_card
 
 
 def main() -> None:
@@ -23,7 +24,7 @@ def main() -> None:
     args = arguments.parse_args()
 
     device = runtime.start(args.compute, seed=0)
-    card = checkpoint.read_card(args.card)
+    card = read_card(args.card)
     model = checkpoint.load(DynamicModel(args.task, args.settings), args.weights, card).to(device)
     embeddings = read_table("embeddings", args.embeddings)
     sequences = Sequences.of(args.task, [embeddings], None, card["window"], card["normaliser"], device)

@@ -44,6 +44,7 @@ def main() -> None:
     samples = [subject.sample for subject in options.subjects]
     network = next(iter(options.network or []), None)
     detector = make_detector(options.settings, options.compute.threads, network, options.compute.device)
+    print(f"device of the detector: {options.compute.device}")
     frames = analyse_video(options.video, options.subjects, options.settings, options.threads, detector)
     remarks: dict[str, str] = {}
     if options.on_unreadable == "skip":

@@ -9,10 +9,10 @@ from abaw.commands.base import parser, run, settings_from
 from abaw.commands.predictions import write_predictions
 from abaw.config import FunctionalConfig
 from abaw.functional.model import Windows, load_model
-from abaw.nn.checkpoint import read_card
 from abaw.tables.files import read_table
 from abaw.tables.priors import predictions_table
 from abaw.tasks import TASKS
+from abaw.weights.cards import read_card
 
 
 def main() -> None:

@@ -11,16 +11,16 @@ from pathlib import Path
 import pyarrow as pa
 
 from abaw.commands.base import parser, run, settings_from
-from abaw.commands.training import git_commit
 from abaw.config import FunctionalConfig
 from abaw.functional.model import Cell, Windows, about, choose, save_model
-from abaw.nn.checkpoint import sha256_of
 from abaw.running.files import whole_file
 from abaw.tables.arrays import scored_table
 from abaw.tables.files import read_table, read_tables, write_table
 from abaw.tables.priors import label_prior
 from abaw.tables.schemas import labels, scored
 from abaw.tasks import TASKS
+from abaw.weights.cards import git_commit
+from abaw.weights.manifest import sha256_of
 
 FITTED_ON = "train, combination chosen on val"
 

@@ -5,15 +5,13 @@ In: frames tables with their names, and labels. Out: a PNG.
 
 from pathlib import Path
 
-import numpy as np
-from sklearn.metrics import confusion_matrix
-
+from abaw import metrics
 from abaw.commands.base import parser, run
 from abaw.report.figures import confusion_figure, save_figure
 from abaw.tables.arrays import matrix, truth_at
 from abaw.tables.files import read_table
 from abaw.tables.schemas import frames, labels
-from abaw.tasks import EXPRESSIONS, TASKS
+from abaw.tasks import TASKS
 
 
 def main() -> None:
@@ -30,9 +28,8 @@ def main() -> None:
     for name, path in zip(args.systems, args.frames, strict=True):
         table = read_table(frames("expr"), path)
         truth = truth_at("expr", table, annotations)[:, 0]
-        known = ~np.isnan(truth)
         said = matrix(table, TASKS["expr"].outputs).argmax(axis=1)
-        counts[name] = confusion_matrix(truth[known], said[known], labels=range(len(EXPRESSIONS)))
+        counts[name] = metrics.confusion(truth, said)
     save_figure(confusion_figure(counts), args.output)
     print(f"{len(counts)} systems: {args.output}")
 

@@ -19,6 +19,7 @@ from abaw.tables.arrays import blocks
 from abaw.tables.files import read_table, write_table
 from abaw.tables.schemas import SCHEMAS
 from abaw.tasks import TASKS
+from abaw.weights.cards import read_card
 
 
 def main() -> None:
@@ -35,7 +36,7 @@ def main() -> None:
     args = arguments.parse_args()
 
     device = runtime.start(args.compute, seed=0)
-    card = checkpoint.read_card(args.card)
+    card = read_card(args.card)
     spec = StaticSpec.from_card(card)
     model = checkpoint.load(StaticModel(spec), args.weights, card).to(device)
     embedder = make_embedder(model, spec, device, args.compute.threads)

@@ -12,12 +12,13 @@ import pyarrow as pa
 from abaw.commands.base import parser, run, settings_from
 from abaw.commands.training import add_training_arguments, resume_of, write_training
 from abaw.config import FineTuningConfig
-from abaw.nn import checkpoint, runtime
+from abaw.nn import runtime
 from abaw.running.errors import UserError
 from abaw.static.crops import Crops, Part, labelled_crops
 from abaw.static.training import train_static
 from abaw.tables.files import read_table, read_tables
 from abaw.tables.schemas import labels
+from abaw.weights.cards import read_card
 
 
 def read_crops(args: argparse.Namespace, truth: pa.Table) -> list[Crops]:
@@ -46,7 +47,7 @@ def main() -> None:
     resume = resume_of(args)
     start = tuple(args.pretrained) or None
     model, spec, history = train_static(train, val, args.settings, args.seed, device, resume, start)
-    card = spec.as_card() | {"pretrained_sha256": start and checkpoint.read_card(start[1])["sha256"]}
+    card = spec.as_card() | {"pretrained_sha256": start and read_card(start[1])["sha256"]}
     write_training(args, model, history, card, len(train), resume)
 
 

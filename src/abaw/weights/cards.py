@@ -1,0 +1,20 @@
+"""Cards, the JSON files beside trained weights: what a model is, was trained on and reached. Read without torch."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """Read the card of a network (`abaw.nn.checkpoint.save`) or of the functional model."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def git_commit() -> str | None:
+    """The commit of this checkout, with `-dirty` where files were changed; None outside of git."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,49 @@
+"""What commands load before they do anything: starting a job should cost no more than the job needs."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = {path.stem: str(path) for path in sorted((ROOT / "workflow" / "scripts").glob("*/*.py"))}
+ASK = """
+import importlib.util, json, sys
+from pathlib import Path
+for path in sys.argv[1:]:
+    sys.path.insert(0, str(Path(path).parent))
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    print(json.dumps([Path(path).stem, [name for name in ("torch", "sklearn", "scipy.stats") if name in sys.modules]]))
+"""
+TORCH = {
+    **dict.fromkeys(("train_static", "pretrain_static", "embed_faces"), "the frame-level network"),
+    **dict.fromkeys(("train_dynamic", "predict_dynamic"), "the transformer over time"),
+    **dict.fromkeys(("train_acoustic", "predict_acoustic", "embed_voice"), "the acoustic network, on transformers"),
+    **dict.fromkeys(("train_attention", "predict_attention"), "the network over both modalities"),
+    "separate_speech": "Spleeter's network, and torchaudio's resampling",
+    "export_detector": "RetinaFace's network, which it exports",
+}
+"""The commands that load torch, and what for."""
+SCIKIT_LEARN = {
+    "train_functional": "the kernel ELM is an estimator",
+    "predict_functional": "the same estimator",
+    "fuse_dirichlet": "the fusion is an estimator",
+    "fuse_forest": "the forests",
+}
+"""The commands that load scikit-learn and no torch; with it come pandas and scipy.stats, two seconds in all."""
+
+
+def test_commands_on_tables_load_neither_torch_nor_scikit_learn():
+    light = [name for name in SCRIPTS if name not in TORCH and name not in SCIKIT_LEARN]
+    ordered = [*light, *SCIKIT_LEARN]  # one process, for what is loaded stays loaded: the light ones first
+    call = [sys.executable, "-c", ASK, *(SCRIPTS[name] for name in ordered)]
+    variables = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(call, cwd=ROOT, env=variables, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    loaded = dict(map(json.loads, done.stdout.splitlines()))
+    assert list(loaded) == ordered
+    assert {name: found for name, found in loaded.items() if "torch" in found} == {}
+    assert {name: found for name, found in loaded.items() if found and name in light} == {}
+    assert TORCH.keys() | SCIKIT_LEARN.keys() <= SCRIPTS.keys()

@@ -1,6 +1,7 @@
 """Weights as safetensors beside a card: what a network is, was trained on and reached. No pickle."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +23,9 @@ def save(model: nn.Module, card: Mapping[str, Any], weights_path: Path, card_pat
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(model.state_dict().items())}
     with whole_file(weights_path) as beside:
         save_file(state, beside)
+        umask = os.umask(0)
+        os.umask(umask)
+        beside.chmod(0o666 & ~umask)  # safetensors gives its files to their owner alone
     full = {**card, "sha256": sha256_of(weights_path)}
     with whole_file(card_path) as beside:
         beside.write_text(json.dumps(full, indent=2, sort_keys=True) + "\n", encoding="utf-8")

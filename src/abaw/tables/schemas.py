@@ -51,6 +51,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         | {f"{point}_{axis}_px": pa.float32() for point in FIVE_POINTS for axis in "xy"}
         | {"mouth_opening": pa.float32(), "mouth_area": pa.float32(), "crop": pa.binary()},
     ),
+    "mouths": _schema(_ROW | {"time_s": pa.float64()}, {"mouth_opening": pa.float32(), "mouth_area": pa.float32()}),
     "voiced": _schema({"sample": pa.string(), "run": pa.int32(), "start_s": pa.float64(), "end_s": pa.float64()}),
     "embeddings": _schema(
         _ROW | {"time_s": pa.float64(), "has_face": pa.bool_()},

@@ -51,6 +51,7 @@ def main() -> None:
 
     device = runtime.start(args.compute, args.seed)
     train, val = (VoicedWindows.of(args.task, voices(args, tracks), args.settings) for tracks in args.tracks)
+    print(f"{len(train)} training windows, {train.share_of_sound:.1%} of their seconds are sound of the track")
     resume = resume_of(args)
     model, history = train_acoustic(args.task, args.architecture, train, val, args.settings, args.seed, device, resume)
     table = scored_windows(args.task, model, val, args.settings, device)

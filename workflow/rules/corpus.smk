@@ -29,6 +29,7 @@ rule index_corpus:
         runtime=30,
     params:
         corpus=untracked("corpus"),
+        unscored=section("corpus.unscored"),  # said in corpus, too, but this one is tracked
     shell:
         "python {input.code[0]:q}"
         " --corpus {params.corpus:q}"

@@ -1,6 +1,6 @@
 """Train an acoustic model on voiced windows, and predict with it on whole tracks (paper §2.1, §3.2.1)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,7 @@ from abaw.nn.resume import Resume
 from abaw.nn.runtime import half_on_gpu
 from abaw.nn.training import History, Scores, fit
 from abaw.running.errors import UserError
-from abaw.tables.arrays import scored_table
+from abaw.tables.arrays import candidates_table, scored_table
 from abaw.tables.schemas import VOICED
 from abaw.tasks import TASKS, TaskName
 
@@ -42,8 +42,8 @@ class Voice:
 class VoicedWindows:
     """Labelled windows as places on the tracks, which are held once: whatever their step, windows cost no memory.
 
-    Of each of n windows: the number of its track in `tracks`, where it begins (s), its sample, and its labels, (n, 20, 2)
-    or (n, 4), NaN where none and beyond the voiced run. They stand in the order of samples, runs and time.
+    Of each of n windows: the number of its track in `tracks`, where it begins (s), its sample, and its labels, (n, 20,
+    2) or (n, 4), NaN where none and beyond the voiced run. They stand in the order of samples, runs and time.
     """
 
     window_s: int
@@ -116,8 +116,13 @@ def train_acoustic(
     seed: int,
     device: torch.device,
     resume: Resume | None = None,
+    heard: Sequence[NDArray[np.int16]] = (),
 ) -> tuple[AudioModel, History]:
-    """Train on windows; the epoch is chosen by the challenge measure on the windows of `val`."""
+    """Train on windows; the epoch is chosen by the challenge measure on the windows of `val`.
+
+    The history keeps what each epoch's model says of these windows and then of the whole tracks in `heard`, for
+    `epoch_candidates`.
+    """
     model = build(task, architecture, settings).to(device)
     loss = task_loss(task, train.labels, device, label_smoothing=settings.label_smoothing)
     truth = torch.from_numpy(train.labels).float()
@@ -130,12 +135,45 @@ def train_acoustic(
             outputs = model(waveforms)
         return loss(outputs.float(), truth[items].to(device))
 
+    on_windows = np.empty((0, len(TASKS[task].outputs)), np.float32)
+
     def evaluate() -> Scores:
-        outputs, labels = window_outputs(model, val, settings.training.batch_size, device)
-        return metrics.score(task, labels, outputs)
+        nonlocal on_windows
+        on_windows, labels = window_outputs(model, val, settings.training.batch_size, device)
+        return metrics.score(task, labels, on_windows)
+
+    def said() -> Tensor:
+        on_tracks = [predict_track(task, model, track, settings, device)[2] for track in heard]
+        return torch.from_numpy(np.concatenate([on_windows, *on_tracks])).half()
 
     measure = TASKS[task].challenge_measure
-    return model, fit(model, batch_loss, len(train), evaluate, measure, settings.training, seed, resume)
+    history = fit(model, batch_loss, len(train), evaluate, measure, settings.training, seed, resume, outputs=said)
+    return model, history
+
+
+def epoch_candidates(
+    task: TaskName,
+    val: VoicedWindows,
+    heard: Mapping[str, NDArray[np.int16]],
+    settings: AcousticNetworkConfig,
+    history: History,
+) -> pa.Table:
+    """The `candidates` table of a training: epochs are compared on the windows of `val`, whole tracks are predicted."""
+    assert history.outputs is not None
+    samples, begins, ends = window_spans(task, val)
+    spans = [spans_over(task, len(track) / SAMPLE_RATE_HZ, settings)[:2] for track in heard.values()]
+    truth = val.labels.reshape(len(begins), -1)
+    n_tracked = sum(len(begin) for begin, _ in spans)
+    return candidates_table(
+        np.concatenate([samples, np.repeat(np.array([*heard], object), [len(begin) for begin, _ in spans])]),
+        np.concatenate([begins, *(begin for begin, _ in spans)]),
+        np.concatenate([ends, *(end for _, end in spans)]),
+        history.outputs.numpy(),
+        np.concatenate([truth, np.full((n_tracked, truth.shape[1]), np.nan)]),
+        task,
+        chooses=np.arange(len(begins) + n_tracked) < len(begins),
+        predicts=np.arange(len(begins) + n_tracked) >= len(begins),
+    )
 
 
 def window_outputs(
@@ -154,12 +192,17 @@ def scored_windows(
 ) -> pa.Table:
     """The `scored` table of voiced windows: a row for each step, a second for EXPR, a fifth of one for VA."""
     outputs, labels = window_outputs(model, windows, settings.training.batch_size, device)
-    steps = steps_per_window(task, settings.window_s)
-    length = settings.window_s / steps
+    return scored_table(task, model.architecture, *window_spans(task, windows), outputs, labels)
+
+
+def window_spans(
+    task: TaskName, windows: VoicedWindows
+) -> tuple[NDArray[np.object_], NDArray[np.float64], NDArray[np.float64]]:
+    """The sample of every step of every window (n * steps,), and when it begins and ends (s)."""
+    steps = steps_per_window(task, windows.window_s)
+    length = windows.window_s / steps
     begins = (windows.start_s[:, None] + np.arange(steps) * length).ravel()
-    return scored_table(
-        task, model.architecture, np.repeat(windows.samples, steps), begins, begins + length, outputs, labels
-    )
+    return np.repeat(windows.samples, steps), begins, begins + length
 
 
 def predict_track(

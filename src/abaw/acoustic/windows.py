@@ -14,7 +14,9 @@ LABEL_RATE_HZ = 5
 
 def windows_over(duration_s: float, window_s: int, step_s: int) -> list[float]:
     """Starts of windows that together cover a whole recording; the last one ends with it, where it is that long."""
-    starts = [float(number * step_s) for number in range(1 + max(0, math.floor((duration_s - window_s) / step_s + 1e-9)))]
+    starts = [
+        float(number * step_s) for number in range(1 + max(0, math.floor((duration_s - window_s) / step_s + 1e-9)))
+    ]
     if starts[-1] + window_s < duration_s - 1e-9:
         starts.append(duration_s - window_s)
     return starts

@@ -103,6 +103,6 @@ class ScoringConfig(Section):
         description="Times that the videos of a split are drawn anew, with replacement, for its scores' intervals."
     )
     folds: Annotated[int, Field(ge=2, le=100)] = Field(
-        description="Folds of validation videos for the nested estimate of each system: all that is chosen on validation "
+        description="Folds of validation videos for the nested estimate of each system: what is chosen on validation "
         "is chosen anew on the other folds; fewer where there are fewer videos."
     )

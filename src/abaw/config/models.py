@@ -282,7 +282,6 @@ class AcousticNetworkConfig(Section):
     )
     training: TrainingConfig
 
-
     @field_validator("noise_snr_db", "gain_db")
     @classmethod
     def _low_before_high(cls, values: list[float]) -> list[float]:
@@ -322,8 +321,8 @@ class FunctionalConfig(Section):
     kernels: list[Literal["linear", "rbf", "poly"]] = Field(min_length=1, description="Kernels that are tried.")
     regularisation: list[Annotated[float, Field(gt=0)]] = Field(
         min_length=1,
-        description="Values of C, eq. (1), that are tried. Authors: 1 to 10, with weights of 1 / count; ours have a mean "
-        "of 1, so that their C is our C * classes / windows, 0.0008 to 0.008 on AffWild2.",
+        description="Values of C, eq. (1), that are tried. The authors' 1 to 10 go with weights of 1 / count; with "
+        "ours, whose mean is 1, they are classes / windows as large: 0.0008 to 0.008 on AffWild2.",
     )
     exact_rows: Annotated[int, Field(ge=100)] = Field(
         description="Windows up to which an rbf or polynomial kernel is solved exactly; of more it is approximated by "

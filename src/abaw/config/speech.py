@@ -22,8 +22,8 @@ class GateConfig(Section):
     )
     rule: Literal["movement", "authors"] = Field(
         description="movement: the lips are open and move, by the keys below; authors: the mean of the last 30 rows' "
-        "mouth area exceeds the video's mean, closed runs under 0.5 s are kept, runs under 2 s are not, and of the keys "
-        "below only rate_hz counts, which must be null: the rows are all frames of a video."
+        "mouth area exceeds the video's mean, closed runs under 0.5 s are kept and runs under 2 s dropped; of the keys "
+        "below rate_hz alone counts, which must be null: the rows are all frames of a video."
     )
     rate_hz: Annotated[float, Field(gt=0, le=240)] | None = Field(
         description="Frames a second whose mouths are measured; null: every frame of the video. Crops, embeddings and "
@@ -50,7 +50,9 @@ class GateConfig(Section):
     @model_validator(mode="after")
     def _authors_count_frames(self) -> "GateConfig":
         if self.rule == "authors" and self.rate_hz is not None:
-            raise ValueError(f"rate_hz must be null where rule is authors, which counts a video's frames; it is {self.rate_hz}")
+            raise ValueError(
+                f"rate_hz must be null where rule is authors, which counts a video's frames; it is {self.rate_hz}"
+            )
         return self
 
 

@@ -44,6 +44,11 @@ class Systems:
                     found[f"{name}_{kind}"] = f"results/systems/{task}/{name}/{kind}.parquet"
         return found
 
+    def scored(self, task: TaskName, split: Split) -> dict[str, str]:
+        """The frames that are scored: those of `frames`, and on validation the nested estimate of each system."""
+        nested = {f"{name}_nested": f"results/nested/{task}/{name}.parquet" for name in self.systems}
+        return self.frames(task, split) | (nested if split == "val" else {})
+
     def shown(self, task: TaskName) -> dict[str, str]:
         """The validation frames that a timeline shows: both modalities, and the last two systems that fuse."""
         found = self.frames(task, "val")

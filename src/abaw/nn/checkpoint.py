@@ -26,9 +26,13 @@ def save(model: nn.Module, card: Mapping[str, Any], weights_path: Path, card_pat
         umask = os.umask(0)
         os.umask(umask)
         beside.chmod(0o666 & ~umask)  # safetensors gives its files to their owner alone
-    full = {**card, "sha256": sha256_of(weights_path)}
-    with whole_file(card_path) as beside:
-        beside.write_text(json.dumps(full, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    write_card({**card, "sha256": sha256_of(weights_path)}, card_path)
+
+
+def write_card(card: Mapping[str, Any], path: Path) -> None:
+    """Write a card as JSON, its keys in order."""
+    with whole_file(path) as beside:
+        beside.write_text(json.dumps(card, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def read_card(path: Path) -> dict[str, Any]:

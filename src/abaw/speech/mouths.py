@@ -21,7 +21,7 @@ EVERY_FRAME_HZ = 1000.0
 """A rate above every video's: `abaw.media.video.sample_frames` then gives each frame once."""
 
 MouthRow = dict[str, object]
-"""A row of the table `mouths`: sample, frame, time_s, mouth_opening and mouth_area, the last two None without a mesh."""
+"""A row of the table `mouths`; mouth_opening and mouth_area are None where there is no mesh."""
 
 
 @dataclass(frozen=True, eq=False)

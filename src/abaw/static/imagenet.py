@@ -67,12 +67,12 @@ def load_backbone_weights(model: StaticModel, settings: BackboneConfig) -> None:
 
 
 def _torchvision_state(name: str, backbone: nn.Module) -> dict[str, Tensor]:
-    """What torchvision has downloaded, under timm's names; torchvision checks what it gets by a part of its sha256."""
+    """What torchvision downloads, under timm's names; it checks a file by the part of the sha256 in its name."""
     weights = TORCHVISION.get(name.partition(".")[0])
     if weights is None:
         raise UserError(
-            f"static.backbones has the weights 'torchvision' for {name}, expected one of {', '.join(TORCHVISION)}; give "
-            "the path of its safetensors file, or 'hub' to download timm's"
+            f"static.backbones has the weights 'torchvision' for {name}, expected one of {', '.join(TORCHVISION)}; "
+            "give the path of its safetensors file, or 'hub' to download timm's"
         )
     try:
         stored = get_weight(weights).get_state_dict(progress=False, check_hash=True, weights_only=True)
@@ -85,10 +85,10 @@ def _torchvision_state(name: str, backbone: nn.Module) -> dict[str, Tensor]:
 
 
 def under_timms_names(stored: Mapping[str, Tensor], backbone: nn.Module) -> dict[str, Tensor]:
-    """Tensors of torchvision's EfficientNet or ViT under timm's names, without the classifier; ValueError if they differ.
+    """Tensors of torchvision's EfficientNet or ViT under timm's names, without the classifier.
 
     The two define EfficientNet's layers in one order; of ViT's blocks the names differ, and positions and class token
-    have other places.
+    have other places. Raises ValueError where they are not the backbone's.
     """
     wanted = backbone.state_dict()
     if "class_token" in stored:

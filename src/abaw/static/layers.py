@@ -20,13 +20,14 @@ from abaw.static.model import StaticModel
 
 def layers_from_top(backbone: nn.Module) -> list[list[nn.Parameter]]:
     """The parameters of each layer of a timm backbone, the last layer first; every one of them once."""
-    matched: dict[Any, list[str]] = group_parameters(backbone, backbone.group_matcher(coarse=False))  # type: ignore[operator]
+    network: Any = backbone
+    matched: dict[Any, list[str]] = group_parameters(network, network.group_matcher(coarse=False))
     by_name = dict(backbone.named_parameters())
     return [[by_name[name] for name in matched[key]] for key in sorted(matched, reverse=True)]
 
 
 def rate_groups(model: StaticModel, settings: ImageTrainingConfig) -> list[Group] | None:
-    """Embedding and heads at the full rate, each layer below at `layer_decay` of the one above; None without a decay."""
+    """Embedding and heads at the full rate, each layer at `layer_decay` of the one above; None without a decay."""
     if settings.layer_decay is None:
         return None
     least = min(1.0, settings.lowest_layer_rate / settings.training.learning_rate)

@@ -87,9 +87,7 @@ class StaticModel(nn.Module):
 
     def __init__(self, spec: StaticSpec) -> None:
         super().__init__()
-        backbone: Any = timm.create_model(
-            spec.backbone, pretrained=False, num_classes=0, drop_path_rate=spec.drop_path
-        )
+        backbone: Any = timm.create_model(spec.backbone, pretrained=False, num_classes=0, drop_path_rate=spec.drop_path)
         self.backbone = backbone
         self.embed = nn.Sequential(
             nn.Dropout(spec.dropout),

@@ -69,6 +69,10 @@ for _task in TASKS.values():
         {"variant": pa.string()} | _SPAN | dict.fromkeys(_task.outputs, pa.float64()),
         {f"true_{name}": pa.float64() for name in _task.labels},
     )
+    SCHEMAS[f"candidates_{_task.name}"] = _schema(
+        _SPAN | {"chooses": pa.bool_(), "predicts": pa.bool_(), "outputs": pa.list_(pa.float16())},
+        {f"true_{name}": pa.float64() for name in _task.labels},
+    )
 SCHEMAS["pretraining"] = _schema(
     {"corpus": pa.string(), "path": pa.string(), "split": pa.string()},
     {"time_s": pa.float64(), "row": pa.int64()}
@@ -98,6 +102,15 @@ def scored(task: TaskName) -> str:
     `variant` says which of a model's forms the outputs are of; all have the same windows.
     """
     return f"scored_{task}"
+
+
+def candidates(task: TaskName) -> str:
+    """The kind of the table of what each candidate of a model, an epoch or a cell, says of validation.
+
+    `outputs` are those of all candidates, one after the other. A row may be one by which candidates are compared with
+    the truth (`chooses`), one of the predictions that go on to the timeline (`predicts`), or both.
+    """
+    return f"candidates_{task}"
 
 
 def labels(task: TaskName) -> str:

@@ -18,7 +18,8 @@ from abaw.fusion.forest import fit_forest
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
 from abaw.tables.arrays import frames_table
-from abaw.tables.files import read_table, write_table
+from abaw.tables.files import read_metadata, read_table, write_table
+from abaw.tables.provenance import fused
 from abaw.tables.schemas import frames
 from abaw.tasks import TASKS
 
@@ -45,18 +46,19 @@ def main() -> None:
         fitted = fit_forest(args.task, np.stack(outputs), truth, groups, args.settings, args.seed, args.threads)
     except UserError as error:
         raise UserError(f"{args.labels}: {error}; take systems.*.fusion dirichlet") from error
-    for table_keys, values, path, fitted_on in (
-        (keys, fitted.grouped, args.output_val, "val, other videos"),
-        (keys, fitted.out_of_bag, args.output_out_of_bag, "val, out-of-bag"),
-        (keys, fitted.in_sample, args.output_in_sample, "val, in-sample"),
-        (test_keys, fitted.forest.predict(np.stack(test_outputs)), args.output_test, "val"),
+    models = [read_metadata(path)["fitted_on"] for path in args.frames_val]
+    for table_keys, values, path, rows in (
+        (keys, fitted.grouped, args.output_val, ", other videos"),
+        (keys, fitted.out_of_bag, args.output_out_of_bag, ", out-of-bag"),
+        (keys, fitted.in_sample, args.output_in_sample, ", in-sample"),
+        (test_keys, fitted.forest.predict(np.stack(test_outputs)), args.output_test, ""),
     ):
-        about = {"fitted_on": fitted_on, "models": " ".join(args.models)}
+        about = {"fitted_on": fused(models, f"forest on val{rows}"), "models": " ".join(args.models)}
         write_table(frames(args.task), frames_table(args.task, table_keys, values), path, about)
     content = {
         "task": args.task,
         "measure": TASKS[args.task].challenge_measure,
-        "fitted_on": "val",
+        "fitted_on": fused(models, "forest on val"),
         "models": args.models,
         "trees": fitted.trees,
         "tried": fitted.tried,

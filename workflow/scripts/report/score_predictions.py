@@ -5,8 +5,7 @@ In: the frames tables of the systems, labels and tracks. Out: a CSV with the col
 
 from pathlib import Path
 
-from abaw.commands.base import parser, run, settings_from
-from abaw.config import ScoringConfig
+from abaw.commands.base import parser, run
 from abaw.report.scores import Resampling, constant_outputs, score_rows, write_scores
 from abaw.tables.arrays import matrix, truth_at
 from abaw.tables.files import read_metadata, read_table
@@ -23,7 +22,7 @@ def main() -> None:
     arguments.add_argument("--frames", type=Path, nargs="+", required=True)
     arguments.add_argument("--labels", type=Path, required=True)
     arguments.add_argument("--tracks", type=Path, required=True)
-    arguments.add_argument("--settings", type=settings_from(ScoringConfig), required=True)
+    arguments.add_argument("--resamples", type=int, required=True)
     arguments.add_argument("--seed", type=int, required=True)
     arguments.add_argument("--output", type=Path, required=True)
     args = arguments.parse_args()
@@ -31,10 +30,12 @@ def main() -> None:
     annotations = read_table(labels(args.task), args.labels)
     tracks = read_table("tracks", args.tracks, ["sample", "video"])
     video = dict(zip(tracks["sample"].to_pylist(), tracks["video"].to_pylist(), strict=True))
-    resampling = Resampling(args.settings.resamples, args.seed)
+    resampling = Resampling(args.resamples, args.seed)
     rows = []
     for system, path in zip(args.systems, args.frames, strict=True):
         table = read_table(frames(args.task), path)
+        if not len(table):  # too few videos for a nested estimate
+            continue
         truth = truth_at(args.task, table, annotations)
         outputs = matrix(table, TASKS[args.task].outputs)
         videos = [video[sample] for sample in table["sample"].to_pylist()]

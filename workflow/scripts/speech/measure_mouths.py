@@ -29,7 +29,9 @@ def main() -> None:
     arguments.add_argument("--video", type=Path, required=True)
     arguments.add_argument("--faces", type=Path, required=True)
     arguments.add_argument("--crops", type=Path, nargs="*", default=[], help="the organisers' folder of each subject")
-    arguments.add_argument("--rate-hz", type=float, nargs="?", help="frames a second; without a value, all of the video")
+    arguments.add_argument(
+        "--rate-hz", type=float, nargs="?", help="frames a second; without a value, all of the video"
+    )
     arguments.add_argument("--margin-px", type=int, required=True)
     arguments.add_argument("--on-unreadable", choices=["stop", "skip"], required=True)
     arguments.add_argument("--threads", type=int, required=True, help="of the decoder")

@@ -27,9 +27,7 @@ def main() -> None:
     train, val = pretraining_crops(args.crops)
     resume = resume_of(args)
     weight = args.settings.expression_weight
-    model, spec, history = train_static(
-        train, val, args.settings, args.seed, device, resume, expression_weight=weight
-    )
+    model, spec, history = train_static(train, val, args.settings, args.seed, device, resume, expression_weight=weight)
     corpora = Counter(read_tables("pretraining_crops", args.crops, ["corpus"])["corpus"].to_pylist())
     write_training(args, model, history, {**spec.as_card(), "corpora": dict(corpora)}, len(train), resume)
 

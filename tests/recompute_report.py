@@ -322,6 +322,12 @@ def tables(run: Run) -> Iterator[str]:
             own = rows[task, row["row"], row["measure"]]
             for ours, theirs in (("ours", "value"), ("low", "low"), ("high", "high")):
                 yield from differs(where, row[ours], float(own[theirs]))
+            nested = rows.get((task, f"{row['row']}_nested", row["measure"]))
+            if bool(nested) != bool(row["nested"]):
+                yield f"{where}: the nested estimate stands in one of scores.csv and tables.csv"
+            elif nested:
+                for ours, theirs in (("nested", "value"), ("nested_low", "low"), ("nested_high", "high")):
+                    yield from differs(f"{where}, {ours}", row[ours], float(nested[theirs]))
     if {int(row["table"]) for row in written} != {2, 3, 4, 5, 6}:
         yield "tables.csv does not have the paper's Tables 2 to 6"
 
@@ -332,6 +338,9 @@ def page(run: Run) -> Iterator[str]:
     for row in run.csv("report/tables.csv"):
         if row["ours"] and f"{float(row['ours']):.3f}" not in text:
             yield f"index.html lacks {float(row['ours']):.3f} of {row['row']}"
+        ends = [row[name] for name in ("nested", "nested_low", "nested_high")]
+        if all(ends) and "{:.3f} [{:.3f}, {:.3f}]".format(*map(float, ends)) not in text:
+            yield f"index.html lacks the nested estimate {float(row['nested']):.3f} of {row['row']}"
     if "http://" in text or "https://" in text or "<script" in text:
         yield "index.html refers to a network or runs a script"
 

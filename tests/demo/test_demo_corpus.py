@@ -51,6 +51,7 @@ def _config(root: Path) -> CorpusConfig:
     return CorpusConfig(
         source="demo",
         crops=None,
+        unscored=[],
         videos=str(root / "videos"),
         annotations=str(root / "annotations"),
         test_lists=str(root / "lists"),

@@ -15,9 +15,11 @@ from abaw.tasks import TASKS
 SETTINGS = FunctionalConfig(
     window_s=2.0,
     min_share=0.5,
+    scaling="standard",
     sets=[["mean", "max", "min"], ["mean"]],
     kernels=["linear", "rbf"],
     regularisation=[0.1, 1.0, 10.0],
+    exact_rows=12_000,
     weighted=True,
 )
 

@@ -39,7 +39,7 @@ def millions(model: nn.Module) -> float:
 
 
 def settings_of(backbone: str, weights: str = "hub", input_px: int = 64) -> BackboneConfig:
-    return BackboneConfig(backbone=backbone, weights=weights, input_px=input_px, dropout=0.1)
+    return BackboneConfig(backbone=backbone, weights=weights, input_px=input_px, dropout=0.1, drop_path=0.0)
 
 
 def spec_of(backbone: str, input_px: int = 64) -> StaticSpec:

@@ -121,7 +121,7 @@ rule estimate_nested:
         runtime=600,
     params:
         models=lambda wildcards: list(CANDIDATES.of_task(wildcards.task).values()),
-        systems=section("systems"),
+        systems=lambda wildcards: as_json(FRAMES.members()),
         fusion=section("fusion"),
         timeline=section("timeline"),
         folds=lambda wildcards: config["scoring"]["folds"],

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold
 
 from abaw import metrics
-from abaw.config import DirichletConfig, ForestConfig, FusionConfig, SystemConfig, TimelineConfig
+from abaw.config import DirichletConfig, ForestConfig, FusionConfig, TimelineConfig
 from abaw.fusion.dirichlet import DirichletWeightedFusion, without_the_unsure
 from abaw.fusion.forest import fit_forest
+from abaw.fusion.systems import Members
 from abaw.report.bootstrap import drawn_measures
 from abaw.running.errors import UserError
 from abaw.tables.arrays import candidate_outputs, matrix
@@ -121,7 +122,7 @@ def model_frames(
 
 
 def system_frames(
-    system: SystemConfig,
+    system: Members,
     of_models: Mapping[str, Sequence[Array]],
     validation: Validation,
     fusion: FusionConfig,

@@ -8,11 +8,25 @@ from abaw.tasks import Split, TaskName
 
 
 @dataclass(frozen=True)
+class Members:
+    """What a system is made of: its models, and what combines them, `none`, `dirichlet` or `forest`."""
+
+    models: list[str]
+    fusion: str
+
+
+@dataclass(frozen=True)
 class Systems:
     """The models that write predictions, and the systems that are made of them, by name."""
 
     models: Sequence[str]
     systems: Mapping[str, SystemConfig]
+
+    def members(self) -> dict[str, dict[str, object]]:
+        """What each system is made of, without its title, which changes nothing: the values of `Members`."""
+        return {
+            name: {"models": system.models, "fusion": system.fusion} for name, system in sorted(self.systems.items())
+        }
 
     def by_fusion(self, fusion: str) -> list[str]:
         """The systems that a fusion makes: `none`, `dirichlet` or `forest`."""

@@ -16,8 +16,9 @@ from pydantic import TypeAdapter
 from tqdm import tqdm
 
 from abaw.commands.base import parser, run, settings_from
-from abaw.config import FusionConfig, SystemConfig, TimelineConfig
+from abaw.config import FusionConfig, TimelineConfig
 from abaw.fusion.nested import Validation, folds_of, model_frames, system_frames
+from abaw.fusion.systems import Members
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
 from abaw.tables.arrays import frames_table, matrix, truth_at
@@ -39,7 +40,7 @@ def main() -> None:
     arguments.add_argument("--candidates", type=Path, nargs="+", required=True, help="tables, in the order of --models")
     arguments.add_argument("--tracks", type=Path, required=True)
     arguments.add_argument("--labels", type=Path, nargs=2, required=True, help="of training, of validation")
-    arguments.add_argument("--systems", type=TypeAdapter(dict[str, SystemConfig]).validate_json, required=True)
+    arguments.add_argument("--systems", type=TypeAdapter(dict[str, Members]).validate_json, required=True)
     arguments.add_argument("--fusion", type=settings_from(FusionConfig), required=True)
     arguments.add_argument("--timeline", type=settings_from(TimelineConfig), required=True)
     arguments.add_argument("--folds", type=int, required=True)

@@ -10,7 +10,7 @@ provenance and checksums are Snakemake's own. A last call has nothing to do.
 Snakemake also reads the inputs of its jobs to know their content again, which empty files hide. How often it read each
 video is counted in its records; this costs --video-mbit-s of the corpus's length, as many times, at sha256's speed.
 
-The real work is estimated from below. The four commands of every video (faces, sound, separation, gate) are run for
+The real work is estimated from below. The four commands of every video (faces, sound, separation, mouths, gate) are run for
 real on one thread, on a demo video of AffWild2's usual 1280 by 720 pixels that is repeated to two lengths; the
 difference gives seconds of work for a second of video, without the start of a process. Trainings count as nothing.
 
@@ -98,8 +98,10 @@ def _one_video(path: Path, video: Path, count: int) -> tuple[float, dict[str, fl
     ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-stream_loop", str(count - 1)]
     larger = ["-vf", f"scale={SIZE_PX}", "-c:v", "libx264", "-preset", "veryfast", "-threads", "1", "-c:a", "copy"]
     subprocess.run([*ffmpeg, "-i", str(video), *larger, str(path)], check=True)
-    faces, mixture, voice, voiced = (path.with_suffix(end) for end in (".faces", ".mix.flac", ".voice.flac", ".voiced"))
-    subjects, rate_hz = json.dumps([{"sample": path.stem, "side": None}]), SETTINGS.faces.analysis_rate_hz
+    ends = (".faces", ".mix.flac", ".voice.flac", ".mouths", ".voiced")
+    faces, mixture, voice, mouths, voiced = (path.with_suffix(end) for end in ends)
+    subjects = json.dumps([{"sample": path.stem, "side": None}])
+    rate = {} if SETTINGS.speech.gate.rate_hz is None else {"rate-hz": SETTINGS.speech.gate.rate_hz}
     own, audio, gate = (
         part.model_dump_json() for part in (SETTINGS.faces, SETTINGS.speech.audio, SETTINGS.speech.gate)
     )
@@ -110,7 +112,10 @@ def _one_video(path: Path, video: Path, count: int) -> tuple[float, dict[str, fl
         | {"subjects": subjects, "settings": own, "compute": compute, "threads": 1, "output": faces},
         ("speech", "extract_audio"): film | {"output": mixture},
         ("speech", "separate_speech"): sound | {"mixture": mixture, "settings": audio, "output": voice},
-        ("speech", "gate_speech"): {"faces": faces, "rate-hz": rate_hz, "settings": gate, "output": voiced},
+        ("speech", "measure_mouths"): film
+        | rate
+        | {"faces": faces, "margin-px": SETTINGS.faces.margin_px, "threads": 1, "output": mouths},
+        ("speech", "gate_speech"): {"kind": "mouths", "mouths": mouths, "settings": gate, "output": voiced},
     }
     found = {}
     for (stage, name), options in commands.items():

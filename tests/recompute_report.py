@@ -74,6 +74,8 @@ class Run:
         for kind in ("out_of_bag", "in_sample"):
             if name.endswith(f"_{kind}"):
                 return self.results / f"systems/{task}/{name.removesuffix(f'_{kind}')}/{kind}.parquet"
+        if name.endswith("_nested"):
+            return self.results / f"nested/{task}/{name.removesuffix('_nested')}.parquet"
         system = self.config["systems"].get(name)
         if system and system["fusion"] != "none":
             return self.results / f"systems/{task}/{name}/{split}.parquet"

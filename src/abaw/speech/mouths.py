@@ -4,9 +4,10 @@ Speech moves the lips several times a second, faces move slowly: what `faces` fo
 face is in the frames between, and only the mesh of the mouth is laid on these.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from abaw.faces.tracking import overlaps
 from abaw.media.video import sample_frames
 from abaw.running.errors import BrokenVideoError
 
+BOX = ("x0_px", "y0_px", "x1_px", "y1_px")
 EVERY_FRAME_HZ = 1000.0
 """A rate above every video's: `abaw.media.video.sample_frames` then gives each frame once."""
 
@@ -30,6 +32,13 @@ class Boxes:
 
     times_s: NDArray[np.float64]
     boxes_px: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, Any]]) -> "Boxes":
+        """Out of rows of the table `faces` of one sample."""
+        values = [[row[name] for name in ("time_s", *BOX)] for row in rows]
+        found = np.array(values, dtype=np.float64).reshape(-1, 1 + len(BOX))
+        return cls(found[:, 0], found[:, 1:])
 
     def at(self, time_s: float) -> NDArray[np.float64] | None:
         """The box (4,) at a time, between two that overlap in proportion, else that of the nearer analysed frame.

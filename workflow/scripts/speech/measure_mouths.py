@@ -15,12 +15,10 @@ from tqdm import tqdm
 from abaw.commands.base import parser, run
 from abaw.faces.organisers import Crops, read_crops
 from abaw.media.video import probe
-from abaw.speech.mouths import EVERY_FRAME_HZ, Boxes, MouthRow, measure_mouths
-from abaw.tables.arrays import blocks, matrix
+from abaw.speech.mouths import BOX, EVERY_FRAME_HZ, Boxes, MouthRow, measure_mouths
+from abaw.tables.arrays import blocks
 from abaw.tables.files import read_table, table_writer
 from abaw.tables.schemas import SCHEMAS
-
-BOX = ("x0_px", "y0_px", "x1_px", "y1_px")
 
 
 def main() -> None:
@@ -57,7 +55,7 @@ def in_frames(args: argparse.Namespace, broken: list[str]) -> Iterator[Sequence[
     """Mouths in the video's own pictures."""
     faces = read_table("faces", args.faces, ["sample", "frame", "time_s", *BOX])
     by_subject = {
-        sample: Boxes(block["time_s"].to_numpy(), matrix(block, BOX))
+        sample: Boxes.of(block.to_pylist())
         for sample, block in blocks(faces.sort_by([("sample", "ascending"), ("frame", "ascending")]))
     }
     on_break = broken if args.on_unreadable == "skip" else None

@@ -103,8 +103,9 @@ def _series(rows: Sequence[dict], sample: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Score:
-    """Recall, precision and F1 of seconds, and the clips with speech on which no run lies."""
+    """Seconds called speech, their recall, precision and F1, and the clips with speech on which no run lies."""
 
+    called_s: float
     recall: float
     precision: float
     f1: float
@@ -117,7 +118,7 @@ class Score:
         right, wrong, lost = np.sum(each, axis=0) if each else np.zeros(3)
         missed = sum(bool(clip.heard) and own[0] <= 0 for clip, own in zip(chosen, each, strict=True))
         parts = (right + lost, right + wrong, right + (wrong + lost) / 2)
-        return cls(*(float(right / part) if part > 0 else 0.0 for part in parts), missed)
+        return cls(float(right + wrong), *(float(right / part) if part > 0 else 0.0 for part in parts), missed)
 
 
 def held_out(found: Sequence[Clip], rate: str, gate: GateConfig) -> float:
@@ -136,7 +137,7 @@ def held_out(found: Sequence[Clip], rate: str, gate: GateConfig) -> float:
         mean = float(np.mean([scores[judged][k].f1 for k in equals]))
         values = ", ".join(f"{name} {getattr(tried[equals[0]], name)}" for name in GRID)
         print(
-            f"chosen on {chosen}: F1 {best:.3f} there, {mean:.3f} on {judged} ({len(equals)} equals, such as {values})"
+            f"chosen on {chosen}: F1 {best:.3f} there, {mean:.3f} on {judged}; {len(equals)} equals, such as {values}"
         )
         reached.append(mean)
     return float(np.mean(reached))
@@ -154,15 +155,14 @@ def main() -> None:
     gate = config.speech.gate
     found = list(clips(args.folder, args.sets, config))
     both = [clip for clip in found if clip.group in CHOSEN_ON]
-    print(
-        f"{'set':12} {'clips':>5} {'speech s':>8} {'rate':12} {'rule':9} {'recall':>7} {'prec.':>7} {'F1':>7} {'missed':>7}"
-    )
+    heads = "set clips speech_s rate rule called_s recall precision F1 missed".split()
+    print("{:12} {:>5} {:>8} {:12} {:9} {:>8} {:>7} {:>9} {:>6} {:>7}".format(*heads))
     parts = [(group, [clip for clip in found if clip.group == group]) for group in args.sets]
     for group, own in [*parts, ("both", both)]:
         spoken = sum(end - start for clip in own for start, end in clip.heard)
         for rate, rule in itertools.product(RATES, ("movement", "authors")):
             one = Score.of(own, rate, rule, gate)
-            values = f"{one.recall:9.3f} {one.precision:9.3f} {one.f1:9.3f} {one.missed:7}"
+            values = f"{one.called_s:8.1f} {one.recall:7.3f} {one.precision:9.3f} {one.f1:6.3f} {one.missed:7}"
             print(f"{group:12} {len(own):5} {spoken:8.1f} {rate:12} {rule:9} {values}")
     rate = RATES[0] if gate.rate_hz else RATES[1]
     chosen = {"f1_held_out": round(held_out(both, rate, gate), 3)} if args.choose else {}

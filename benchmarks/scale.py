@@ -10,8 +10,8 @@ provenance and checksums are Snakemake's own. A last call has nothing to do.
 Snakemake also reads the inputs of its jobs to know their content again, which empty files hide. How often it read each
 video is counted in its records; this costs --video-mbit-s of the corpus's length, as many times, at sha256's speed.
 
-The real work is estimated from below. The four commands of every video (faces, sound, separation, mouths, gate) are run for
-real on one thread, on a demo video of AffWild2's usual 1280 by 720 pixels that is repeated to two lengths; the
+The real work is estimated from below. The five commands of every video (faces, sound, separation, mouths, gate) are run
+for real on one thread, on a demo video of AffWild2's usual 1280 by 720 pixels that is repeated to two lengths; the
 difference gives seconds of work for a second of video, without the start of a process. Trainings count as nothing.
 
 The last line printed is a JSON object: `plan_s`, the planning; `seconds_per_job`, the whole run over its jobs;

@@ -155,7 +155,7 @@ def main() -> None:
     gate = config.speech.gate
     found = list(clips(args.folder, args.sets, config))
     both = [clip for clip in found if clip.group in CHOSEN_ON]
-    heads = "set clips speech_s rate rule called_s recall precision F1 missed".split()
+    heads = ["set", "clips", "speech_s", "rate", "rule", "called_s", "recall", "precision", "F1", "missed"]
     print("{:12} {:>5} {:>8} {:12} {:9} {:>8} {:>7} {:>9} {:>6} {:>7}".format(*heads))
     parts = [(group, [clip for clip in found if clip.group == group]) for group in args.sets]
     for group, own in [*parts, ("both", both)]:

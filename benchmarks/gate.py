@@ -116,7 +116,7 @@ class Score:
         """Over the seconds of all clips together."""
         each = [seconds(clip.found(rate, rule, gate), clip.heard) for clip in chosen]
         right, wrong, lost = np.sum(each, axis=0) if each else np.zeros(3)
-        missed = sum(bool(clip.heard) and own[0] <= 0 for clip, own in zip(chosen, each, strict=True))
+        missed = sum(bool(clip.heard) and bool(own[0] <= 0) for clip, own in zip(chosen, each, strict=True))
         parts = (right + lost, right + wrong, right + (wrong + lost) / 2)
         return cls(float(right + wrong), *(float(right / part) if part > 0 else 0.0 for part in parts), missed)
 

@@ -3,9 +3,9 @@
     python tools/generate.py            write them
     python tools/generate.py --check    write nothing; fail, naming the files, where they differ
 
-The first two follow from the typed configuration in src/abaw/config/ and the values in config/config.yaml, docs/values.md
-from tools/values.yaml beside these, the environments from requirements.lock and requirements-spleeter.lock, and all that
-is measured from docs/measured.json.
+The first two follow from the typed configuration in src/abaw/config/ and the values in config/config.yaml, the page of
+values from tools/values.yaml beside these, the environments from requirements.lock and requirements-spleeter.lock, and
+all that is measured from docs/measured.json.
 """
 
 import argparse

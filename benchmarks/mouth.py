@@ -1,8 +1,7 @@
 """Faces and both rules of the mouth gate on the embedded corpus, against what its generator knows.
 
-    python benchmarks/mouth.py                           at the analysis rate of config/config.yaml
-    python benchmarks/mouth.py --rate-hz 60              every frame, as the authors' rows are
-    python benchmarks/mouth.py --faces results/faces     the tables of a run, without analysing anything
+    python benchmarks/mouth.py                           mouths at the rate of config/config.yaml, every frame
+    python benchmarks/mouth.py --rate-hz 5               at another
 
 The corpus is made first if results/demo is not there. Boxes are compared in every analysed frame that has a face; a
 face that was not found counts with an overlap of 0. Speech is compared in seconds, over all tracks together, also those
@@ -31,28 +30,29 @@ from abaw.config import Config, check_config  # noqa: E402
 from abaw.corpus.layout import read_folders  # noqa: E402
 from abaw.faces.pipeline import analyse_video  # noqa: E402
 from abaw.faces.subjects import Subject  # noqa: E402
-from abaw.tables.files import read_table  # noqa: E402
+from abaw.speech.mouths import Boxes, measure_mouths  # noqa: E402
+
+Rows = list[dict[str, Any]]
 
 
-def analysed(config: Config, faces: Path | None) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Each sample and its rows of the table `faces`, without the crops."""
-    for video, tracks in tqdm(read_folders(config.corpus).videos().items(), unit="video", disable=None):
-        if faces:
-            rows = read_table("faces", faces / f"{video}.parquet").drop_columns("crop").to_pylist()
-        else:
-            subjects = [Subject(track.sample, track.side) for track in tracks]
-            frames = analyse_video(tracks[0].path, subjects, config.faces, threads=1)
-            rows = [row | {"crop": None} for frame in frames for row in frame]
-        for track in tracks:
-            yield track.sample, [row for row in rows if row["sample"] == track.sample]
+def analysed(config: Config, rate_hz: float | None) -> Iterator[tuple[str, Rows, Rows]]:
+    """Each sample, and its rows of the tables `faces`, without the crops, and `mouths`."""
+    for tracks in tqdm(read_folders(config.corpus).videos().values(), unit="video", disable=None):
+        subjects = [Subject(track.sample, track.side) for track in tracks]
+        frames = analyse_video(tracks[0].path, subjects, config.faces, threads=1)
+        rows: Rows = [row | {"crop": None} for frame in frames for row in frame]
+        boxes = {track.sample: Boxes.of(row for row in rows if row["sample"] == track.sample) for track in tracks}
+        measured = measure_mouths(tracks[0].path, boxes, rate_hz, config.faces.margin_px)
+        mouths: Rows = [row for frame in measured for row in frame]
+        for sample in boxes:
+            yield sample, *([row for row in table if row["sample"] == sample] for table in (rows, mouths))
 
 
 def main() -> None:
     """Measure, and print a line for each track and the JSON object."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--corpus", type=Path, default=DEMO, help="where the corpus is")
-    arguments.add_argument("--rate-hz", type=float, help="frames analysed per second; default: the configuration's")
-    arguments.add_argument("--faces", type=Path, help="folder of the tables of a run at the configuration's rate")
+    arguments.add_argument("--rate-hz", type=float, help="of the mouths; default: the configuration's")
     options = arguments.parse_args()
     if options.corpus == DEMO and not DEMO.is_dir():
         subprocess.run(["snakemake", "--cores", "2", "make_demo_corpus"], cwd=ROOT, check=True, stdout=sys.stderr)
@@ -60,13 +60,12 @@ def main() -> None:
     raw = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
     for key in ("videos", "annotations", "test_lists", "templates"):
         raw["corpus"][key] = raw["corpus"][key].replace("results/demo", str(options.corpus))
-    raw["faces"]["analysis_rate_hz"] = options.rate_hz or raw["faces"]["analysis_rate_hz"]
     config = check_config(raw)
 
     scores = Scores()
     print(f"{'track':22} {'speech':>7} {'movement':>21} {'authors':>21}   (seconds found, wrong, missed)")
-    for sample, rows in analysed(config, options.faces):
-        own = scores.add(sample, rows, options.corpus / "truth", config.speech.gate, config.faces.analysis_rate_hz)
+    for sample, rows, mouths in analysed(config, options.rate_hz or config.speech.gate.rate_hz):
+        own = scores.add(sample, rows, mouths, options.corpus / "truth", config.speech.gate)
         spoken = own["always"][0] + own["always"][2]
         found = " ".join("".join(f"{value:7.2f}" for value in own[way]) for way in ("movement", "authors"))
         print(f"{sample:22} {spoken:7.2f} {found}")

@@ -14,8 +14,8 @@ corpus's length, as many times, at sha256's speed.
 What Snakemake's main process takes while jobs run is measured on a part of the corpus, some 600 jobs of the same shape,
 with a stand-in that lasts two seconds, eight jobs at a time.
 
-The real work is estimated from below. The four commands of every video (faces, sound, separation, gate) are run for
-real on one thread, on a demo video of AffWild2's usual 1280 by 720 pixels that is repeated to two lengths; the
+The real work is estimated from below. The five commands of every video (faces, sound, separation, mouths, gate) are run
+for real on one thread, on a demo video of AffWild2's usual 1280 by 720 pixels that is repeated to two lengths; the
 difference gives seconds of work for a second of video, without the start of a process. Trainings count as nothing.
 
 The last line printed is a JSON object: `plan_s`, the planning; `seconds_per_job`, the whole run over its jobs;
@@ -147,8 +147,10 @@ def _one_video(path: Path, video: Path, count: int) -> tuple[float, dict[str, fl
     ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-stream_loop", str(count - 1)]
     larger = ["-vf", f"scale={SIZE_PX}", "-c:v", "libx264", "-preset", "veryfast", "-threads", "1", "-c:a", "copy"]
     subprocess.run([*ffmpeg, "-i", str(video), *larger, str(path)], check=True)
-    faces, mixture, voice, voiced = (path.with_suffix(end) for end in (".faces", ".mix.flac", ".voice.flac", ".voiced"))
-    subjects, rate_hz = json.dumps([{"sample": path.stem, "side": None}]), SETTINGS.faces.analysis_rate_hz
+    ends = (".faces", ".mix.flac", ".voice.flac", ".mouths", ".voiced")
+    faces, mixture, voice, mouths, voiced = (path.with_suffix(end) for end in ends)
+    subjects = json.dumps([{"sample": path.stem, "side": None}])
+    rate = {} if SETTINGS.speech.gate.rate_hz is None else {"rate-hz": SETTINGS.speech.gate.rate_hz}
     own, audio, gate = (
         part.model_dump_json() for part in (SETTINGS.faces, SETTINGS.speech.audio, SETTINGS.speech.gate)
     )
@@ -162,7 +164,10 @@ def _one_video(path: Path, video: Path, count: int) -> tuple[float, dict[str, fl
         | {"subjects": subjects, "settings": own, "compute": compute, "threads": 1, "output": faces},
         ("speech", "extract_audio"): film | {"output": mixture},
         ("speech", "separate_speech"): sound | {"mixture": mixture, "settings": audio, "output": voice},
-        ("speech", "gate_speech"): {"faces": faces, "rate-hz": rate_hz, "settings": gate, "output": voiced},
+        ("speech", "measure_mouths"): film
+        | rate
+        | {"faces": faces, "margin-px": SETTINGS.faces.margin_px, "threads": 1, "output": mouths},
+        ("speech", "gate_speech"): {"kind": "mouths", "mouths": mouths, "settings": gate, "output": voiced},
     }
     found = {}
     for (stage, name), options in commands.items():

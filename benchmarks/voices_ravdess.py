@@ -84,7 +84,7 @@ def train(folder: Path, threads: int) -> None:
     command += ["--compute", json.dumps({"device": "cpu", "threads": threads})]
     for name, file in {"weights": "model.safetensors", "card": "card.json", "history": "history.csv"}.items():
         command += [f"--{name}", str(folder / file)]
-    command += ["--scored", str(folder / "scored.parquet")]
+    command += ["--scored", str(folder / "scored.parquet"), "--candidates", str(folder / "candidates.parquet")]
     subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(ROOT / "src")})
 
 

@@ -74,6 +74,7 @@ def write_affwild2(root: Path, stats: Path | None, seed: int = 0, share: float =
     corpus = CorpusConfig(
         source="folders",
         crops=None,
+        unscored=[],
         videos=str(root / "videos"),
         annotations=str(root / "6th ABAW Annotations"),
         test_lists=str(root / "names_of_videos_in_each_test_set"),

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from abaw.config import GateConfig
 from abaw.faces.tracking import overlaps
-from abaw.speech.gate import Runs, authors_runs, voiced_runs
+from abaw.speech.gate import Runs, authors_runs, interval_s, moving_runs, tidied
 
 MIN_OVERLAP = 0.6
 BOX = ("x0_px", "y0_px", "x1_px", "y1_px")
@@ -41,9 +41,14 @@ class Scores:
         return float(2 * right / (2 * right + wrong + missed))
 
     def add(
-        self, sample: str, rows: Sequence[Mapping[str, Any]], truth: Path, gate: GateConfig, rate_hz: float
+        self,
+        sample: str,
+        rows: Sequence[Mapping[str, Any]],
+        mouths: Sequence[Mapping[str, Any]],
+        truth: Path,
+        gate: GateConfig,
     ) -> dict[str, np.ndarray]:
-        """Count the rows of the table `faces` of a sample, analysed at `rate_hz`; the seconds of speech of it alone."""
+        """Count the rows of the tables `faces` and `mouths` of a sample; the seconds of speech of it alone."""
         known = pq.read_table(truth / "tracks" / f"{sample}.parquet", columns=list(BOX)).to_pydict()
         for row in rows:
             box = [known[name][row["frame"] - 1] for name in BOX]
@@ -52,13 +57,14 @@ class Scores:
             else:
                 seen = [[row[name] for name in BOX]] if row["has_face"] else []
                 self.box_overlaps += overlaps(np.array([box]), np.array(seen).reshape(-1, 4))[0].tolist() or [0.0]
-        times_s = np.array([row["time_s"] for row in rows])
-        opening, area = (np.array([row[name] for row in rows], dtype=float) for name in ("mouth_opening", "mouth_area"))
+        times_s, opening, area = (
+            np.array([row[name] for row in mouths], dtype=float) for name in ("time_s", "mouth_opening", "mouth_area")
+        )
         spoken = speech_runs(truth)[sample]
         said = {
-            "movement": voiced_runs(times_s, opening, rate_hz, gate),
-            "authors": authors_runs(times_s, area, rate_hz),
-            "always": [(0.0, times_s[-1] + 0.5 / rate_hz)],
+            "movement": tidied(moving_runs(times_s, opening, gate), gate),
+            "authors": authors_runs(times_s, area),
+            "always": [(0.0, times_s[-1] + interval_s(times_s) / 2)],
         }
         own = {way: seconds(runs, spoken) for way, runs in said.items()}
         for way, counted in own.items():

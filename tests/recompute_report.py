@@ -74,6 +74,8 @@ class Run:
         for kind in ("out_of_bag", "in_sample"):
             if name.endswith(f"_{kind}"):
                 return self.results / f"systems/{task}/{name.removesuffix(f'_{kind}')}/{kind}.parquet"
+        if name.endswith("_nested"):
+            return self.results / f"nested/{task}/{name.removesuffix('_nested')}.parquet"
         system = self.config["systems"].get(name)
         if system and system["fusion"] != "none":
             return self.results / f"systems/{task}/{name}/{split}.parquet"
@@ -322,6 +324,12 @@ def tables(run: Run) -> Iterator[str]:
             own = rows[task, row["row"], row["measure"]]
             for ours, theirs in (("ours", "value"), ("low", "low"), ("high", "high")):
                 yield from differs(where, row[ours], float(own[theirs]))
+            nested = rows.get((task, f"{row['row']}_nested", row["measure"]))
+            if bool(nested) != bool(row["nested"]):
+                yield f"{where}: the nested estimate stands in one of scores.csv and tables.csv"
+            elif nested:
+                for ours, theirs in (("nested", "value"), ("nested_low", "low"), ("nested_high", "high")):
+                    yield from differs(f"{where}, {ours}", row[ours], float(nested[theirs]))
     if {int(row["table"]) for row in written} != {2, 3, 4, 5, 6}:
         yield "tables.csv does not have the paper's Tables 2 to 6"
 
@@ -332,6 +340,9 @@ def page(run: Run) -> Iterator[str]:
     for row in run.csv("report/tables.csv"):
         if row["ours"] and f"{float(row['ours']):.3f}" not in text:
             yield f"index.html lacks {float(row['ours']):.3f} of {row['row']}"
+        ends = [row[name] for name in ("nested", "nested_low", "nested_high")]
+        if all(ends) and "{:.3f} [{:.3f}, {:.3f}]".format(*map(float, ends)) not in text:
+            yield f"index.html lacks the nested estimate {float(row['nested']):.3f} of {row['row']}"
     if "http://" in text or "https://" in text or "<script" in text:
         yield "index.html refers to a network or runs a script"
 

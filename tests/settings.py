@@ -13,6 +13,7 @@ SHORT_TRAINING = TrainingConfig(
     schedule="cosine",
     cycle_epochs=None,
     lowest_rate=0.0,
+    clip_norm=1.0,
 )
 DYNAMIC = DynamicNetworkConfig(
     output="sequence",
@@ -23,6 +24,7 @@ DYNAMIC = DynamicNetworkConfig(
     dropout=0.1,
     expression_loss="cross_entropy",
     class_weights=True,
+    label_smoothing=0.0,
     training=SHORT_TRAINING,
 )
 ACOUSTIC = AcousticNetworkConfig(
@@ -32,6 +34,8 @@ ACOUSTIC = AcousticNetworkConfig(
     trained_layers=None,
     gradient_checkpointing=False,
     augmentation="none",
+    noise_snr_db=[10.0, 40.0],
+    gain_db=[-20.0, -1.0],
     label_smoothing=0.2,
     training=SHORT_TRAINING.model_copy(update={"epochs": 1, "learning_rate": 0.001, "warmup": 0.0}),
 )

@@ -63,6 +63,7 @@ def write_small(root: Path, **changes: object) -> CorpusConfig:
     settings = {
         "source": "folders",
         "crops": None,
+        "unscored": [],
         "edition": "other",
         "max_row_difference": 60,
         "on_unreadable": "stop",

@@ -3,8 +3,9 @@
     python tools/generate.py            write them
     python tools/generate.py --check    write nothing; fail, naming the files, where they differ
 
-The first two follow from the typed configuration in src/abaw/config/ and the values in config/config.yaml, the
-environments from requirements.lock and requirements-spleeter.lock, and all that is measured from docs/measured.json.
+The first two follow from the typed configuration in src/abaw/config/ and the values in config/config.yaml, the page of
+values from tools/values.yaml beside these, the environments from requirements.lock and requirements-spleeter.lock, and
+all that is measured from docs/measured.json.
 """
 
 import argparse
@@ -22,9 +23,11 @@ import yaml
 from pydantic.fields import FieldInfo
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "src"))
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
 
-from abaw.config import Config, Section  # noqa: E402  (the package need not be installed)
+from values import values_page  # noqa: E402  (the folders need not be installed)
+
+from abaw.config import Config, Section  # noqa: E402
 
 README_HEAD = """# Configuration
 
@@ -161,6 +164,7 @@ def measured_files() -> dict[str, Callable[[], str]]:
 FILES = {
     "config/README.md": config_readme,
     "config/schema.json": config_schema,
+    "docs/values.md": partial(values_page, ROOT),
     "envs/main.yaml": partial(bare_environment, "requirements.lock"),
     "envs/main.post-deploy.sh": partial(post_deploy, "requirements.lock"),
     "envs/spleeter.yaml": partial(environment, "requirements-spleeter.lock"),

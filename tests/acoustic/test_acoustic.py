@@ -1,16 +1,20 @@
 """The paper's three acoustic models: their sizes, what is trained, and how windows are augmented."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
 from settings import ACOUSTIC as SETTINGS
 from torch import nn
 
-from abaw.acoustic.augmentation import augment
+from abaw.acoustic.augmentation import Augmentation
 from abaw.acoustic.encoder import PDEM, LogMel, Wav2Vec2Model, load_encoder
 from abaw.acoustic.model import ARCHITECTURES, AudioModel
+from abaw.acoustic.training import Voice, VoicedWindows
 from abaw.nn.positions import sinusoidal_positions
 from abaw.running.errors import UserError
+from abaw.timeline.rows import row_times
 
 LAYER = 4 * (1024**2 + 1024) + 2 * 1024 * 4096 + 4096 + 1024 + 4 * 1024
 """Parameters of one encoder layer: four projections, the feed-forward part, two normalisations."""
@@ -108,11 +112,13 @@ def test_checkpointing_changes_memory_and_no_gradient():
 
 def test_each_window_is_changed_in_exactly_one_of_three_ways_and_padding_in_none():
     torch.manual_seed(0)
-    waveforms = torch.from_numpy(np.random.default_rng(0).normal(0, 3000, (900, 400)).astype(np.float32))
-    known = torch.arange(400).expand(900, 400) < 300
+    augment = Augmentation.of(SETTINGS.model_copy(update={"augmentation": "paper"}))
+    assert Augmentation.of(SETTINGS) is None
+    waveforms = torch.from_numpy(np.random.default_rng(0).normal(0, 1, (900, 4000)).astype(np.float32))
+    known = torch.arange(4000).expand(900, 4000) < 3000
     changed = augment(waveforms, known)
-    assert torch.equal(changed[:, 300:], waveforms[:, 300:])
-    before, after = waveforms[:, :300], changed[:, :300]
+    assert torch.equal(changed[:, 3000:], waveforms[:, 3000:])
+    before, after = waveforms[:, :3000], changed[:, :3000]
     turned = (after == -before).all(dim=1)
     ratio = (after / before).median(dim=1, keepdim=True).values
     quieter = ((after / before - ratio).abs().amax(dim=1) < 1e-4) & ~turned
@@ -121,7 +127,20 @@ def test_each_window_is_changed_in_exactly_one_of_three_ways_and_padding_in_none
         assert 250 < kind.sum() < 350
     assert 20 * ratio[quieter].log10().amin() >= -20.01
     assert 20 * ratio[quieter].log10().amax() <= -0.99
-    share = (after - before)[noisy].std(dim=1) / before[noisy].std(dim=1)
-    assert 5e-5 < share.min() < share.max() < 6.5e-3
+    snr_db = 20 * (before[noisy].std(dim=1) / (after - before)[noisy].std(dim=1)).log10()
+    assert 9.5 < snr_db.min() < 11
+    assert 39 < snr_db.max() < 40.5
     torch.manual_seed(0)
     assert torch.equal(augment(waveforms, known), changed)
+
+
+def test_a_volume_reaches_the_encoder():
+    """A change before the normalisation would be undone by it."""
+    track = np.random.default_rng(0).normal(0, 3000, 64000).astype(np.int16)
+    voice = Voice("a", track, [(0.0, 4.0)], np.zeros((100, 1)), row_times(101, Fraction(25)))
+    windows = VoicedWindows.of("expr", [voice], SETTINGS)
+    quieter = Augmentation((10.0, 40.0), (-20.0, -20.0))
+    torch.manual_seed(0)
+    found = torch.cat([windows.batch(np.zeros(8, int), torch.device("cpu"), quieter) for _ in range(4)]).std(dim=1)
+    assert found.min() == pytest.approx(0.1, abs=1e-3)
+    assert found.max() < 1.1

@@ -9,8 +9,9 @@ from settings import ACOUSTIC
 
 from abaw.acoustic.encoder import load_encoder
 from abaw.acoustic.model import AudioModel, steps_per_window
-from abaw.acoustic.training import Voice, VoicedWindows, predict_track
+from abaw.acoustic.training import Voice, VoicedWindows, epoch_candidates, predict_track, train_acoustic
 from abaw.running.errors import UserError
+from abaw.tables.arrays import candidate_outputs
 from abaw.timeline.rows import row_times
 
 CPU = torch.device("cpu")
@@ -60,3 +61,57 @@ def test_training_windows_without_any_label_are_left_out():
         VoicedWindows.of(
             "expr", [Voice("a", voice.track, [], labels, row_times(len(labels) + 1, Fraction(25)))], ACOUSTIC
         )
+
+
+def test_a_short_run_is_filled_with_the_sound_around_it():
+    rng = np.random.default_rng(0)
+    track = rng.integers(1, 3000, 16000 * 20).astype(np.int16)  # no sample is zero
+    labels = np.full((500, 1), 3.0)
+    voice = Voice("a", track, [(0.4, 1.2), (8.0, 9.0), (19.5, 20.0)], labels, row_times(501, Fraction(25)))
+    windows = VoicedWindows.of("expr", [voice], ACOUSTIC)
+    assert windows.start_s.tolist() == [0.0, 6.5, 16.0]
+    assert windows.share_of_sound == 1.0
+    assert (windows.batch(np.arange(3), CPU) == 0).sum() == 0
+    assert np.isnan(windows.labels).tolist() == [
+        [False, False, True, True],
+        [True, False, False, True],
+        [True, True, True, False],
+    ]
+    short = Voice("b", track[:16000], [(0.0, 1.0)], labels, row_times(501, Fraction(25)))
+    assert VoicedWindows.of("expr", [short], ACOUSTIC).share_of_sound == 0.25
+
+
+@pytest.mark.parametrize("task", ["va", "expr"])
+def test_the_last_window_ends_with_the_track_and_says_only_what_no_other_says(task):
+    torch.manual_seed(0)
+    model = AudioModel(task, "AudioModelV1", load_encoder(ACOUSTIC), 4).eval()
+    track = np.random.default_rng(0).integers(-3000, 3000, 16000 * 7 + 5000).astype(np.int16)
+    begins, ends, _ = predict_track(task, model, track, ACOUSTIC, CPU)
+    assert ends.max() == pytest.approx(len(track) / 16000)
+    length = 1.0 if task == "expr" else 0.2
+    on_grid = np.isclose(begins / length, np.round(begins / length))
+    middles = (begins + ends) / 2
+    assert (middles[~on_grid] >= 6 - 1e-9).all()  # windows from 0 and 2 s reach to 6
+    assert on_grid.sum() == 2 * steps_per_window(task, 4)
+
+
+def test_epochs_are_kept_for_the_nested_estimate():
+    rng = np.random.default_rng(0)
+    tracks = {name: rng.integers(-3000, 3000, 16000 * 6).astype(np.int16) for name in "ab"}
+    labels = rng.integers(0, 8, (150, 1)).astype(float)
+    voices = [Voice(name, track, [(0.0, 6.0)], labels, row_times(151, Fraction(25))) for name, track in tracks.items()]
+    windows = VoicedWindows.of("expr", voices, ACOUSTIC)
+    training = ACOUSTIC.training.model_copy(update={"epochs": 2})
+    settings = ACOUSTIC.model_copy(update={"training": training})
+    model, history = train_acoustic(
+        "expr", "AudioModelV1", windows, windows, settings, 0, CPU, heard=list(tracks.values())
+    )
+    table = epoch_candidates("expr", windows, tracks, settings, history)
+    outputs = candidate_outputs("expr", table)
+    assert outputs.shape == (2, len(table), 8)
+    predicts = table["predicts"].to_numpy()
+    assert (table["chooses"].to_numpy() != predicts).all()
+    of_b = predicts & (np.array(table["sample"].to_pylist()) == "b")
+    begins, _, said = predict_track("expr", model, tracks["b"], settings, CPU)
+    assert table["start_s"].to_numpy()[of_b].tolist() == begins.tolist()
+    np.testing.assert_allclose(outputs[history.best_epoch - 1][of_b], said, atol=2e-3)

@@ -3,13 +3,19 @@
 import subprocess
 import sys
 from copy import deepcopy
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.utils import update_config
 
 from abaw.config import check_config
 from abaw.running.errors import UserError
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+
+from values import agrees, followed, leaves
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
@@ -65,6 +71,15 @@ def test_generated_files_agree_with_their_sources():
         ("corpus.source", "disk", ["corpus.source is 'disk'", "demo", "folders"]),
         ("static.backbones.va.backbone", "efficientnet_b1", ["backbones.va.backbone is 'efficientnet_b1'", "pattern"]),
         ("static.backbones.va.input_px", 96, ["lite0.in1k stands under va and expr with different values"]),
+        (
+            "dynamic.sweep.normalisers",
+            ["none", "train_minmax"],
+            ["none and train_minmax, which are one model", "set input_batch_norm to false"],
+        ),
+        ("speech.gate.rule", "authors-", ["speech.gate.rule is 'authors-'", "movement"]),
+        ("speech.gate.rate_hz", 0.0, ["speech.gate.rate_hz is 0.0"]),
+        ("acoustic.network.noise_snr_db", [40.0, 10.0], ["noise_snr_db is [40.0, 10.0]: the lowest value comes first"]),
+        ("acoustic.network.gain_db", [1.0], ["gain_db is [1.0]", "at least 2"]),
         ("demo", None, ["demo is None"]),
         ("compute.threads", True, ["compute.threads is True"]),
     ],
@@ -98,3 +113,47 @@ def test_every_key_is_read_somewhere():
             yield from keys(value) if isinstance(value, dict) else [key]
 
     assert [key for key in keys(DEFAULT) if f".{key}" not in text and f'"{key}"' not in text] == []
+
+
+def merged_affwild2():
+    values, own = deepcopy(DEFAULT), yaml.safe_load((ROOT / "config" / "affwild2.yaml").read_text(encoding="utf-8"))
+    update_config(values, own)
+    return values, own
+
+
+def test_every_value_of_the_papers_run_has_a_row_beside_its_sources():
+    said = yaml.safe_load((ROOT / "tools" / "values.yaml").read_text(encoding="utf-8"))
+    values, own = merged_affwild2()
+    assert {key for key, _ in leaves(own)} <= set(said)
+    assert set(said) <= {key for key, _ in leaves(values)}
+    page = (ROOT / "docs" / "values.md").read_text(encoding="utf-8")
+    for key in said:
+        assert page.count(f"| `{key}` |") == 1
+    for key, sides in said.items():
+        assert sides.keys() <= {"paper", "code", "note"}, key
+        for side in (sides[name] for name in ("paper", "code") if name in sides):
+            assert side.keys() in ({"value", "where"}, {"says", "where", "same"}), key
+        agreed = [agrees(sides[name], dict(leaves(values))[key]) for name in ("paper", "code") if name in sides]
+        if not agreed or not all(agreed):
+            assert sides.get("note") or any(agreed), f"{key}: nothing says what is taken and why"
+
+
+def test_a_row_says_which_side_is_followed():
+    code = {"value": 10, "where": "a.py"}
+    paper = {"value": 15, "where": "§3"}
+    assert followed({"paper": paper, "code": code}, 15) == "paper, not code"
+    assert followed({"paper": paper, "code": code}, 10) == "code, not paper"
+    assert followed({"paper": paper, "code": code, "note": "cheaper"}, 9) == "neither: cheaper"
+    assert followed({"paper": paper, "code": paper}, 15) == "paper and code"
+    assert followed({"note": "yours"}, 1) == "yours"
+
+
+def test_the_authors_values_of_c_lie_in_the_grid():
+    """1 to 10 with weights of 1 / count are classes / windows as large with weights of mean 1."""
+    values, _ = merged_affwild2()
+    grid = values["functional"]["regularisation"]
+    assert grid[0] <= 1e-4 and grid[-1] >= 100
+    assert max(b / a for a, b in pairwise(grid)) <= 2.5 + 1e-9
+    for c in (1, 10):
+        theirs = c * 8 / 10_577
+        assert min(abs(theirs / ours - 1) for ours in grid) < 0.35

@@ -44,6 +44,7 @@ def corpus(tmp_path) -> CorpusConfig:
     return CorpusConfig(
         source="folders",
         crops=None,
+        unscored=[],
         **{key: str(tmp_path / name) for key, name in folders.items()},
         edition="affwild2",
         max_row_difference=60,

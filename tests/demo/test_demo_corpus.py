@@ -37,6 +37,7 @@ from abaw.faces.pipeline import analyse_video
 from abaw.faces.subjects import Subject
 from abaw.media.sound import extract_stereo
 from abaw.media.video import probe, sample_frames
+from abaw.speech.mouths import Boxes, measure_mouths
 from abaw.speech.resampling import to_mono
 from abaw.submission import check_predictions, predictions_text
 from abaw.tables.arrays import frames_table, matrix
@@ -51,6 +52,7 @@ def _config(root: Path) -> CorpusConfig:
     return CorpusConfig(
         source="demo",
         crops=None,
+        unscored=[],
         videos=str(root / "videos"),
         annotations=str(root / "annotations"),
         test_lists=str(root / "lists"),
@@ -341,9 +343,11 @@ def test_faces_and_speech_are_found_where_they_are(made: Path) -> None:
     for tracks in read_folders(_config(made)).videos().values():
         subjects = [Subject(track.sample, track.side) for track in tracks]
         frames = list(analyse_video(tracks[0].path, subjects, faces, threads=1))
-        for place, track in enumerate(tracks):
-            rows = [rows[place] for rows in frames]
-            scores.add(track.sample, rows, made / "truth", gate, faces.analysis_rate_hz)
+        found = {track.sample: [rows[place] for rows in frames] for place, track in enumerate(tracks)}
+        boxes = {sample: Boxes.of(rows) for sample, rows in found.items()}
+        every = list(measure_mouths(tracks[0].path, boxes, gate.rate_hz, faces.margin_px))
+        for place, (sample, rows) in enumerate(found.items()):
+            scores.add(sample, rows, [mouths[place] for mouths in every], made / "truth", gate)
     assert scores.share_of_boxes > 0.95
     assert scores.false_faces == 0
     assert scores.f1("movement") > 0.85 > scores.f1("authors")

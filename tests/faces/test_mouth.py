@@ -15,7 +15,7 @@ from skimage import data
 from abaw.config import GateConfig
 from abaw.faces.mouth import MouthMeter, strip_area
 from abaw.speech.authors_gate import WINDOW_ROWS, kept_rows, open_flags
-from abaw.speech.gate import authors_runs, voiced_runs
+from abaw.speech.gate import authors_runs, gated_runs
 
 DEFAULT = yaml.safe_load((Path(__file__).parents[2] / "config" / "config.yaml").read_text(encoding="utf-8"))
 FACE = np.ascontiguousarray(data.astronaut()[55:195, 155:295])
@@ -85,35 +85,39 @@ def test_the_authors_flags_by_the_book(areas):
 def test_closed_runs_under_half_a_second_are_kept(rate_hz, longest):
     """A run of exactly half a second is not; the rate is rounded half up."""
     for closed in (longest, longest + 1):
-        flags = np.array([True] * 20 + [False] * closed + [True] * 20)
-        assert kept_rows(flags, rate_hz)[20 : 20 + closed].all() == (closed <= longest or closed == 0)
-        assert kept_rows(flags, rate_hz)[:20].all()
+        flags = np.array([True] * 60 + [False] * closed + [True] * 60)
+        assert kept_rows(flags, rate_hz)[60 : 60 + closed].all() == (closed <= longest or closed == 0)
+        assert kept_rows(flags, rate_hz)[:60].all()
     assert not kept_rows(np.zeros(40, bool), rate_hz).any()
     assert len(kept_rows(np.zeros(0, bool), rate_hz)) == 0
-    assert kept_rows(np.array([False] * 2 + [True] * 40), 30).all()  # also at the beginning
+    assert kept_rows(np.array([False] * 2 + [True] * 58), 30).all()  # also at the beginning
 
 
 def test_the_authors_runs_are_times():
     areas = np.full(200, 0.001)
     areas[60:100] = 0.02  # from 2 s to 3.33 s
-    areas[110:150] = 0.02
+    areas[110:150] = 0.02  # flags last longer, by the 30 rows that they look back
     areas[40] = np.nan
-    runs = authors_runs(np.arange(200) / 30, areas, 30)
+    runs = authors_runs(np.arange(200) / 30, areas)
     flags = open_flags(areas)
     assert not flags[:60].any()
     ((start_s, end_s),) = runs
     assert start_s == pytest.approx(np.flatnonzero(flags)[0] / 30 - 1 / 60)
     assert end_s == pytest.approx(np.flatnonzero(flags)[-1] / 30 + 1 / 60)
-    assert authors_runs(np.zeros(0), np.zeros(0), 30) == []
+    assert authors_runs(np.zeros(0), np.zeros(0)) == []
 
 
 def test_the_rules_differ_where_a_still_mouth_is_open_and_at_five_rows_a_second():
     """A smile of 10 s is speech by the authors' rule; and 30 rows are 6 s, which end long after the speech."""
     gate = GateConfig.model_validate(DEFAULT["speech"]["gate"])
+
+    def moving(values):
+        return gated_runs(times_s, values, np.full(150, np.nan), gate)
+
     times_s = np.arange(150) / 5
     smile = np.where((times_s >= 10) & (times_s < 20), 0.15, 0.01)
-    assert sum(b - a for a, b in voiced_runs(times_s, smile, 5, gate)) < 2  # but for the smile's beginning and end
-    assert sum(b - a for a, b in authors_runs(times_s, smile, 5)) > 9
+    assert sum(b - a for a, b in moving(smile)) < 2  # but for the smile's beginning and end
+    assert sum(b - a for a, b in authors_runs(times_s, smile)) > 9
     talk = np.where((times_s >= 10) & (times_s < 12), 0.12 + 0.1 * (np.arange(150) % 2), 0.01)
-    assert sum(b - a for a, b in voiced_runs(times_s, talk, 5, gate)) == pytest.approx(2, abs=0.7)
-    assert authors_runs(times_s, talk, 5)[-1][1] > 16
+    assert sum(b - a for a, b in moving(talk)) == pytest.approx(2, abs=0.7)
+    assert authors_runs(times_s, talk)[-1][1] > 16

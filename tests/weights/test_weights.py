@@ -16,7 +16,7 @@ import yaml
 from runs import SHRUNKEN, snakemake
 
 from abaw.running.errors import UserError
-from abaw.static.model import PACKAGE_BACKBONE, PACKAGE_WEIGHTS
+from abaw.static.imagenet import PACKAGE_BACKBONE, PACKAGE_WEIGHTS
 from abaw.tables.files import read_table
 from abaw.weights import retrieval
 from abaw.weights.manifest import MANIFEST, Weights, check, known, package_file, read_manifest, weights_of_detector

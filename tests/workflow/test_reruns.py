@@ -19,13 +19,14 @@ FIGURES = "plot_timeline plot_curves plot_sweep plot_confusion plot_weights"
 READERS = {
     # corpus
     "make_demo_corpus": "digest_video index_corpus check_corpus write_submission zip_submissions",
-    "digest_video": "index_corpus check_corpus track_faces extract_audio",
+    "digest_video": "index_corpus check_corpus track_faces measure_mouths extract_audio",
     "index_corpus": "train_static embed_faces train_dynamic train_functional train_acoustic predict_acoustic"
     " embed_voice train_attention align_predictions sweep_smoothing fuse_dirichlet fuse_forest write_submission"
-    " score_predictions plot_timeline plot_confusion compare_paper",
+    " score_predictions plot_timeline plot_confusion compare_paper estimate_nested",
     "check_corpus": "",
     # faces, speech
-    "track_faces": "gate_speech train_static embed_faces list_broken",
+    "track_faces": "measure_mouths train_static embed_faces list_broken",
+    "measure_mouths": "gate_speech",
     "extract_audio": "separate_speech",
     "separate_speech": "train_acoustic predict_acoustic embed_voice",
     "gate_speech": "train_acoustic predict_acoustic",
@@ -33,14 +34,14 @@ READERS = {
     "train_static": "embed_faces plot_curves",
     "embed_faces": "train_dynamic predict_dynamic train_functional predict_functional embed_voice train_attention"
     " predict_attention",
-    "train_dynamic": "choose_dynamic plot_sweep",
+    "train_dynamic": "choose_dynamic plot_sweep estimate_nested",
     "choose_dynamic": "predict_dynamic plot_sweep plot_curves",
     "predict_dynamic": "align_predictions sweep_smoothing",
-    "train_functional": "predict_functional compare_paper",
+    "train_functional": "predict_functional compare_paper estimate_nested",
     "predict_functional": "align_predictions sweep_smoothing",
     # acoustic, attention
-    "train_acoustic": "choose_acoustic",
-    "choose_acoustic": "predict_acoustic embed_voice plot_curves compare_paper",
+    "train_acoustic": "choose_acoustic estimate_nested",
+    "choose_acoustic": "predict_acoustic embed_voice train_attention plot_curves compare_paper",
     "predict_acoustic": "align_predictions sweep_smoothing",
     "embed_voice": "train_attention predict_attention",
     "train_attention": "predict_attention plot_curves",
@@ -50,6 +51,7 @@ READERS = {
     "align_predictions": "fuse_dirichlet fuse_forest write_submission score_predictions plot_timeline plot_confusion",
     "fuse_dirichlet": "write_submission score_predictions plot_timeline plot_confusion plot_weights",
     "fuse_forest": "write_submission score_predictions plot_timeline plot_confusion write_report",
+    "estimate_nested": "score_predictions",
     "write_submission": "zip_submissions",
     "zip_submissions": "",
     # report
@@ -64,7 +66,7 @@ READERS = {
 
 NEVER_TEST = (
     "train_static train_dynamic choose_dynamic train_functional train_acoustic choose_acoustic embed_voice"
-    " train_attention predict_attention sweep_smoothing"
+    " train_attention predict_attention sweep_smoothing estimate_nested"
 )
 """What has nothing to do with the test split: all that learns, and models that are in no system."""
 
@@ -184,18 +186,21 @@ EDITS = {
     ),
     "timeline": Edit(
         value("timeline: {smoothing_s: 1.0}"),
-        "align_predictions sweep_smoothing",
+        "align_predictions sweep_smoothing estimate_nested",
         # Models, challenges and splits; no system takes attention, whose test split is not asked for.
         jobs={"align_predictions": 3 * 2 * 3 + 2 * 2 * 2},
     ),
-    "fusion": Edit(value("fusion: {dirichlet: {candidates: 60}}"), "fuse_dirichlet"),
+    "fusion": Edit(value("fusion: {dirichlet: {candidates: 60}}"), "fuse_dirichlet estimate_nested"),
     "systems, a title": Edit(value("systems: {system_2: {title: both}}"), "compare_paper"),
     "systems, a fifth": Edit(
         value(f"systems: {{system_5: {FIFTH}}}"),
-        "fuse_dirichlet",
+        "fuse_dirichlet estimate_nested",
         jobs={"fuse_dirichlet": len(TASKS), "write_submission": len(TASKS)},
     ),
     "scoring": Edit(value("scoring: {resamples: 200}"), "score_predictions"),
+    "scoring.folds": Edit(value("scoring: {folds: 2}"), "estimate_nested"),
+    "corpus.unscored": Edit(value("corpus: {unscored: ['476']}"), "index_corpus"),
+    "speech, another rate": Edit(value("speech: {gate: {rate_hz: 12.5}}"), "measure_mouths gate_speech"),
     # a module of each stage, a script, a page, a weight
     "corpus/check.py": Edit(line("src/abaw/corpus/check.py"), "check_corpus"),
     "faces/tracking.py": Edit(line("src/abaw/faces/tracking.py"), "track_faces"),
@@ -207,10 +212,12 @@ EDITS = {
     "attention/model.py": Edit(
         line("src/abaw/attention/model.py"), "train_attention predict_attention", spared=SYSTEMS
     ),
-    "timeline/alignment.py": Edit(line("src/abaw/timeline/alignment.py"), "align_predictions sweep_smoothing"),
-    "fusion/dirichlet.py": Edit(line("src/abaw/fusion/dirichlet.py"), "fuse_dirichlet"),
+    "timeline/alignment.py": Edit(
+        line("src/abaw/timeline/alignment.py"), "align_predictions sweep_smoothing estimate_nested"
+    ),
+    "fusion/dirichlet.py": Edit(line("src/abaw/fusion/dirichlet.py"), "fuse_dirichlet estimate_nested"),
     "submission.py": Edit(line("src/abaw/submission.py"), "write_submission zip_submissions"),
-    "report/bootstrap.py": Edit(line("src/abaw/report/bootstrap.py"), "score_predictions"),
+    "report/bootstrap.py": Edit(line("src/abaw/report/bootstrap.py"), "score_predictions estimate_nested"),
     "a script": Edit(line("workflow/scripts/report/plot_curves.py"), "plot_curves"),
     "the report's page": Edit(line("workflow/report/index.html", "<!-- an edited line -->\n"), "write_report"),
     "a trained weight": Edit(

@@ -22,6 +22,7 @@ rule train_acoustic:
         card="results/acoustic/{task}/{architecture}/card.json",
         history="results/acoustic/{task}/{architecture}/history.csv",
         scored="results/acoustic/{task}/{architecture}/scored.parquet",
+        candidates="results/acoustic/{task}/{architecture}/candidates.parquet",
     log:
         "logs/train_acoustic/{task}_{architecture}.log",
     benchmark:
@@ -54,6 +55,7 @@ rule train_acoustic:
         " --card {output.card:q}"
         " --history {output.history:q}"
         " --scored {output.scored:q}"
+        " --candidates {output.candidates:q}"
         " > {log:q} 2>&1"
 
 

@@ -17,11 +17,13 @@ rule train_attention:
         val=of_backbone(
             "results/embeddings/{task}/{backbone}/val.parquet", "results/embeddings/{task}/acoustic/val.parquet"
         ),
+        acoustic_card="results/acoustic/{task}/best/card.json",
         labels=expand("results/corpus/{{task}}/{split}/labels.parquet", split=["train", "val"]),
     output:
         weights="results/attention/{task}/{mechanism}/model.safetensors",
         card="results/attention/{task}/{mechanism}/card.json",
         history="results/attention/{task}/{mechanism}/history.csv",
+        candidates="results/attention/{task}/{mechanism}/candidates.parquet",
     log:
         "logs/train_attention/{task}_{mechanism}.log",
     benchmark:
@@ -54,6 +56,8 @@ rule train_attention:
         " --weights {output.weights:q}"
         " --card {output.card:q}"
         " --history {output.history:q}"
+        " --acoustic-card {input.acoustic_card:q}"
+        " --candidates {output.candidates:q}"
         " > {log:q} 2>&1"
 
 

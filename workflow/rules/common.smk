@@ -28,6 +28,7 @@ from abaw.config.command_line import typed
 from abaw.corpus.crops import CropFolders, find_crops
 from abaw.corpus.layout import Layout, build_layout, read_folders
 from abaw.demo.plan import plan_corpus
+from abaw.fusion.candidates import Candidates
 from abaw.fusion.systems import Systems
 from abaw.report.contents import last_words
 from abaw.running.endings import Ending, Endings
@@ -94,6 +95,7 @@ BACKBONES = {task: getattr(CONFIG.static.backbones, task) for task in TASKS}
 MODELS = CONFIG.models
 SYSTEMS = dict(sorted(CONFIG.systems.items()))  # not in the order in which configuration files happen to name them
 FRAMES = Systems(MODELS, SYSTEMS)
+CANDIDATES = Candidates(CONFIG)
 VIDEOS = LAYOUT.videos()
 # The pre-training corpora that are there, and what fine-tuning takes of a model that was trained on them.
 PRETRAINED_ON = [name for name, root in CONFIG.pretraining.roots.model_dump().items() if root is not None]

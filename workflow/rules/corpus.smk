@@ -53,6 +53,7 @@ rule index_corpus:
     params:
         corpus=untracked("corpus"),
         videos=of_split("{path}"),
+        unscored=section("corpus.unscored"),  # said in corpus, too, but this one is tracked
     shell:
         "python {input.code[0]:q}"
         " --corpus {params.corpus:q}"

@@ -18,6 +18,7 @@ rule train_dynamic:
         weights="results/dynamic/{task}/{window_s}s_{normaliser}/model.safetensors",
         card="results/dynamic/{task}/{window_s}s_{normaliser}/card.json",
         history="results/dynamic/{task}/{window_s}s_{normaliser}/history.csv",
+        candidates="results/dynamic/{task}/{window_s}s_{normaliser}/candidates.parquet",
     log:
         "logs/train_dynamic/{task}_{window_s}s_{normaliser}.log",
     benchmark:
@@ -51,6 +52,7 @@ rule train_dynamic:
         " --weights {output.weights:q}"
         " --card {output.card:q}"
         " --history {output.history:q}"
+        " --candidates {output.candidates:q}"
         " > {log:q} 2>&1"
 
 

@@ -19,6 +19,7 @@ rule train_functional:
         card="results/functional/{task}/card.json",
         grid="results/functional/{task}/grid.csv",
         scored="results/functional/{task}/scored.parquet",
+        candidates="results/functional/{task}/candidates.parquet",
     log:
         "logs/train_functional/{task}.log",
     benchmark:
@@ -42,6 +43,7 @@ rule train_functional:
         " --card {output.card:q}"
         " --grid {output.grid:q}"
         " --scored {output.scored:q}"
+        " --candidates {output.candidates:q}"
         " > {log:q} 2>&1"
 
 

@@ -3,6 +3,7 @@
 In: the models' values at the rows, in results/frames, and the validation labels.
 Out: results/systems/{task}/{system}/ with val.parquet, test.parquet and fit.json; a random forest also has
 out_of_bag.parquet and in_sample.parquet. A system of a single model has no files here: its values are the model's.
+results/nested/{task}/{system}.parquet, what each system says of a video of validation when nothing was chosen on it.
 Read by: submission and report. Page: docs/fusion.md.
 """
 
@@ -95,4 +96,49 @@ rule fuse_forest:
         " --output-out-of-bag {output.out_of_bag:q}"
         " --output-in-sample {output.in_sample:q}"
         " --fit {output.fit:q}"
+        " > {log:q} 2>&1"
+
+
+rule estimate_nested:
+    """Choose and fit each system anew without each fold of validation's videos, and keep what it says of that fold."""
+    input:
+        code=code("fusion/estimate_nested"),
+        candidates=lambda wildcards: list(CANDIDATES.of_task(wildcards.task)),
+        tracks="results/corpus/{task}/val/tracks.parquet",
+        labels=expand("results/corpus/{{task}}/{split}/labels.parquet", split=["train", "val"]),
+    output:
+        frames=expand("results/nested/{{task}}/{system}.parquet", system=SYSTEMS),
+        chosen="results/nested/{task}/chosen.json",
+    log:
+        "logs/estimate_nested/{task}.log",
+    benchmark:
+        "results/benchmarks/estimate_nested/{task}.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: CONFIG.compute.threads
+    resources:
+        mem_mb=memory_mb(8000, per_input=4),
+        runtime=minutes(600),
+    params:
+        models=lambda wildcards: list(CANDIDATES.of_task(wildcards.task).values()),
+        systems=lambda wildcards: as_json(FRAMES.members()),
+        fusion=section("fusion"),
+        timeline=section("timeline"),
+        folds=lambda wildcards: config["scoring"]["folds"],
+        seed=lambda wildcards: config["seed"],
+    shell:
+        "python {input.code[0]:q}"
+        " --task {wildcards.task}"
+        " --models {params.models:q}"
+        " --candidates {input.candidates:q}"
+        " --tracks {input.tracks:q}"
+        " --labels {input.labels:q}"
+        " --systems {params.systems:q}"
+        " --fusion {params.fusion:q}"
+        " --timeline {params.timeline:q}"
+        " --folds {params.folds}"
+        " --seed {params.seed}"
+        " --threads {threads}"
+        " --output {output.frames:q}"
+        " --chosen {output.chosen:q}"
         " > {log:q} 2>&1"

@@ -15,7 +15,7 @@ rule score_predictions:
     """Score the systems of a challenge on the labelled rows of a split, pooled (paper §4, eq. (2))."""
     input:
         code=code("report/score_predictions"),
-        frames=lambda wildcards: list(FRAMES.frames(wildcards.task, wildcards.split).values()),
+        frames=lambda wildcards: list(FRAMES.scored(wildcards.task, wildcards.split).values()),
         labels="results/corpus/{task}/{split}/labels.parquet",
         tracks="results/corpus/{task}/{split}/tracks.parquet",
     output:
@@ -31,8 +31,8 @@ rule score_predictions:
         mem_mb=memory_mb(2000, per_input=20),
         runtime=minutes(20, per_input=0.5),
     params:
-        systems=lambda wildcards: list(FRAMES.frames(wildcards.task, wildcards.split)),
-        settings=section("scoring"),
+        systems=lambda wildcards: list(FRAMES.scored(wildcards.task, wildcards.split)),
+        resamples=lambda wildcards: config["scoring"]["resamples"],
         seed=lambda wildcards: config["seed"],
     shell:
         "python {input.code[0]:q}"
@@ -42,7 +42,7 @@ rule score_predictions:
         " --frames {input.frames:q}"
         " --labels {input.labels:q}"
         " --tracks {input.tracks:q}"
-        " --settings {params.settings:q}"
+        " --resamples {params.resamples}"
         " --seed {params.seed}"
         " --output {output:q}"
         " > {log:q} 2>&1"
@@ -329,7 +329,7 @@ rule compare_paper:
     params:
         tasks=list(TASKS),
         systems=section("systems"),
-        settings=section("scoring"),
+        resamples=lambda wildcards: config["scoring"]["resamples"],
         seed=lambda wildcards: config["seed"],
     shell:
         "python {input.code[0]:q}"
@@ -339,7 +339,7 @@ rule compare_paper:
         " --tracks {input.tracks:q}"
         " --scores {input.scores:q}"
         " --systems {params.systems:q}"
-        " --settings {params.settings:q}"
+        " --resamples {params.resamples}"
         " --seed {params.seed}"
         " --output {output:q}"
         " > {log:q} 2>&1"

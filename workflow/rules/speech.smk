@@ -1,14 +1,17 @@
 """The stage speech: the sound of each video, the voice in it, and when the target speaker speaks.
 
-In: the videos, and the mouths in results/faces.
+In: the videos, and the faces in results/faces.
 Out: results/speech/mixture/{video}.flac, 44.1 kHz stereo; results/speech/vocals/{video}.flac, the voice at 16 kHz mono;
-results/speech/voiced/{video}.parquet.
+results/speech/mouths/{video}.parquet, the mouths at the gate's own rate; results/speech/voiced/{video}.parquet.
 Read by: acoustic. Page: docs/speech.md.
 """
 
 from abaw.speech.spleeter_program import WEIGHTS as SPLEETER_WEIGHTS
 
 BY_PROGRAM = CONFIG.speech.separator == "spleeter" and CONFIG.speech.engine == "tensorflow"
+GATE = CONFIG.speech.gate
+# Where no mouth is asked, or the analysed frames are the gate's too, the table of faces has them already.
+MOUTHS = "faces" if GATE.source == "vad" or GATE.rate_hz == CONFIG.faces.analysis_rate_hz else "mouths"
 
 
 rule extract_audio:
@@ -121,11 +124,50 @@ rule separate_speech:
         " > {log:q} 2>&1"
 
 
+rule measure_mouths:
+    """Measure the mouths of one video's subjects in the frames between the analysed ones (paper §3.2.1)."""
+    input:
+        code=code("speech/measure_mouths"),
+        video="results/corpus/videos/{video}.sha256",
+        faces="results/faces/{video}.parquet",
+        crops=lambda wildcards: [
+            str(CROPS.by_sample[track.sample]) for track in VIDEOS[wildcards.video] if track.sample in CROPS.by_sample
+        ],
+    output:
+        "results/speech/mouths/{video}.parquet",
+    log:
+        "logs/measure_mouths/{video}.log",
+    benchmark:
+        "results/benchmarks/measure_mouths/{video}.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: CONFIG.compute.threads
+    resources:
+        mem_mb=memory_mb(2000),
+        runtime=minutes(60, per_video=0.5),
+    params:
+        video=video_file,
+        rate_hz=lambda wildcards: GATE.rate_hz or "",
+        margin_px=lambda wildcards: config["faces"]["margin_px"],
+        on_unreadable=untracked("corpus.on_unreadable"),
+    shell:
+        "python {input.code[0]:q}"
+        " --video {params.video:q}"
+        " --faces {input.faces:q}"
+        " --crops {input.crops:q}"
+        " --rate-hz {params.rate_hz}"
+        " --margin-px {params.margin_px}"
+        " --on-unreadable {params.on_unreadable}"
+        " --threads {threads}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
+
+
 rule gate_speech:
     """Call a stretch voiced where the lips of the target speaker move, or a voice is heard (paper §3.2.1)."""
     input:
         code=code("speech/gate_speech"),
-        faces="results/faces/{video}.parquet",
+        mouths=f"results/{'faces' if MOUTHS == 'faces' else 'speech/mouths'}/{{video}}.parquet",
         voice=[] if CONFIG.speech.gate.source == "mouth" else "results/speech/vocals/{video}.flac",
     output:
         "results/speech/voiced/{video}.parquet",
@@ -141,12 +183,12 @@ rule gate_speech:
         runtime=minutes(10, per_input=0.02),
     params:
         settings=section("speech.gate"),
-        rate_hz=lambda wildcards: config["faces"]["analysis_rate_hz"],
+        kind=MOUTHS,
     shell:
         "python {input.code[0]:q}"
-        " --faces {input.faces:q}"
+        " --kind {params.kind}"
+        " --mouths {input.mouths:q}"
         " --voice {input.voice:q}"
-        " --rate-hz {params.rate_hz}"
         " --settings {params.settings:q}"
         " --output {output:q}"
         " > {log:q} 2>&1"

@@ -5,7 +5,6 @@ gated recurrent units over the encoder's steps, V2 and V3 transformer layers wit
 layers of V1 and V2 are trained, the last four of V3.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -120,20 +119,14 @@ def normalise(waveforms: NDArray[np.integer | np.floating], known: NDArray[np.bo
     return (centred / np.sqrt(variance + 1e-7)).astype(np.float32)
 
 
-def cut(track: NDArray[np.int16], start_s: float, end_s: float, window_s: int) -> tuple[NDArray, NDArray]:
-    """One window of a 16 kHz track: samples (n_samples,) and which of them are known, padded with zeros.
-
-    Samples at or after `end_s`, and beyond the track's end, are unknown.
-    """
+def cut(track: NDArray[np.int16], start_s: float, window_s: int) -> tuple[NDArray, NDArray]:
+    """One window of a 16 kHz track: samples (n_samples,), zeros beyond the track's end, and which of them are known."""
     length = window_s * SAMPLE_RATE_HZ
     first = round(start_s * SAMPLE_RATE_HZ)
-    last = min(first + length, len(track), math.ceil(end_s * SAMPLE_RATE_HZ))
+    found = track[first : first + length]
     window = np.zeros(length, dtype=np.int16)
-    known = np.zeros(length, dtype=bool)
-    if last > first:
-        window[: last - first] = track[first:last]
-        known[: last - first] = True
-    return window, known
+    window[: len(found)] = found
+    return window, np.arange(length) < len(found)
 
 
 def steps_per_window(task: TaskName, window_s: int) -> int:

@@ -1,6 +1,6 @@
 """Train an acoustic model on voiced windows, and predict with it on whole tracks (paper §2.1, §3.2.1)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from abaw import metrics
-from abaw.acoustic.augmentation import augment
+from abaw.acoustic.augmentation import Augmentation
 from abaw.acoustic.encoder import load_encoder
 from abaw.acoustic.model import SAMPLE_RATE_HZ, AudioModel, cut, normalise, steps_per_window
 from abaw.acoustic.windows import window_labels, windows_in_run, windows_over
@@ -20,7 +20,7 @@ from abaw.nn.resume import Resume
 from abaw.nn.runtime import half_on_gpu
 from abaw.nn.training import History, Scores, fit
 from abaw.running.errors import UserError
-from abaw.tables.arrays import scored_table
+from abaw.tables.arrays import candidates_table, scored_table
 from abaw.tables.schemas import VOICED
 from abaw.tasks import TASKS, TaskName
 
@@ -42,15 +42,14 @@ class Voice:
 class VoicedWindows:
     """Labelled windows as places on the tracks, which are held once: whatever their step, windows cost no memory.
 
-    Of each of n windows: the number of its track in `tracks`, where it begins and where its voiced run ends (s), its
-    sample, and its labels, (n, 20, 2) or (n, 4), NaN where none. They stand in the order of samples, runs and time.
+    Of each of n windows: the number of its track in `tracks`, where it begins (s), its sample, and its labels, (n, 20,
+    2) or (n, 4), NaN where none and beyond the voiced run. They stand in the order of samples, runs and time.
     """
 
     window_s: int
     tracks: list[NDArray[np.int16]]
     track: NDArray[np.int64]
     start_s: NDArray[np.float64]
-    end_s: NDArray[np.float64]
     samples: NDArray[np.object_]
     labels: NDArray[np.float64]
 
@@ -60,21 +59,21 @@ class VoicedWindows:
         tracks, labels, places = [], [], []
         for voice in voices:
             tracks.append(voice.track)
-            for run_start, end_s in voice.runs:
-                for start_s in windows_in_run(run_start, end_s, settings.window_s, settings.step_s):
-                    found = window_labels(task, voice.labels, voice.edges_s, start_s, end_s, settings.window_s)
+            duration_s = len(voice.track) / SAMPLE_RATE_HZ
+            for run in voice.runs:
+                for start_s in windows_in_run(*run, settings.window_s, settings.step_s, duration_s):
+                    found = window_labels(task, voice.labels, voice.edges_s, start_s, run, settings.window_s)
                     if not np.isnan(found).all():
                         labels.append(found)
-                        places.append((len(tracks) - 1, start_s, end_s, voice.sample))
+                        places.append((len(tracks) - 1, start_s, voice.sample))
         if not places:
             raise UserError(f"no voiced window of {task} has a label; speech.gate may be too strict for this corpus")
-        track, starts_s, ends_s, samples = zip(*places, strict=True)
+        track, starts_s, samples = zip(*places, strict=True)
         return cls(
             settings.window_s,
             tracks,
             np.array(track),
             np.array(starts_s, np.float64),
-            np.array(ends_s, np.float64),
             np.array(samples, dtype=object),
             np.stack(labels),
         )
@@ -82,16 +81,25 @@ class VoicedWindows:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batch(self, items: NDArray[np.int64], device: torch.device, augmented: bool = False) -> Tensor:
-        """The normalised waveforms of some windows; with `augmented`, each changed in one way before."""
-        cuts = [
-            cut(self.tracks[self.track[item]], self.start_s[item], self.end_s[item], self.window_s) for item in items
-        ]
-        waveforms, known = np.stack([window for window, _ in cuts]), np.stack([mask for _, mask in cuts])
-        if augmented:
-            changed = augment(torch.from_numpy(waveforms.astype(np.float32)), torch.from_numpy(known))
-            return torch.from_numpy(normalise(changed.numpy(), known)).to(device)
-        return torch.from_numpy(normalise(waveforms, known)).to(device)
+    @property
+    def share_of_sound(self) -> float:
+        """How much of the windows' seconds lies within their tracks; the rest is filled with zeros."""
+        left_s = np.array([len(track) for track in self.tracks])[self.track] / SAMPLE_RATE_HZ - self.start_s
+        return float(left_s.clip(0, self.window_s).mean() / self.window_s)
+
+    def batch(self, items: NDArray[np.int64], device: torch.device, augmentation: Augmentation | None = None) -> Tensor:
+        """The normalised waveforms of some windows, with an `augmentation` each changed in one way."""
+        waveforms, known = cut_windows([(self.tracks[self.track[n]], self.start_s[n]) for n in items], self.window_s)
+        found = torch.from_numpy(normalise(waveforms, known))
+        return (augmentation(found, torch.from_numpy(known)) if augmentation else found).to(device)
+
+
+def cut_windows(
+    places: Iterable[tuple[NDArray[np.int16], float]], window_s: int
+) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+    """Windows (n, n_samples) from tracks at their starts (s), and which samples are known: those within the track."""
+    windows, known = zip(*(cut(track, start_s, window_s) for track, start_s in places), strict=True)
+    return np.stack(windows), np.stack(known)
 
 
 def build(task: TaskName, architecture: str, settings: AcousticNetworkConfig) -> AudioModel:
@@ -108,25 +116,64 @@ def train_acoustic(
     seed: int,
     device: torch.device,
     resume: Resume | None = None,
+    heard: Sequence[NDArray[np.int16]] = (),
 ) -> tuple[AudioModel, History]:
-    """Train on windows; the epoch is chosen by the challenge measure on the windows of `val`."""
+    """Train on windows; the epoch is chosen by the challenge measure on the windows of `val`.
+
+    The history keeps what each epoch's model says of these windows and then of the whole tracks in `heard`, for
+    `epoch_candidates`.
+    """
     model = build(task, architecture, settings).to(device)
     loss = task_loss(task, train.labels, device, label_smoothing=settings.label_smoothing)
     truth = torch.from_numpy(train.labels).float()
+    augmentation = Augmentation.of(settings)
 
     def batch_loss(items: Tensor) -> Tensor:
-        waveforms = train.batch(items.numpy(), device, settings.augmentation == "paper")
+        waveforms = train.batch(items.numpy(), device, augmentation)
         np.random.seed(int(torch.randint(2**31, ())))  # transformers masks by it; torch's state is kept for a resume
         with half_on_gpu(device):
             outputs = model(waveforms)
         return loss(outputs.float(), truth[items].to(device))
 
+    on_windows = np.empty((0, len(TASKS[task].outputs)), np.float32)
+
     def evaluate() -> Scores:
-        outputs, labels = window_outputs(model, val, settings.training.batch_size, device)
-        return metrics.score(task, labels, outputs)
+        nonlocal on_windows
+        on_windows, labels = window_outputs(model, val, settings.training.batch_size, device)
+        return metrics.score(task, labels, on_windows)
+
+    def said() -> Tensor:
+        on_tracks = [predict_track(task, model, track, settings, device)[2] for track in heard]
+        return torch.from_numpy(np.concatenate([on_windows, *on_tracks])).half()
 
     measure = TASKS[task].challenge_measure
-    return model, fit(model, batch_loss, len(train), evaluate, measure, settings.training, seed, resume)
+    history = fit(model, batch_loss, len(train), evaluate, measure, settings.training, seed, resume, outputs=said)
+    return model, history
+
+
+def epoch_candidates(
+    task: TaskName,
+    val: VoicedWindows,
+    heard: Mapping[str, NDArray[np.int16]],
+    settings: AcousticNetworkConfig,
+    history: History,
+) -> pa.Table:
+    """The `candidates` table of a training: epochs are compared on the windows of `val`, whole tracks are predicted."""
+    assert history.outputs is not None
+    samples, begins, ends = window_spans(task, val)
+    spans = [spans_over(task, len(track) / SAMPLE_RATE_HZ, settings)[:2] for track in heard.values()]
+    truth = val.labels.reshape(len(begins), -1)
+    n_tracked = sum(len(begin) for begin, _ in spans)
+    return candidates_table(
+        np.concatenate([samples, np.repeat(np.array([*heard], object), [len(begin) for begin, _ in spans])]),
+        np.concatenate([begins, *(begin for begin, _ in spans)]),
+        np.concatenate([ends, *(end for _, end in spans)]),
+        history.outputs.numpy(),
+        np.concatenate([truth, np.full((n_tracked, truth.shape[1]), np.nan)]),
+        task,
+        chooses=np.arange(len(begins) + n_tracked) < len(begins),
+        predicts=np.arange(len(begins) + n_tracked) >= len(begins),
+    )
 
 
 def window_outputs(
@@ -145,12 +192,17 @@ def scored_windows(
 ) -> pa.Table:
     """The `scored` table of voiced windows: a row for each step, a second for EXPR, a fifth of one for VA."""
     outputs, labels = window_outputs(model, windows, settings.training.batch_size, device)
-    steps = steps_per_window(task, settings.window_s)
-    length = settings.window_s / steps
+    return scored_table(task, model.architecture, *window_spans(task, windows), outputs, labels)
+
+
+def window_spans(
+    task: TaskName, windows: VoicedWindows
+) -> tuple[NDArray[np.object_], NDArray[np.float64], NDArray[np.float64]]:
+    """The sample of every step of every window (n * steps,), and when it begins and ends (s)."""
+    steps = steps_per_window(task, windows.window_s)
+    length = windows.window_s / steps
     begins = (windows.start_s[:, None] + np.arange(steps) * length).ravel()
-    return scored_table(
-        task, model.architecture, np.repeat(windows.samples, steps), begins, begins + length, outputs, labels
-    )
+    return np.repeat(windows.samples, steps), begins, begins + length
 
 
 def predict_track(
@@ -184,21 +236,33 @@ def _over_track(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
     duration_s = len(track) / SAMPLE_RATE_HZ
     starts = windows_over(duration_s, settings.window_s, settings.step_s)
-    steps = steps_per_window(task, settings.window_s)
     outputs = []
     with torch.inference_mode(), half_on_gpu(device):
         for first in range(0, len(starts), settings.training.batch_size):
-            cuts = [
-                cut(track, start, duration_s, settings.window_s)
-                for start in starts[first : first + settings.training.batch_size]
-            ]
-            waveforms = normalise(np.stack([window for window, _ in cuts]), np.stack([known for _, known in cuts]))
-            outputs.append(network(torch.from_numpy(waveforms).to(device)).float().cpu().numpy())
+            some = starts[first : first + settings.training.batch_size]
+            waveforms, known = cut_windows([(track, start_s) for start_s in some], settings.window_s)
+            outputs.append(network(torch.from_numpy(normalise(waveforms, known)).to(device)).float().cpu().numpy())
+    begins, ends, counts = spans_over(task, duration_s, settings)
+    return begins, ends, np.concatenate(outputs).reshape(len(counts), -1)[counts]
+
+
+def spans_over(
+    task: TaskName, duration_s: float, settings: AcousticNetworkConfig
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """When the predictions on a whole track begin and end (n,), and which of all windows' outputs they are.
+
+    Of the last window, which ends with the track and so does not stand at a step, only those count that reach beyond
+    the window before: windows whose outputs lie between each other's would be joined to a saw.
+    """
+    starts = np.array(windows_over(duration_s, settings.window_s, settings.step_s))
+    steps = steps_per_window(task, settings.window_s)
     length = settings.window_s / steps
-    begins = (np.array(starts)[:, None] + np.arange(steps) * length).ravel()
-    values = np.concatenate(outputs).reshape(len(begins), -1)
-    inside = begins < max(duration_s, length)
-    return begins[inside], begins[inside] + length, values[inside]
+    begins = starts[:, None] + np.arange(steps) * length
+    counts = begins < max(duration_s, length)
+    if len(starts) > 1 and starts[-1] != starts[-2] + settings.step_s:
+        counts[-1] &= begins[-1] + length / 2 >= starts[-2] + settings.window_s
+    counts = counts.ravel()
+    return begins.ravel()[counts], begins.ravel()[counts] + length, counts
 
 
 def prediction_table(

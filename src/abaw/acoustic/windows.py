@@ -13,18 +13,23 @@ LABEL_RATE_HZ = 5
 
 
 def windows_over(duration_s: float, window_s: int, step_s: int) -> list[float]:
-    """Starts of windows that together cover a whole recording; the last one may reach beyond its end."""
-    count = 1 + max(0, math.ceil((duration_s - window_s) / step_s))
-    return [float(number * step_s) for number in range(count)]
+    """Starts of windows that together cover a whole recording; the last one ends with it, where it is that long."""
+    starts = [
+        float(number * step_s) for number in range(1 + max(0, math.floor((duration_s - window_s) / step_s + 1e-9)))
+    ]
+    if starts[-1] + window_s < duration_s - 1e-9:
+        starts.append(duration_s - window_s)
+    return starts
 
 
-def windows_in_run(start_s: float, end_s: float, window_s: int, step_s: int) -> list[float]:
+def windows_in_run(start_s: float, end_s: float, window_s: int, step_s: int, duration_s: float) -> list[float]:
     """Starts of training windows in one voiced run: every `step_s`, then the last `window_s` of the run.
 
-    A run shorter than a window has one window, which begins with it and reaches beyond its end.
+    A run shorter than a window has one window, with the run in its middle as far as the recording of `duration_s`
+    allows: what is around the run fills it, as it fills the windows of a prediction.
     """
     if end_s - start_s <= window_s:
-        return [start_s]
+        return [float(np.clip((start_s + end_s - window_s) / 2, 0, max(0, duration_s - window_s)))]
     starts = list(np.arange(start_s, end_s - window_s + 1e-9, step_s))
     if starts[-1] + window_s < end_s - 1e-9:
         starts.append(end_s - window_s)
@@ -41,19 +46,19 @@ def window_labels(
     labels: NDArray[np.float64],
     edges_s: NDArray[np.float64],
     start_s: float,
-    end_s: float,
+    run: tuple[float, float],
     window_s: int,
 ) -> NDArray[np.float64]:
     """The labels of one window: (20, 2) values, or (4,) classes, one a second; NaN where nothing is known.
 
     `labels` holds the sample's rows (n_rows, 2 or 1), `edges_s` when each begins and the last ends (n_rows + 1,). What
-    lies at or after `end_s`, the end of the voiced run, counts as unknown. A second's class is its most frequent label;
-    of equally frequent ones, the lowest class number.
+    lies before the voiced `run` (start_s, end_s), or at its end or after it, counts as unknown. A second's class is its
+    most frequent label; of equally frequent ones, the lowest class number.
     """
     times = label_times(start_s, window_s)
     frames = np.searchsorted(edges_s, times, side="right")
     found = labels_at(labels, frames)
-    found[times >= end_s] = np.nan
+    found[(times < run[0]) | (times >= run[1])] = np.nan
     if task == "va":
         return found
     return np.array([_mode(second) for second in found.reshape(window_s, LABEL_RATE_HZ)])

@@ -36,7 +36,7 @@ def add_training_arguments(arguments: argparse.ArgumentParser, of_one_task: bool
 def resume_of(args: argparse.Namespace) -> Resume:
     """The state of this very training, kept beside its weights: same arguments, same files, same code, same torch."""
     digest = hashlib.sha256(torch.__version__.encode())
-    made = {args.weights, args.card, args.history, getattr(args, "scored", None)}
+    made = {args.weights, args.card, args.history, *(getattr(args, name, None) for name in ("scored", "candidates"))}
     for name, value in sorted(vars(args).items()):
         values = value if isinstance(value, list) else [value]
         digest.update(f"{name}={[str(item) for item in values]}\n".encode())

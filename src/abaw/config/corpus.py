@@ -36,6 +36,10 @@ class CorpusConfig(Section):
         "reported, and their rows of the submission get the training labels' mean, or their most frequent class; of "
         "one that breaks while it is decoded, what comes before the break counts."
     )
+    unscored: list[str] = Field(
+        description="Tracks of validation whose labels are left out: nothing is chosen or scored on them (the authors "
+        "leave out 10-60-1280x720_right)."
+    )
     crops: str | None = Field(
         description="Folder of the organisers' crops where faces.source is organisers: it holds cropped or "
         "cropped_aligned, their _new_50_vids forms, batch1, batch2, or the folders of the tracks themselves; else null."

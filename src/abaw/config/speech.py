@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from abaw.config.base import Section
 
@@ -22,7 +22,12 @@ class GateConfig(Section):
     )
     rule: Literal["movement", "authors"] = Field(
         description="movement: the lips are open and move, by the keys below; authors: the mean of the last 30 rows' "
-        "mouth area exceeds the video's mean, closed runs under 0.5 s are kept, and the keys below do not count."
+        "mouth area exceeds the video's mean, closed runs under 0.5 s are kept and runs under 2 s dropped; of the keys "
+        "below rate_hz alone counts, which must be null: the rows are all frames of a video."
+    )
+    rate_hz: Annotated[float, Field(gt=0, le=240)] | None = Field(
+        description="Frames a second whose mouths are measured; null: every frame of the video. Crops, embeddings and "
+        "windows keep the rate of faces.analysis_rate_hz."
     )
     min_opening: Annotated[float, Field(gt=0, lt=1)] = Field(
         description="Lip gap over eye distance, averaged over window_s, above which the mouth counts as speaking."
@@ -38,7 +43,17 @@ class GateConfig(Section):
     max_gap_s: Annotated[float, Field(ge=0, le=5)] = Field(
         description="Closed runs up to this length inside speech are kept (authors' code: 0.5)."
     )
-    min_run_s: Annotated[float, Field(ge=0, le=5)] = Field(description="Voiced runs shorter than this are dropped.")
+    min_run_s: Annotated[float, Field(ge=0, le=5)] = Field(
+        description="Voiced runs shorter than this are dropped (authors' code: 2)."
+    )
+
+    @model_validator(mode="after")
+    def _authors_count_frames(self) -> "GateConfig":
+        if self.rule == "authors" and self.rate_hz is not None:
+            raise ValueError(
+                f"rate_hz must be null where rule is authors, which counts a video's frames; it is {self.rate_hz}"
+            )
+        return self
 
 
 class SpeechConfig(Section):

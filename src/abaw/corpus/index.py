@@ -1,5 +1,6 @@
 """One split of a challenge as tables: its tracks with their videos and row counts, and its rows with their labels."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ from abaw.corpus.template import read_template, template_rows
 from abaw.media.video import VideoInfo, probe
 from abaw.running.errors import UserError
 from abaw.tables.schemas import SCHEMAS, labels
-from abaw.tasks import Split, TaskName
+from abaw.tasks import SPLITS, TASKS, Split, TaskName
 
 _REMEDIES = {
     "one row more": "none is needed: the organisers often count one frame more, the last prediction is held",
@@ -28,11 +29,14 @@ class Index:
     labels: pa.Table
 
 
-def index_split(layout: Layout, task: TaskName, split: Split, max_row_difference: int) -> Index:
+def index_split(
+    layout: Layout, task: TaskName, split: Split, max_row_difference: int, unscored: Collection[str] = ()
+) -> Index:
     """Read the label files or the template of a split, and the metadata of its videos; nothing is decoded.
 
     The label file or the template decides how many rows a track has, never the decoder; where the two differ, the track
-    has a problem, which is counted and shown. Raises `UserError` for what cannot be read or contradicts itself.
+    has a problem, which is counted and shown. The labels of validation's tracks in `unscored` are left out. Raises
+    `UserError` for what cannot be read or contradicts itself, and for an unscored track that there is not.
     """
     chosen = layout.tracks_of(task, split)
     if split == "test":
@@ -40,12 +44,29 @@ def index_split(layout: Layout, task: TaskName, split: Split, max_row_difference
         tables = [unlabelled_rows(task, track.sample, n_rows[track.sample]) for track in chosen]
     else:
         tables = [read_labels(track.labels[task], task, track.sample) for track in chosen]
+    if split == "val":
+        _refuse_unknown(layout, unscored)
+        tables = [
+            unlabelled_rows(task, track.sample, len(table)) if track.sample in unscored else table
+            for track, table in zip(chosen, tables, strict=True)
+        ]
     rows = [
         _track_row(track, probe(track.path), len(table), max_row_difference)
         for track, table in tqdm(zip(chosen, tables, strict=True), total=len(chosen), disable=None)
     ]
     schema = SCHEMAS[labels(task)]
     return Index(pa.Table.from_pylist(rows, SCHEMAS["tracks"]), pa.concat_tables([schema.empty_table(), *tables]))
+
+
+def _refuse_unknown(layout: Layout, unscored: Collection[str]) -> None:
+    known = {track.sample for track in layout.tracks}.union(
+        *(layout.skipped_of(task, split) for task in TASKS for split in SPLITS)
+    )
+    if unknown := sorted(set(unscored) - known):
+        raise UserError(
+            f"corpus.unscored names {', '.join(unknown)}, of which the corpus has no track; correct the name, or "
+            "take it out"
+        )
 
 
 def test_rows(layout: Layout, task: TaskName) -> dict[str, int]:

@@ -25,7 +25,7 @@ from abaw.nn.losses import task_loss
 from abaw.nn.resume import Resume
 from abaw.nn.training import History, Scores, fit
 from abaw.running.errors import UserError
-from abaw.tables.arrays import blocks, embedding_matrix, labels_at, labels_by_sample
+from abaw.tables.arrays import blocks, candidates_table, embedding_matrix, labels_at, labels_by_sample
 from abaw.tables.priors import predictions_table
 from abaw.tasks import TASKS, TaskName
 
@@ -104,23 +104,56 @@ def train_over_time(
     device: torch.device,
     resume: Resume | None = None,
 ) -> History:
-    """Train `model` on windows; the epoch is chosen by the challenge measure on the analysed frames of `val`."""
+    """Train `model` on windows; the epoch is chosen by the challenge measure on the analysed frames of `val`.
+
+    The history keeps what each epoch's model says of the frames of `val` with a face, for `epoch_candidates`.
+    """
     model.to(device)
-    loss = task_loss(task, train.labels, device, expression=settings.expression_loss, weighted=settings.class_weights)
+    loss = task_loss(
+        task,
+        train.labels,
+        device,
+        expression=settings.expression_loss,
+        weighted=settings.class_weights,
+        label_smoothing=settings.label_smoothing,
+    )
     truth = train.label_lines()
 
     def batch_loss(items: Tensor) -> Tensor:
         return loss(model(*train.windows.batch(items)), train.windows.take(truth, items))
 
+    said = torch.empty(0)
+
     def evaluate() -> Scores:
+        nonlocal said
         rows, outputs = predict_windows(model, val.windows, settings.training.batch_size)
         known, means = mean_per_row(rows, outputs, len(val.labels))
+        said = torch.from_numpy(means).half()
         if not len(known) or np.isnan(val.labels[known]).all():
             raise UserError(f"no analysed frame of the validation split of {task} has both a face and a label")
         return metrics.score(task, val.labels[known], means)
 
     measure = TASKS[task].challenge_measure
-    return fit(model, batch_loss, len(train.windows), evaluate, measure, settings.training, seed, resume)
+    return fit(
+        model,
+        batch_loss,
+        len(train.windows),
+        evaluate,
+        measure,
+        settings.training,
+        seed,
+        resume,
+        outputs=lambda: said,
+    )
+
+
+def epoch_candidates(task: TaskName, val: Sequences, history: History) -> pa.Table:
+    """The `candidates` table of a training: what each of its epochs says of the frames of `val` with a face."""
+    assert history.outputs is not None
+    rows = np.unique(val.windows.rows[val.windows.has_face].cpu().numpy())
+    truth = val.labels[rows].reshape(len(rows), -1)
+    times_s = val.times_s[rows]
+    return candidates_table(val.samples[rows], times_s, times_s, history.outputs.numpy(), truth, task)
 
 
 def predict_over_time(

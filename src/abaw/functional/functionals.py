@@ -1,8 +1,8 @@
 """Functionals: statistics of embeddings over short windows of time (paper §2.2.2, after its [10]).
 
 Windows of `window_s` follow one another from time 0 of each sample without overlap. A window counts where at least
-`min_share` of its analysed frames show a face, and one at least; others are dropped, for the extremes of a few frames
-are not those of a window.
+`min_share` of its analysed frames show a face, and two at least; others are dropped, for the extremes of a few frames
+are not those of a window, and those of a single one are its mean.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Functional = Literal["mean", "max", "min"]
+LEAST_FRAMES = 2
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def window_statistics(
     begins = np.flatnonzero(np.append(True, step.any(axis=1))) if len(key) else np.empty(0, np.int64)
     counts = np.diff(begins, append=len(key))
     faces = np.add.reduceat(has_face.astype(np.int64), begins) if len(begins) else counts
-    kept = (faces > 0) & (faces >= min_share * counts)
+    kept = (faces >= LEAST_FRAMES) & (faces >= min_share * counts)
     # Only frames with a face go into the statistics: the windows are found anew among these.
     seen = has_face & np.repeat(kept, counts)
     first = np.cumsum(faces[kept]) - faces[kept]

@@ -1,9 +1,10 @@
 """The functional model: functionals of embeddings, scaled, into a kernel ELM (paper §2.2.2, Figure 2).
 
-As in the authors' code each feature is standardised over training, and each window scaled to unit length. Set of
-functionals, kernel and C are those with the best challenge measure on the windows of validation. The ELM is fitted to
-the classes' indicators; what it says of a class, at least 0.001 and at most 1, counts as its share, whose logarithm is
-written, so that the softmax of the next stage gives these shares in proportion.
+As in the authors' code each feature is standardised over training, and each window scaled to unit length, or, as in
+what they submitted, neither (`functional.scaling`). Set of functionals, kernel and C are those with the best challenge
+measure on the windows of validation. The ELM is fitted to the classes' indicators; what it says of a class, at least
+0.001 and at most 1, counts as its share, whose logarithm is written, so that the softmax of the next stage gives these
+shares in proportion.
 """
 
 from collections.abc import Mapping, Sequence
@@ -81,12 +82,32 @@ def _window_labels(task: TaskName, labels: NDArray[np.float64], statistics: Wind
 
 
 @dataclass(frozen=True)
+class Scaling:
+    """Features (n, width) less a mean and over a deviation, then to unit length; as they are where there is none."""
+
+    mean: NDArray[np.float64] | None = None
+    deviation: NDArray[np.float64] | None = None
+
+    @classmethod
+    def fitted(cls, features: NDArray[np.float64]) -> "Scaling":
+        """Mean and deviation of training; a deviation of 1 where a feature is constant."""
+        deviation = features.std(axis=0)
+        deviation[deviation == 0] = 1.0
+        return cls(features.mean(axis=0), deviation)
+
+    def of(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The scaled features."""
+        if self.mean is None or self.deviation is None or not len(features):
+            return features
+        return normalize((features - self.mean) / self.deviation)
+
+
+@dataclass(frozen=True)
 class FunctionalModel:
     """What `choose` kept: the set of functionals, how features are scaled, and the ELM."""
 
     functionals: Sequence[Functional]
-    mean: NDArray[np.float64]
-    deviation: NDArray[np.float64]
+    scaling: Scaling
     elm: KernelELMRegressor
     classes: list[int]
 
@@ -94,22 +115,25 @@ class FunctionalModel:
         """Valence and arousal (n, 2) in [-1, 1], or the logarithms of the classes' shares (n, 8)."""
         if not len(statistics.start_s):
             return np.empty((0, len(TASKS[task].outputs)))
-        features = _scaled(statistics.features(self.functionals), self.mean, self.deviation)
+        features = self.scaling.of(statistics.features(self.functionals))
         return _as_outputs(task, path_outputs([self.elm], features)[0], self.classes)
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """Everything that is a number in it, for `save_model`."""
-        found = {"mean": self.mean, "deviation": self.deviation, "coef": self.elm.coef_}
+        found = {"coef": self.elm.coef_}
+        if self.scaling.mean is not None and self.scaling.deviation is not None:
+            found |= {"mean": self.scaling.mean, "deviation": self.scaling.deviation}
         return found if self.elm.basis_ is None else found | {"basis": self.elm.basis_}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One combination that `choose` tried, and what it reached on the windows of validation."""
+    """One combination that `choose` tried, what it says of all windows of validation, (n, 2 or 8), and its scores."""
 
     functionals: Sequence[Functional]
     kernel: str
     c: float
+    outputs: NDArray[np.float16]
     scores: Mapping[str, float]
 
 
@@ -152,24 +176,29 @@ def _fit(
     """The models of one set and kernel, along all C, with their cells."""
     known, scored = ~np.isnan(train.labels).any(axis=1), ~np.isnan(val.labels).any(axis=1)
     features = train.statistics.features(functionals)[known]
-    mean, deviation = features.mean(axis=0), features.std(axis=0)
-    deviation[deviation == 0] = 1.0
-    rows, at = _scaled(features, mean, deviation), _scaled(val.statistics.features(functionals), mean, deviation)
+    scaling = Scaling.fitted(features) if settings.scaling == "standard" else Scaling()
+    rows, at = scaling.of(features), scaling.of(val.statistics.features(functionals))
     labels, classes = train.labels[known], [0]
     path: Sequence[Any]
     if task == "va":
-        path = KernelELMRegressor(kernel=kernel).fit_path(rows, labels, settings.regularisation)
+        path = KernelELMRegressor(kernel=kernel, exact_rows=settings.exact_rows).fit_path(
+            rows, labels, settings.regularisation
+        )
     else:
         weight = "balanced" if settings.weighted else None
-        elm = KernelELMClassifier(kernel=kernel, class_weight=weight)
+        elm = KernelELMClassifier(kernel=kernel, class_weight=weight, exact_rows=settings.exact_rows)
         path = elm.fit_path(rows, labels[:, 0].astype(int), settings.regularisation)
         classes = elm.classes_.tolist()
     found = []
     for c, elm, outputs in zip(settings.regularisation, path, path_outputs(path, at), strict=True):
-        scores = metrics.score(task, val.labels[scored], _as_outputs(task, outputs[scored], classes))
+        said = _as_outputs(task, outputs, classes)
+        scores = metrics.score(task, val.labels[scored], said[scored])
         plain = restored(elm.kernel, elm.gamma_, elm.coef_, elm.basis_)
         found.append(
-            (FunctionalModel(functionals, mean, deviation, plain, classes), Cell(functionals, kernel, c, scores))
+            (
+                FunctionalModel(functionals, scaling, plain, classes),
+                Cell(functionals, kernel, c, said.astype(np.float16), scores),
+            )
         )
     return found
 
@@ -210,15 +239,10 @@ def load_model(path: Path, card: Mapping[str, Any]) -> FunctionalModel:
     try:
         arrays = load_file(path)
         elm = restored(card["kernel"], card["gamma"], arrays["coef"], arrays.get("basis"))
-        return FunctionalModel(card["functionals"], arrays["mean"], arrays["deviation"], elm, card["classes"])
+        scaling = Scaling(arrays.get("mean"), arrays.get("deviation"))
+        return FunctionalModel(card["functionals"], scaling, elm, card["classes"])
     except (OSError, SafetensorError, KeyError) as error:
         raise UserError(f"the weights {path} cannot be read ({error}); delete them and run again") from error
-
-
-def _scaled(
-    features: NDArray[np.float64], mean: NDArray[np.float64], deviation: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    return normalize((features - mean) / deviation) if len(features) else features
 
 
 def _as_outputs(task: TaskName, values: NDArray[np.float64], classes: Sequence[int]) -> NDArray[np.float64]:

@@ -8,11 +8,25 @@ from abaw.tasks import Split, TaskName
 
 
 @dataclass(frozen=True)
+class Members:
+    """What a system is made of: its models, and what combines them, `none`, `dirichlet` or `forest`."""
+
+    models: list[str]
+    fusion: str
+
+
+@dataclass(frozen=True)
 class Systems:
     """The models that write predictions, and the systems that are made of them, by name."""
 
     models: Sequence[str]
     systems: Mapping[str, SystemConfig]
+
+    def members(self) -> dict[str, dict[str, object]]:
+        """What each system is made of, without its title, which changes nothing: the values of `Members`."""
+        return {
+            name: {"models": system.models, "fusion": system.fusion} for name, system in sorted(self.systems.items())
+        }
 
     def by_fusion(self, fusion: str) -> list[str]:
         """The systems that a fusion makes: `none`, `dirichlet` or `forest`."""
@@ -43,6 +57,11 @@ class Systems:
                 for kind in ("out_of_bag", "in_sample"):
                     found[f"{name}_{kind}"] = f"results/systems/{task}/{name}/{kind}.parquet"
         return found
+
+    def scored(self, task: TaskName, split: Split) -> dict[str, str]:
+        """The frames that are scored: those of `frames`, and on validation the nested estimate of each system."""
+        nested = {f"{name}_nested": f"results/nested/{task}/{name}.parquet" for name in self.systems}
+        return self.frames(task, split) | (nested if split == "val" else {})
 
     def shown(self, task: TaskName) -> dict[str, str]:
         """The validation frames that a timeline shows: both modalities, and the last two systems that fuse."""

@@ -1,6 +1,6 @@
 """Weights as safetensors beside a card: what a network is, was trained on and reached. No pickle."""
 
-import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ from torch import nn
 
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
+from abaw.weights.cards import write_card
 from abaw.weights.manifest import sha256_of
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -22,9 +23,10 @@ def save(model: nn.Module, card: Mapping[str, Any], weights_path: Path, card_pat
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(model.state_dict().items())}
     with whole_file(weights_path) as beside:
         save_file(state, beside)
-    full = {**card, "sha256": sha256_of(weights_path)}
-    with whole_file(card_path) as beside:
-        beside.write_text(json.dumps(full, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        umask = os.umask(0)
+        os.umask(umask)
+        beside.chmod(0o666 & ~umask)  # safetensors gives its files to their owner alone
+    write_card({**card, "sha256": sha256_of(weights_path)}, card_path)
 
 
 def load(model: Model, weights_path: Path, card: Mapping[str, Any]) -> Model:

@@ -31,8 +31,9 @@ class Resume:
             return None
         torch.set_rng_state(state["random"])
         if torch.cuda.is_available():
-            # where there are fewer GPUs now, those that are there
-            torch.cuda.set_rng_state_all(state["random_cuda"][: torch.cuda.device_count()])
+            # A job has one device, the first that it sees; how many it saw when it was cut off does not matter.
+            for device, random in enumerate(state["random_cuda"][: torch.cuda.device_count()]):
+                torch.cuda.set_rng_state(random, device)
         return state["training"]
 
     def save(self, training: dict[str, Any]) -> None:

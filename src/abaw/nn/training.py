@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +22,15 @@ Scores = dict[str, float]
 
 @dataclass(frozen=True)
 class History:
-    """What a training did: one entry an epoch, the epoch whose weights were kept (from 1), and by which measure."""
+    """What a training did: one entry an epoch, the epoch whose weights were kept (from 1), and by which measure.
+
+    `outputs`, where they were asked for, are what the model of each epoch says of validation, (epochs, ...).
+    """
 
     epochs: list[Scores]
     best_epoch: int
     measure: str
+    outputs: Tensor | None = None
 
     def write(self, path: Path) -> None:
         """Write one CSV line an epoch, with a column `kept` that is 1 for the epoch whose weights were kept."""
@@ -39,34 +43,48 @@ class History:
                 writer.writerow({"epoch": number, **values, "kept": int(number == self.best_epoch)})
 
 
+@dataclass(frozen=True)
+class Group:
+    """Parameters that share a peak rate, and its share of `learning_rate`."""
+
+    parameters: list[nn.Parameter]
+    rate_scale: float = 1.0
+
+
 class _Progress:
     """Everything of a training that changes from epoch to epoch."""
 
-    def __init__(self, model: nn.Module, settings: TrainingConfig, steps: int, seed: int) -> None:
+    def __init__(
+        self, model: nn.Module, settings: TrainingConfig, steps: int, seed: int, groups: Sequence[Group] | None
+    ) -> None:
         self.model = model
+        self.clip_norm = settings.clip_norm
         self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self.optimiser = _optimiser(self.trained, settings)
+        self.optimiser = _optimiser(groups or [Group(self.trained)], settings)
         factor = rate_factor(settings, steps)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, factor)
         self.generator = torch.Generator().manual_seed(seed)
         self.epochs: list[Scores] = []
+        self.outputs: list[Tensor] = []
         self.best, self.best_state = 0, deepcopy(model.state_dict())
 
     def state(self) -> dict[str, Any]:
         parts = {name: getattr(self, name).state_dict() for name in ("model", "optimiser", "schedule")}
-        values = {name: getattr(self, name) for name in ("epochs", "best", "best_state")}
+        values = {name: getattr(self, name) for name in ("epochs", "outputs", "best", "best_state")}
         return parts | values | {"generator": self.generator.get_state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         for name in ("model", "optimiser", "schedule"):
             getattr(self, name).load_state_dict(state[name])
-        self.epochs, self.best, self.best_state = state["epochs"], state["best"], state["best_state"]
+        for name in ("epochs", "outputs", "best", "best_state"):
+            setattr(self, name, state[name])
         self.generator.set_state(state["generator"])
 
     def step(self, loss: Tensor) -> None:
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.trained, 1.0)
+        if self.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.trained, self.clip_norm)
         self.optimiser.step()
         self.schedule.step()
 
@@ -85,18 +103,25 @@ def fit(
     settings: TrainingConfig,
     seed: int,
     resume: Resume | None = None,
+    *,
+    groups: Sequence[Group] | None = None,
+    before_epoch: Callable[[int], None] | None = None,
+    outputs: Callable[[], Tensor] | None = None,
 ) -> History:
     """Train `model` in place and leave it with the weights of its best epoch.
 
     `batch_loss` maps the numbers of a batch's items (int64, on the CPU) to their loss; `evaluate` scores the model, in
     evaluation mode, on the validation split; `measure` names the score that chooses the epoch (the earliest of equals).
     With `resume` the state is kept after each epoch, and a training that was cut off goes on from there.
+
+    `groups` are the parameters where not all have the peak rate; `before_epoch` is told the number of each epoch, from
+    1; `outputs`, asked after `evaluate`, is what the history keeps of each epoch's model.
     Raises `UserError` where there are fewer than two items, or where the loss is not finite.
     """
     if n_items < 2:
         raise UserError(f"there are {n_items} labelled training items; training needs at least two")
     steps = sum(1 for _ in _batches(torch.arange(n_items), settings.batch_size))
-    progress = _Progress(model, settings, steps, seed)
+    progress = _Progress(model, settings, steps, seed, groups)
     saved = resume.load() if resume else None
     if saved:
         progress.restore(saved)
@@ -104,6 +129,8 @@ def fit(
     for epoch in tqdm(range(done + 1, settings.epochs + 1), "epochs", settings.epochs, initial=done, disable=None):
         if settings.patience is not None and epoch - 1 - progress.best >= settings.patience:
             break
+        if before_epoch:
+            before_epoch(epoch)
         model.train()
         losses = []
         for items in _batches(torch.randperm(n_items, generator=progress.generator), settings.batch_size):
@@ -118,12 +145,15 @@ def fit(
         model.eval()
         with torch.inference_mode():
             scores = evaluate()
+            if outputs:
+                progress.outputs.append(outputs())
         progress.end_epoch({"train_loss": sum(losses) / len(losses), **scores}, measure)
         if resume:
             resume.save(progress.state())
     model.load_state_dict(progress.best_state)
     model.eval()
-    return History(progress.epochs, progress.best, measure)
+    kept = torch.stack(progress.outputs) if progress.outputs else None
+    return History(progress.epochs, progress.best, measure, kept)
 
 
 def _batches(order: Tensor, size: int) -> Iterator[Tensor]:
@@ -133,19 +163,21 @@ def _batches(order: Tensor, size: int) -> Iterator[Tensor]:
             yield batch
 
 
-def _optimiser(parameters: list[nn.Parameter], settings: TrainingConfig) -> torch.optim.Optimizer:
+def _optimiser(groups: Sequence[Group], settings: TrainingConfig) -> torch.optim.Optimizer:
     rate, decay = settings.learning_rate, settings.weight_decay
+    scaled: list[dict[str, Any]] = [{"params": group.parameters, "lr": rate * group.rate_scale} for group in groups]
     if settings.optimiser == "sgd":
-        return torch.optim.SGD(parameters, rate, momentum=0.9, weight_decay=decay)
+        return torch.optim.SGD(scaled, rate, momentum=0.9, weight_decay=decay)
     kind = torch.optim.AdamW if settings.optimiser == "adamw" else torch.optim.Adam
-    return kind(parameters, rate, weight_decay=decay)
+    return kind(scaled, rate, weight_decay=decay)
 
 
 def rate_factor(settings: TrainingConfig, epoch_steps: int) -> Callable[[int], float]:
     """The share of the peak rate that each step (from 0) has; an epoch has `epoch_steps`.
 
     It rises in equal parts over the warm-up. Then it stays, or falls along a cosine to `lowest_rate`, once or in cycles
-    (Loshchilov and Hutter 2017, eq. (5), without the restarts: it rises as it fell).
+    (Loshchilov and Hutter 2017, eq. (5)): at the end of each fall it begins again at the peak with the schedule
+    `restarts`, and rises as it fell with `cosine`.
     """
     total = settings.epochs * epoch_steps
     rising = max(1, round(settings.warmup * total if settings.warmup < 1 else settings.warmup))
@@ -157,6 +189,7 @@ def rate_factor(settings: TrainingConfig, epoch_steps: int) -> Callable[[int], f
             return (step + 1) / rising
         if settings.schedule == "constant":
             return 1.0
-        return lowest + (1 - lowest) * 0.5 * (1 + math.cos(math.pi * (step - rising) / falling))
+        since = (step - rising) % falling if settings.schedule == "restarts" else step - rising
+        return lowest + (1 - lowest) * 0.5 * (1 + math.cos(math.pi * since / falling))
 
     return factor

@@ -25,11 +25,21 @@ def intervals(
     known = ~np.isnan(truth).any(axis=1)
     names, of_row = np.unique(np.asarray(videos)[known], return_inverse=True)
     draws = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
-    measures = _va if task == "va" else _expr
-    drawn = measures(truth[known], outputs[known], of_row, len(names), draws.astype(np.float64))
+    drawn = drawn_measures(task, truth[known], outputs[known], of_row, draws.astype(np.float64))
     tail = (1 - INTERVAL) / 2
     ends = {name: np.quantile(values, [tail, 1 - tail]).tolist() for name, values in drawn.items()}
     return {name: (low, high) for name, (low, high) in ends.items()}
+
+
+def drawn_measures(
+    task: TaskName, truth: Array, outputs: Array, of_row: NDArray[np.intp], draws: Array
+) -> dict[str, Array]:
+    """Each measure of `abaw.metrics.score` on draws (n_draws, n_videos) of how often a video counts: (n_draws,).
+
+    `of_row` (n,) is the video of each row, all of which have a truth.
+    """
+    measures = _va if task == "va" else _expr
+    return measures(truth, outputs, of_row, draws.shape[1], draws)
 
 
 def _va(truth: Array, outputs: Array, of_row: NDArray[np.intp], n_videos: int, draws: Array) -> dict[str, Array]:

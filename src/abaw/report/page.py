@@ -38,8 +38,24 @@ def comparison(rows: Rows, titles: Mapping[str, str]) -> list[dict[str, Any]]:
         names = dict.fromkeys(row["row"] for row in own)
         lines = [_line(name, [row for row in own if row["row"] == name], titles) for name in names]
         heads = [WORDS[measure] for measure in measures]
-        tables.append({"title": _title(number, task), "measures": heads, "rows": lines, "note": _note(number, task)})
+        nested = any(row["nested"] for row in own)
+        about = {"title": _title(number, task), "note": _note(number, task), "distance": distance(own)}
+        tables.append(about | {"measures": heads, "rows": lines, "nested": nested})
     return tables
+
+
+def distance(rows: Rows) -> str:
+    """In a sentence, how far the nested estimates of a table lie below the scores on what was chosen; or nothing."""
+    measure = rows[0]["measure"]
+    below = {
+        row["row"]: float(row["ours"]) - float(row["nested"])
+        for row in rows
+        if row["measure"] == measure and row["nested"]
+    }
+    if not below:
+        return ""
+    each = ", ".join(f"{name} by {value:.3f}" for name, value in below.items())
+    return f"The nested estimate of {WORDS[measure]} lies below the score on what was chosen: {each}."
 
 
 def _line(name: str, cells: Rows, titles: Mapping[str, str]) -> dict[str, Any]:
@@ -48,7 +64,12 @@ def _line(name: str, cells: Rows, titles: Mapping[str, str]) -> dict[str, Any]:
         "title": f"{name}: {titles[system]}" if system else name,
         "weak": cells[0]["fitted_on"].endswith(("in-sample", "out-of-bag", "not run")),
         "cells": [
-            {"ours": shown(cell["ours"], cell["low"], cell["high"]), "paper": shown(cell["paper"], "", "")}
+            {
+                # of a score with a nested estimate the interval is that of the estimate
+                "ours": shown(cell["ours"], *(("", "") if cell["nested"] else (cell["low"], cell["high"]))),
+                "nested": shown(cell["nested"], cell["nested_low"], cell["nested_high"]),
+                "paper": shown(cell["paper"], "", ""),
+            }
             for cell in cells
         ],
         "fitted_on": cells[0]["fitted_on"],

@@ -7,7 +7,10 @@ from abaw.config import SystemConfig
 from abaw.report import paper
 from abaw.tasks import TaskName
 
-COLUMNS = ("table", "task", "row", "measure", "ours", "low", "high", "paper", "rows", "fitted_on")
+COLUMNS = (
+    *("table", "task", "row", "measure", "ours", "low", "high"),
+    *("nested", "nested_low", "nested_high", "paper", "rows", "fitted_on"),
+)
 ALL_FUNCTIONALS = ("mean", "max", "min")
 
 
@@ -49,12 +52,19 @@ def _rows(
     task: TaskName,
     name: str,
     published: Mapping[str, float | None],
-    scores: Iterable[Mapping[str, Any]],
+    scores: Sequence[Mapping[str, Any]],
 ) -> Iterator[dict[str, Any]]:
-    """A row for each measure: the paper's figure, and what `scores` (`abaw.report.scores.score_rows`) has of `name`."""
-    own = {row["measure"]: row for row in scores if row["system"] == name}
+    """A row for each measure: the paper's figure, and what `scores` (`abaw.report.scores.score_rows`) has of `name`.
+
+    The nested estimate is that of the system `name`; what is no system has none.
+    """
+    own, estimates = (
+        {row["measure"]: row for row in scores if row["system"] == wanted} for wanted in (name, f"{name}_nested")
+    )
     for measure, figure in published.items():
         row = own.get(measure, {"fitted_on": "not run"})
-        ours = (row.get("value"), row.get("low"), row.get("high"))
-        values = (number, task, name, measure, *ours, figure, row.get("rows"), row["fitted_on"])
+        ours, nested = (
+            [each.get(end) for end in ("value", "low", "high")] for each in (row, estimates.get(measure, {}))
+        )
+        values = (number, task, name, measure, *ours, *nested, figure, row.get("rows"), row["fitted_on"])
         yield dict(zip(COLUMNS, values, strict=True))

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 WINDOW_ROWS = 30
 MAX_CLOSED_S = 0.5
+MIN_RUN_S = 2.0
+"""What their windows ask for at least of a run (`abaw_vae_dataset.py`)."""
 
 
 def open_flags(area: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -29,10 +31,18 @@ def open_flags(area: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def kept_rows(flags: NDArray[np.bool_], rate_hz: float) -> NDArray[np.bool_]:
-    """Which rows are heard, (n,): the open ones, and closed runs of fewer rows than `MAX_CLOSED_S` at the rounded rate.
+    """Which rows are heard, (n,): the open ones and short closed runs, as far as together they last.
 
-    Runs at the beginning and at the end count as any other.
+    Closed runs of fewer rows than `MAX_CLOSED_S` at the rounded rate are kept, at the beginning and at the end as any
+    other; what is kept then and has fewer rows than `MIN_RUN_S` is not.
     """
+    rate = floor(rate_hz + 0.5)
+    kept = flags | (run_lengths(flags) < MAX_CLOSED_S * rate)
+    return kept & (run_lengths(kept) >= MIN_RUN_S * rate)
+
+
+def run_lengths(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Of each row (n,) how many rows its run of equal flags has."""
     edges = np.flatnonzero(np.diff(flags)) + 1
     lengths = np.diff([0, *edges, len(flags)])
-    return flags | np.repeat(lengths < MAX_CLOSED_S * floor(rate_hz + 0.5), lengths)
+    return np.repeat(lengths, lengths)

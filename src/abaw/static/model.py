@@ -14,6 +14,7 @@ import numpy as np
 import timm
 import torch
 from numpy.typing import NDArray
+from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
 from abaw.config import BackboneConfig
@@ -21,10 +22,8 @@ from abaw.nn import checkpoint
 from abaw.running.errors import UserError
 from abaw.tables.schemas import EMBEDDING_SIZE
 from abaw.tasks import TASKS, TaskName
-from abaw.weights.manifest import known, package_file
 
-PACKAGE_BACKBONE = "tf_efficientnet_lite0.in1k"
-PACKAGE_WEIGHTS = "efficientnet_lite0"
+TORCHVISION_LICENCE = "bsd-3-clause"
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,7 @@ class StaticSpec:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     dropout: float
+    drop_path: float
     licence: str | None = None
 
     @classmethod
@@ -52,15 +52,19 @@ class StaticSpec:
                 f"static.backbones has {settings.backbone!r}, which timm {timm.__version__} does not know; "
                 "timm.list_models(pretrained=True) lists the full tags"
             )
-        pretrained: Any = timm.get_pretrained_cfg(settings.backbone)
+        trained_on: Any = timm.get_pretrained_cfg(settings.backbone)
+        mean, std, licence = trained_on.mean, trained_on.std, trained_on.license
+        if settings.weights == "torchvision":
+            mean, std, licence = IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, TORCHVISION_LICENCE
         return cls(
             tuple(tasks),
             settings.backbone,
             settings.input_px,
-            tuple(pretrained.mean),
-            tuple(pretrained.std),
+            tuple(mean),
+            tuple(std),
             settings.dropout,
-            pretrained.license,
+            settings.drop_path,
+            licence,
         )
 
     @classmethod
@@ -83,7 +87,7 @@ class StaticModel(nn.Module):
 
     def __init__(self, spec: StaticSpec) -> None:
         super().__init__()
-        backbone: Any = timm.create_model(spec.backbone, pretrained=False, num_classes=0)
+        backbone: Any = timm.create_model(spec.backbone, pretrained=False, num_classes=0, drop_path_rate=spec.drop_path)
         self.backbone = backbone
         self.embed = nn.Sequential(
             nn.Dropout(spec.dropout),
@@ -114,41 +118,6 @@ def start_from(model: StaticModel, spec: StaticSpec, weights: Path, card: Mappin
         )
     learned = checkpoint.load(StaticModel(other), weights, card).state_dict()
     model.load_state_dict({name: learned[name] for name in model.state_dict()})
-
-
-def load_backbone_weights(model: StaticModel, settings: BackboneConfig) -> None:
-    """Give the backbone the ImageNet weights that `settings.weights` names; `UserError` where they cannot be had."""
-    if settings.weights == "package":
-        if settings.backbone != PACKAGE_BACKBONE:
-            raise UserError(
-                f"static.backbones has the weights 'package', which carries {PACKAGE_BACKBONE} only, for "
-                f"{settings.backbone}; give the path of its safetensors file, or 'hub' to download it"
-            )
-        model.backbone.load_state_dict(_package_state(model.backbone))
-    elif settings.weights == "hub":
-        try:
-            pretrained = timm.create_model(settings.backbone, pretrained=True, num_classes=0)
-        except (OSError, RuntimeError, ValueError) as error:
-            raise UserError(
-                f"the weights of {settings.backbone} could not be downloaded ({error}); set its weights in "
-                "static.backbones to the path of its safetensors file"
-            ) from error
-        model.backbone.load_state_dict(pretrained.state_dict())
-    else:
-        classifier: Any = timm.get_pretrained_cfg(settings.backbone)
-        checkpoint.load_state(model.backbone, Path(settings.weights), leave_out=classifier.classifier or ())
-
-
-def _package_state(backbone: nn.Module) -> dict[str, Tensor]:
-    """The package's tensors under timm's names: the two define the same layers in the same order."""
-    weights = known(PACKAGE_WEIGHTS)
-    path = package_file(weights)
-    stored = checkpoint.load_pinned_torch_file(path, weights.sha256)
-    wanted = backbone.state_dict()
-    tensors = list(stored.values())[: len(wanted)]  # what follows is the classifier of 1000 classes
-    if [tensor.shape for tensor in tensors] != [tensor.shape for tensor in wanted.values()]:
-        raise UserError(f"the tensors of {path} do not have the shapes of {PACKAGE_BACKBONE}; reinstall the package")
-    return dict(zip(wanted, tensors, strict=True))
 
 
 def letterbox(rgb: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:

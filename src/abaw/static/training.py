@@ -17,7 +17,9 @@ from abaw.nn.training import History, Scores, fit
 from abaw.running.errors import UserError
 from abaw.static.augmentation import augmentation
 from abaw.static.crops import Crops
-from abaw.static.model import StaticModel, StaticSpec, load_backbone_weights, normalise, start_from
+from abaw.static.imagenet import load_backbone_weights
+from abaw.static.layers import rate_groups, unfreezing
+from abaw.static.model import StaticModel, StaticSpec, normalise, start_from
 from abaw.tasks import TASKS, TaskName
 from abaw.weights.cards import read_card
 
@@ -34,8 +36,11 @@ def train_static(
     device: torch.device,
     resume: Resume | None = None,
     pretrained: tuple[Path, Path] | None = None,
+    expression_weight: float = 1.0,
 ) -> tuple[StaticModel, StaticSpec, History]:
     """Train the whole network, with a head for each task that `train` has labels for; losses are added.
+
+    That of the expressions counts `expression_weight` times where there are two.
 
     It starts from the weights and card in `pretrained`, else from those that `settings` name for the backbone. The
     epoch is chosen by the challenge measure on `val`, by the mean of both where there are two heads. An image without a
@@ -66,11 +71,13 @@ def train_static(
     }
     truth = {task: torch.from_numpy(train.labels[task]).float() for task in tasks}
     augment = augmentation(settings.augmentation, spec.input_px)
+    weights = {task: expression_weight if task == "expr" and len(tasks) > 1 else 1.0 for task in tasks}
 
     def batch_loss(items: Tensor) -> Tensor:
         images = torch.stack([augment(image) for image in train.images(items.tolist(), spec, device)])
         outputs = model(_laid_out(images, spec))[1]
-        return torch.stack([losses[task](outputs[task], truth[task][items].to(device)) for task in tasks]).sum()
+        each = [weights[task] * losses[task](outputs[task], truth[task][items].to(device)) for task in tasks]
+        return torch.stack(each).sum()
 
     def evaluate() -> Scores:
         outputs = predict_crops(model, val, spec, device)
@@ -80,7 +87,19 @@ def train_static(
 
     measures = [TASKS[task].challenge_measure for task in chosen_by]
     chooser = measures[0] if len(measures) == 1 else MEAN_MEASURE
-    return model, spec, fit(model, batch_loss, len(train), evaluate, chooser, settings.training, seed, resume)
+    history = fit(
+        model,
+        batch_loss,
+        len(train),
+        evaluate,
+        chooser,
+        settings.training,
+        seed,
+        resume,
+        groups=rate_groups(model, settings),
+        before_epoch=unfreezing(model, settings.unfrozen_layers),
+    )
+    return model, spec, history
 
 
 def predict_crops(

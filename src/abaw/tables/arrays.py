@@ -131,3 +131,32 @@ def scored_table(
     columns |= {name: outputs[:, k].astype(np.float64) for k, name in enumerate(TASKS[task].outputs)}
     columns |= {f"true_{name}": pa.array(truth[:, k], from_pandas=True) for k, name in enumerate(TASKS[task].labels)}
     return pa.table(columns)
+
+
+def candidates_table(
+    samples: ArrayLike,
+    start_s: NDArray[np.float64],
+    end_s: NDArray[np.float64],
+    outputs: NDArray[np.floating],
+    truth: NDArray[np.float64],
+    task: TaskName,
+    chooses: ArrayLike = True,
+    predicts: ArrayLike = True,
+) -> pa.Table:
+    """A `candidates` table: spans (n,), outputs (candidates, n, 2 or 8), truth (n, 2 or 1), NaN where unknown."""
+    n = len(start_s)
+    flat = np.ascontiguousarray(np.moveaxis(outputs, 0, 1), np.float16).reshape(n, -1)
+    offsets = np.arange(n + 1, dtype=np.int32) * flat.shape[1]
+    columns: dict[str, Any] = {"sample": pa.array(list(np.asarray(samples, object)), pa.string())}
+    columns |= {"start_s": start_s, "end_s": end_s}
+    columns |= {"chooses": np.broadcast_to(chooses, n), "predicts": np.broadcast_to(predicts, n)}
+    columns["outputs"] = pa.ListArray.from_arrays(offsets, pa.array(flat.ravel()))
+    columns |= {f"true_{name}": pa.array(truth[:, k], from_pandas=True) for k, name in enumerate(TASKS[task].labels)}
+    return pa.table(columns)
+
+
+def candidate_outputs(task: TaskName, table: pa.Table) -> NDArray[np.float16]:
+    """The outputs (candidates, n, 2 or 8) of a `candidates` table."""
+    column = table["outputs"].combine_chunks()
+    values = column.flatten().to_numpy().reshape(len(table), -1, len(TASKS[task].outputs))
+    return np.moveaxis(values, 1, 0)

@@ -51,6 +51,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         | {f"{point}_{axis}_px": pa.float32() for point in FIVE_POINTS for axis in "xy"}
         | {"mouth_opening": pa.float32(), "mouth_area": pa.float32(), "crop": pa.binary()},
     ),
+    "mouths": _schema(_ROW | {"time_s": pa.float64()}, {"mouth_opening": pa.float32(), "mouth_area": pa.float32()}),
     "voiced": _schema({"sample": pa.string(), "run": pa.int32(), "start_s": pa.float64(), "end_s": pa.float64()}),
     "embeddings": _schema(
         _ROW | {"time_s": pa.float64(), "has_face": pa.bool_()},
@@ -66,6 +67,10 @@ for _task in TASKS.values():
     SCHEMAS[f"frames_{_task.name}"] = _schema(_ROW | _outputs)
     SCHEMAS[f"scored_{_task.name}"] = _schema(
         {"variant": pa.string()} | _SPAN | dict.fromkeys(_task.outputs, pa.float64()),
+        {f"true_{name}": pa.float64() for name in _task.labels},
+    )
+    SCHEMAS[f"candidates_{_task.name}"] = _schema(
+        _SPAN | {"chooses": pa.bool_(), "predicts": pa.bool_(), "outputs": pa.list_(pa.float16())},
         {f"true_{name}": pa.float64() for name in _task.labels},
     )
 SCHEMAS["pretraining"] = _schema(
@@ -97,6 +102,15 @@ def scored(task: TaskName) -> str:
     `variant` says which of a model's forms the outputs are of; all have the same windows.
     """
     return f"scored_{task}"
+
+
+def candidates(task: TaskName) -> str:
+    """The kind of the table of what each candidate of a model, an epoch or a cell, says of validation.
+
+    `outputs` are those of all candidates, one after the other. A row may be one by which candidates are compared with
+    the truth (`chooses`), one of the predictions that go on to the timeline (`predicts`), or both.
+    """
+    return f"candidates_{task}"
 
 
 def labels(task: TaskName) -> str:

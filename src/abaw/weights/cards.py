@@ -2,13 +2,22 @@
 
 import json
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from abaw.running.files import whole_file
 
 
 def read_card(path: Path) -> dict[str, Any]:
     """Read the card of a network (`abaw.nn.checkpoint.save`) or of the functional model."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_card(card: Mapping[str, Any], path: Path) -> None:
+    """Write a card as JSON, its keys in order, whole or not at all."""
+    with whole_file(path) as beside:
+        beside.write_text(json.dumps(card, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def git_commit() -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from abaw.commands.base import parser, run
 from abaw.commands.choosing import add_choosing_arguments, copy_best
 from abaw.tables.files import read_tables, write_table
+from abaw.tables.provenance import trained
 from abaw.tables.schemas import scored
 from abaw.tasks import TASKS
 
@@ -21,9 +22,9 @@ def main() -> None:
     arguments.add_argument("--output-scored", type=Path, required=True, help="of all models")
     args = arguments.parse_args()
 
-    cards, best = copy_best(args)
+    cards, best = copy_best(args, "architecture")
     table = read_tables(scored(args.task), args.scored)
-    write_table(scored(args.task), table, args.output_scored, {"fitted_on": "train, epoch chosen on val"})
+    write_table(scored(args.task), table, args.output_scored, {"fitted_on": trained("epoch")})
     measure = TASKS[args.task].challenge_measure
     reached = cards[best]["validation"][measure]
     print(f"{len(cards)} models; {cards[best]['architecture']}: {measure} {reached:.3f} on the windows of val")

@@ -1,7 +1,8 @@
 """Train one of the acoustic models on the voiced windows of the training split.
 
-In: tracks and voiced tables, FLAC tracks, labels. Out: weights (safetensors), their card (JSON), the history (CSV), and
-the table scored of the windows of validation, with outputs and truth.
+In: tracks and voiced tables, FLAC tracks, labels. Out: weights (safetensors), their card (JSON), the history (CSV),
+the table scored of the windows of validation, with outputs and truth, and the table candidates: what each epoch says of
+them, and of the whole tracks of validation.
 """
 
 import argparse
@@ -9,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from abaw.acoustic.encoder import licence_of
 from abaw.acoustic.model import ARCHITECTURES
-from abaw.acoustic.training import Voice, VoicedWindows, scored_windows, train_acoustic
+from abaw.acoustic.training import Voice, VoicedWindows, epoch_candidates, scored_windows, train_acoustic
 from abaw.commands.base import parser, run, settings_from
 from abaw.commands.training import add_training_arguments, resume_of, write_training
 from abaw.config import AcousticNetworkConfig
@@ -20,8 +22,17 @@ from abaw.nn import runtime
 from abaw.speech.audio import read_flac
 from abaw.tables.arrays import labels_by_sample, runs_of
 from abaw.tables.files import read_table, read_tables, write_table
-from abaw.tables.schemas import labels, scored
+from abaw.tables.provenance import trained
+from abaw.tables.schemas import candidates, labels, scored
 from abaw.timeline.rows import rows_of
+
+
+def heard_in(args: argparse.Namespace, tracks: Path) -> dict[str, NDArray[np.int16]]:
+    """The whole 16 kHz track of each sample of a split; those of one video share theirs."""
+    audio = {path.stem: path for path in args.audio}
+    rows = read_table("tracks", tracks, ["sample", "video"]).to_pylist()
+    read = {video: read_flac(audio[video]) for video in {row["video"] for row in rows}}
+    return {row["sample"]: read[row["video"]] for row in rows}
 
 
 def voices(args: argparse.Namespace, tracks: Path) -> Iterator[Voice]:
@@ -47,16 +58,23 @@ def main() -> None:
     arguments.add_argument("--audio", type=Path, nargs="+", required=True)
     arguments.add_argument("--architecture", choices=ARCHITECTURES, required=True)
     arguments.add_argument("--scored", type=Path, required=True, help="output, Parquet")
+    arguments.add_argument("--candidates", type=Path, required=True, help="output, Parquet")
     args = arguments.parse_args()
 
     device = runtime.start(args.compute, args.seed)
     train, val = (VoicedWindows.of(args.task, voices(args, tracks), args.settings) for tracks in args.tracks)
+    print(f"{len(train)} training windows, {train.share_of_sound:.1%} of their seconds are sound of the track")
     resume = resume_of(args)
-    model, history = train_acoustic(args.task, args.architecture, train, val, args.settings, args.seed, device, resume)
+    heard = heard_in(args, args.tracks[1])
+    model, history = train_acoustic(
+        args.task, args.architecture, train, val, args.settings, args.seed, device, resume, list(heard.values())
+    )
     table = scored_windows(args.task, model, val, args.settings, device)
-    write_table(scored(args.task), table, args.scored, {"fitted_on": "train, epoch chosen on val"})
+    write_table(scored(args.task), table, args.scored, {"fitted_on": trained("epoch")})
+    write_table(candidates(args.task), epoch_candidates(args.task, val, heard, args.settings, history), args.candidates)
     licence = licence_of(args.settings.encoder)
     card = {"architecture": args.architecture, "encoder": args.settings.encoder, "encoder_licence": licence}
+    card["fitted_on"] = trained("epoch")
     write_training(args, model, history, card, len(train), resume)
     print(f"encoder: {args.settings.encoder}, licence: {licence}")
 

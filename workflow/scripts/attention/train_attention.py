@@ -1,7 +1,7 @@
 """Train attention over faces and voice on the embeddings of the training split (paper §2.3).
 
 In: embeddings of both modalities, of training and validation, with the same rows; labels. Out: weights (safetensors),
-their card (JSON) and the history (CSV).
+their card (JSON), the history (CSV), and the table candidates: what each epoch says of validation.
 """
 
 from pathlib import Path
@@ -12,11 +12,13 @@ from abaw.commands.base import parser, run, settings_from
 from abaw.commands.predictions import read_modalities
 from abaw.commands.training import add_training_arguments, resume_of, write_training
 from abaw.config import OverTimeConfig
-from abaw.dynamic.training import Sequences, train_over_time
+from abaw.dynamic.training import Sequences, epoch_candidates, train_over_time
 from abaw.nn import runtime
-from abaw.tables.files import read_tables
+from abaw.tables.files import read_tables, write_table
 from abaw.tables.priors import label_prior
-from abaw.tables.schemas import EMBEDDING_SIZE, labels
+from abaw.tables.provenance import FRAMES_MODEL, choices, trained
+from abaw.tables.schemas import EMBEDDING_SIZE, candidates, labels
+from abaw.weights.cards import read_card
 
 
 def main() -> None:
@@ -29,6 +31,8 @@ def main() -> None:
     arguments.add_argument("--rate-hz", type=float, required=True, help="frames analysed per second")
     arguments.add_argument("--train", type=Path, nargs=2, required=True, help="embeddings of faces, of voice")
     arguments.add_argument("--val", type=Path, nargs=2, required=True, help="embeddings of faces, of voice")
+    arguments.add_argument("--acoustic-card", type=Path, required=True, help="of the model behind the voice's")
+    arguments.add_argument("--candidates", type=Path, required=True, help="output, Parquet")
     args = arguments.parse_args()
 
     device = runtime.start(args.compute, args.seed)
@@ -44,6 +48,9 @@ def main() -> None:
     history = train_over_time(args.task, model, train, val, args.settings, args.seed, device, resume)
     card = {"window": window, "mechanism": args.mechanism, "voice_width": voice_width}
     card |= {"prior": label_prior(args.task, train.labels)}
+    voice = choices(read_card(args.acoustic_card)["fitted_on"])
+    card |= {"fitted_on": trained(FRAMES_MODEL, *(f"{choice} of the voice's model" for choice in voice), "epoch")}
+    write_table(candidates(args.task), epoch_candidates(args.task, val, history), args.candidates)
     write_training(args, model, history, card, len(train.windows), resume)
 
 

@@ -21,7 +21,7 @@ def main() -> None:
     arguments.add_argument("--sweep", type=Path, required=True)
     args = arguments.parse_args()
 
-    cards, best = copy_best(args)
+    cards, best = copy_best(args, "window", "normaliser")
     measure = TASKS[args.task].challenge_measure
     values = [card["validation"][measure] for card in cards]
     with whole_file(args.sweep) as beside, beside.open("w", newline="", encoding="utf-8") as handle:
@@ -29,7 +29,7 @@ def main() -> None:
         lines.writerow(COLUMNS)
         for number, (card, value) in enumerate(zip(cards, values, strict=True)):
             about = (card["window_s"], card["normaliser"], measure, f"{value:.4f}", card["best_epoch"])
-            lines.writerow((args.task, *about, int(number == best), "train, epoch and cell chosen on val"))
+            lines.writerow((args.task, *about, int(number == best), card["fitted_on"]))
     chosen = cards[best]
     print(f"{len(cards)} cells; {chosen['window_s']} s, {chosen['normaliser']}: {measure} {values[best]:.3f} on val")
     print(f"sweep: {args.sweep}")

@@ -1,6 +1,7 @@
 """Train the transformer over time on the embeddings of the training split, with one window and one normaliser.
 
-In: embeddings of training and validation, labels. Out: weights (safetensors), their card (JSON) and the history (CSV).
+In: embeddings of training and validation, labels. Out: weights (safetensors), their card (JSON), the history (CSV), and
+the table candidates: what each epoch says of validation.
 """
 
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import get_args
 from abaw.commands.base import parser, run, settings_from
 from abaw.commands.training import add_training_arguments, resume_of, write_training
 from abaw.config import DynamicNetworkConfig
-from abaw.dynamic.training import Normaliser, Sequences, build_dynamic, train_over_time
+from abaw.dynamic.training import Normaliser, Sequences, build_dynamic, epoch_candidates, train_over_time
 from abaw.nn import runtime
-from abaw.tables.files import read_table, read_tables
+from abaw.tables.files import read_table, read_tables, write_table
 from abaw.tables.priors import label_prior
-from abaw.tables.schemas import labels
+from abaw.tables.provenance import FRAMES_MODEL, trained
+from abaw.tables.schemas import candidates, labels
 
 
 def main() -> None:
@@ -26,6 +28,7 @@ def main() -> None:
     arguments.add_argument("--rate-hz", type=float, required=True, help="frames analysed per second")
     arguments.add_argument("--train", type=Path, required=True)
     arguments.add_argument("--val", type=Path, required=True)
+    arguments.add_argument("--candidates", type=Path, required=True, help="output, Parquet")
     args = arguments.parse_args()
 
     device = runtime.start(args.compute, args.seed)
@@ -43,7 +46,9 @@ def main() -> None:
         "window_s": args.window_s,
         "normaliser": args.normaliser,
         "prior": label_prior(args.task, train.labels),
+        "fitted_on": trained(FRAMES_MODEL, "epoch"),
     }
+    write_table(candidates(args.task), epoch_candidates(args.task, val, history), args.candidates)
     write_training(args, model, history, card, len(train.windows), resume)
 
 

@@ -30,7 +30,7 @@ def main() -> None:
     outputs = model.outputs(args.task, windows.statistics)
     spans = windows.statistics.start_s, windows.statistics.end_s
     table = predictions_table(args.task, windows.samples, *spans, outputs, windows.names, card["prior"])
-    write_predictions(args, table, card, "train, combination chosen on val")
+    write_predictions(args, table, card)
 
 
 if __name__ == "__main__":

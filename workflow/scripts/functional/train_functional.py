@@ -1,28 +1,31 @@
 """Fit kernel ELMs on functionals of the training split's embeddings, and keep the best on validation.
 
 In: embeddings of training and validation, labels. Out: weights (safetensors), their card (JSON), every combination that
-was tried (CSV), and the table scored of the windows of validation, with the outputs of the best of each set, and truth.
+was tried (CSV), the table scored of the windows of validation, with the outputs of the best of each set, and truth, and
+the table candidates: what each combination says of them.
 """
 
 import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from abaw.commands.base import parser, run, settings_from
 from abaw.config import FunctionalConfig
 from abaw.functional.model import Cell, Windows, about, choose, save_model
 from abaw.running.files import whole_file
-from abaw.tables.arrays import scored_table
+from abaw.tables.arrays import candidates_table, scored_table
 from abaw.tables.files import read_table, read_tables, write_table
 from abaw.tables.priors import label_prior
-from abaw.tables.schemas import labels, scored
+from abaw.tables.provenance import FRAMES_MODEL, trained
+from abaw.tables.schemas import candidates, labels, scored
 from abaw.tasks import TASKS
 from abaw.weights.cards import git_commit
 from abaw.weights.manifest import sha256_of
 
-FITTED_ON = "train, combination chosen on val"
+FITTED_ON = trained(FRAMES_MODEL, "functionals", "kernel", "C")
 
 
 def main() -> None:
@@ -30,7 +33,7 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--task", choices=TASKS, required=True)
     arguments.add_argument("--settings", type=settings_from(FunctionalConfig), required=True)
-    for name in ("train", "val", "weights", "card", "grid", "scored"):
+    for name in ("train", "val", "weights", "card", "grid", "scored", "candidates"):
         arguments.add_argument(f"--{name}", type=Path, required=True)
     arguments.add_argument("--labels", type=Path, nargs="+", required=True, help="labels of both splits")
     args = arguments.parse_args()
@@ -44,7 +47,12 @@ def main() -> None:
     save_model(choice.best, args.weights)
     prior = label_prior(args.task, train.labels if args.task == "va" else train.labels[:, 0])
     card = {"task": args.task, "prior": prior, "c": best.c, "training_items": len(train.labels)}
-    card |= {"validation": best.scores, "sha256": sha256_of(args.weights), "git_commit": git_commit()}
+    card |= {
+        "fitted_on": FITTED_ON,
+        "validation": best.scores,
+        "sha256": sha256_of(args.weights),
+        "git_commit": git_commit(),
+    }
     with whole_file(args.card) as beside:
         beside.write_text(json.dumps(card | about(choice.best), indent=2, sort_keys=True) + "\n", encoding="utf-8")
     write_grid(args.grid, choice.cells, choice.chosen)
@@ -56,6 +64,9 @@ def main() -> None:
         for model, _ in choice.best_of_sets
     ]
     write_table(scored(args.task), pa.concat_tables(tables), args.scored, {"fitted_on": FITTED_ON})
+    outputs = np.stack([cell.outputs for cell in choice.cells])
+    table = candidates_table(*spans, outputs, val.labels, args.task)
+    write_table(candidates(args.task), table, args.candidates)
     print(f"{len(choice.cells)} combinations; {', '.join(best.functionals)}, {best.kernel}, C = {best.c:g}: {measure}")
     print(f"{best.scores[measure]:.3f} on the windows of val; weights: {args.weights}")
 

@@ -1,8 +1,8 @@
 """Fuse several models' frames with weights that do best on the validation split (paper §2.3).
 
 In: the aligned frames of each model, for validation and test, in one order with the models' names, and the labels (of
-any split: those of the validation rows count). Out: the fused frames of both splits, marked `fitted_on: val`, and a
-JSON file of the weights, their score and the score of each model alone.
+any split: those of the validation rows count). Out: the fused frames of both splits, marked with what they were
+fitted on, and a JSON file of the weights, their score and the score of each model alone.
 """
 
 import argparse
@@ -19,7 +19,8 @@ from abaw.config import DirichletConfig
 from abaw.fusion.dirichlet import DirichletWeightedFusion, without_the_unsure
 from abaw.running.files import whole_file
 from abaw.tables.arrays import frames_table
-from abaw.tables.files import write_table
+from abaw.tables.files import read_metadata, write_table
+from abaw.tables.provenance import fused as fused_on
 from abaw.tables.schemas import frames
 from abaw.tasks import TASKS
 
@@ -38,10 +39,11 @@ def main() -> None:
     fusion = DirichletWeightedFusion(
         args.task, settings.candidates, settings.concentration, settings.search, args.seed
     ).fit(val[1], read_truth(args, val[0]))
+    fitted_on = fused_on([read_metadata(path)["fitted_on"] for path in args.frames_val], "weights on val")
     for (keys, outputs), path in ((val, args.output_val), (test, args.output_test)):
         fused = frames_table(args.task, keys, fusion.predict(outputs))
-        write_table(frames(args.task), fused, path, {"fitted_on": "val", "models": " ".join(args.models)})
-    write_weights(args, fusion)
+        write_table(frames(args.task), fused, path, {"fitted_on": fitted_on, "models": " ".join(args.models)})
+    write_weights(args, fusion, fitted_on)
     print(
         f"{len(fusion.scores_)} candidates, {TASKS[args.task].challenge_measure} {fusion.score_:.3f} on val: {args.fit}"
     )
@@ -57,13 +59,13 @@ def read_sure(args: argparse.Namespace, paths: Sequence[str]) -> tuple[pa.Table,
     return keys, outputs
 
 
-def write_weights(args: argparse.Namespace, fusion: DirichletWeightedFusion) -> None:
+def write_weights(args: argparse.Namespace, fusion: DirichletWeightedFusion, fitted_on: str) -> None:
     """Write the weights and where they come from."""
     singles = fusion.scores_[: len(args.models)].tolist()
     content = {
         "task": args.task,
         "measure": TASKS[args.task].challenge_measure,
-        "fitted_on": "val",
+        "fitted_on": fitted_on,
         "models": args.models,
         "outputs": TASKS[args.task].outputs,
         "weights": fusion.weights_.tolist(),

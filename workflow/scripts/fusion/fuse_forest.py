@@ -21,7 +21,8 @@ from abaw.fusion.forest import fuse_by_forests
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
 from abaw.tables.arrays import frames_table, videos_of
-from abaw.tables.files import read_table, write_table
+from abaw.tables.files import read_metadata, read_table, write_table
+from abaw.tables.provenance import fused
 from abaw.tables.schemas import frames
 from abaw.tasks import TASKS
 
@@ -44,30 +45,31 @@ def main() -> None:
     videos = videos_of(keys, tracks)
     truth = read_truth(args, keys)
     try:
-        fused = fuse_by_forests(args.task, outputs, truth, videos, test, args.settings, args.seed, args.threads)
+        found = fuse_by_forests(args.task, outputs, truth, videos, test, args.settings, args.seed, args.threads)
     except UserError as error:
         raise UserError(f"{args.labels}: {error}; take systems.*.fusion dirichlet") from error
-    for table_keys, values, path, fitted_on in (
-        (keys, fused.grouped, args.output_val, "val, other videos"),
-        (keys, fused.out_of_bag, args.output_out_of_bag, "val, out-of-bag"),
-        (keys, fused.in_sample, args.output_in_sample, "val, in-sample"),
-        (test_keys, fused.test, args.output_test, "val"),
+    models = [read_metadata(path)["fitted_on"] for path in args.frames_val]
+    for table_keys, values, path, rows in (
+        (keys, found.grouped, args.output_val, ", other videos"),
+        (keys, found.out_of_bag, args.output_out_of_bag, ", out-of-bag"),
+        (keys, found.in_sample, args.output_in_sample, ", in-sample"),
+        (test_keys, found.test, args.output_test, ""),
     ):
-        about = {"fitted_on": fitted_on, "models": " ".join(args.models)}
+        about = {"fitted_on": fused(models, f"forest on val{rows}"), "models": " ".join(args.models)}
         write_table(frames(args.task), frames_table(args.task, table_keys, values), path, about)
     content = {
         "task": args.task,
         "measure": TASKS[args.task].challenge_measure,
-        "fitted_on": "val",
+        "fitted_on": fused(models, "forest on val"),
         "models": args.models,
-        "trees": fused.trees,
-        "tried": fused.tried,
+        "trees": found.trees,
+        "tried": found.tried,
         "settings": args.settings.model_dump(),
         "seed": args.seed,
     }
     with whole_file(Path(args.fit)) as beside:
         beside.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8", newline="\n")
-    print(f"{fused.trees} trees of {len(args.settings.trees)} numbers tried: {args.fit}")
+    print(f"{found.trees} trees of {len(args.settings.trees)} numbers tried: {args.fit}")
 
 
 def read_stacked(args: argparse.Namespace, paths: Sequence[str]) -> tuple[pa.Table, np.ndarray]:

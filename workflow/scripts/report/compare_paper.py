@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow.compute as pc
 from pydantic import TypeAdapter
 
-from abaw.commands.base import parser, run, settings_from
-from abaw.config import ScoringConfig, SystemConfig
+from abaw.commands.base import parser, run
+from abaw.config import SystemConfig
 from abaw.report.scores import Resampling, score_rows
 from abaw.report.tables import COLUMNS, acoustic_rows, functional_rows, system_rows
 from abaw.running.files import whole_file
@@ -31,7 +31,7 @@ def main() -> None:
         arguments.add_argument(f"--{name}", type=Path, nargs="+", required=True)
     arguments.add_argument("--scores", type=Path, required=True)
     arguments.add_argument("--systems", type=TypeAdapter(dict[str, SystemConfig]).validate_json, required=True)
-    arguments.add_argument("--settings", type=settings_from(ScoringConfig), required=True)
+    arguments.add_argument("--resamples", type=int, required=True)
     arguments.add_argument("--seed", type=int, required=True)
     arguments.add_argument("--output", type=Path, required=True)
     args = arguments.parse_args()
@@ -59,7 +59,7 @@ def window_scores(args: argparse.Namespace, task: TaskName, path: Path, tracks_p
         own = table.filter(pc.equal(table["variant"], variant))
         truth = matrix(own, [f"true_{name}" for name in TASKS[task].labels])
         outputs = matrix(own, TASKS[task].outputs)
-        resampling = Resampling(args.settings.resamples, args.seed)
+        resampling = Resampling(args.resamples, args.seed)
         rows += score_rows(task, variant, "val", truth, outputs, videos_of(own, tracks), fitted_on, resampling)
     return rows
 

@@ -5,8 +5,7 @@ In: the frames tables of the systems, labels and tracks. Out: a CSV with the col
 
 from pathlib import Path
 
-from abaw.commands.base import parser, run, settings_from
-from abaw.config import ScoringConfig
+from abaw.commands.base import parser, run
 from abaw.report.scores import Resampling, constant_outputs, score_rows, write_scores
 from abaw.tables.arrays import KEYS, matrix, truth_at, videos_of
 from abaw.tables.files import read_metadata, read_table
@@ -23,17 +22,19 @@ def main() -> None:
     arguments.add_argument("--frames", type=Path, nargs="+", required=True)
     arguments.add_argument("--labels", type=Path, required=True)
     arguments.add_argument("--tracks", type=Path, required=True)
-    arguments.add_argument("--settings", type=settings_from(ScoringConfig), required=True)
+    arguments.add_argument("--resamples", type=int, required=True)
     arguments.add_argument("--seed", type=int, required=True)
     arguments.add_argument("--output", type=Path, required=True)
     args = arguments.parse_args()
 
     annotations = read_table(labels(args.task), args.labels)
     tracks = read_table("tracks", args.tracks, ["sample", "video"])
-    resampling = Resampling(args.settings.resamples, args.seed)
+    resampling = Resampling(args.resamples, args.seed)
     rows, keys = [], None
     for system, path in zip(args.systems, args.frames, strict=True):
         table = read_table(frames(args.task), path)
+        if not len(table):  # too few videos for a nested estimate
+            continue
         if keys is None or not keys.equals(table.select(KEYS)):
             keys = table.select(KEYS)
             truth, videos = truth_at(args.task, keys, annotations), videos_of(keys, tracks)

@@ -1,6 +1,7 @@
 """Find when the target speaker of each track of one video speaks, by the mouth, the voice or both.
 
-In: the faces table of the video, and its voice where that is asked for. Out: the table voiced.
+In: the mouths of the video, in a table mouths or at the analysed frames in the table faces, and its voice where that is
+asked for. Out: the table voiced.
 """
 
 from pathlib import Path
@@ -19,9 +20,9 @@ from abaw.tables.schemas import SCHEMAS
 def main() -> None:
     """Parse the arguments, gate, write."""
     arguments = parser(__doc__)
-    arguments.add_argument("--faces", type=Path, required=True)
+    arguments.add_argument("--kind", choices=["mouths", "faces"], required=True, help="of the table of mouths")
+    arguments.add_argument("--mouths", type=Path, required=True)
     arguments.add_argument("--voice", type=Path, nargs="*", default=[], help="FLAC track, 16 kHz mono")
-    arguments.add_argument("--rate-hz", type=float, required=True, help="frames analysed per second")
     arguments.add_argument("--settings", type=settings_from(GateConfig), required=True)
     arguments.add_argument("--output", type=Path, required=True)
     args = arguments.parse_args()
@@ -32,12 +33,12 @@ def main() -> None:
 
         [voice] = args.voice
         heard = heard_runs(block[0] for block in read_blocks(voice))
-    faces = read_table("faces", args.faces, ["sample", "frame", "time_s", "mouth_opening", "mouth_area"])
+    mouths = read_table(args.kind, args.mouths, ["sample", "frame", "time_s", "mouth_opening", "mouth_area"])
     rows: list[dict[str, object]] = []
-    for sample, block in blocks(faces.sort_by([("sample", "ascending"), ("frame", "ascending")])):
+    for sample, block in blocks(mouths.sort_by([("sample", "ascending"), ("frame", "ascending")])):
         opening, area = matrix(block, ["mouth_opening", "mouth_area"]).T
         times_s = block["time_s"].to_numpy()
-        runs = gated_runs(times_s, opening, area, args.rate_hz, args.settings, heard)
+        runs = gated_runs(times_s, opening, area, args.settings, heard)
         rows.extend({"sample": sample, "run": n, "start_s": a, "end_s": b} for n, (a, b) in enumerate(runs))
         print(f"{sample}: {sum(b - a for a, b in runs):.1f} s of speech in {len(runs)} runs")
     write_table("voiced", pa.Table.from_pylist(rows, SCHEMAS["voiced"]), args.output)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from abaw.commands.base import parser, run, settings_from
 from abaw.commands.training import add_training_arguments, resume_of, write_training
-from abaw.config import PhaseConfig
+from abaw.config import JointPhaseConfig
 from abaw.nn import runtime
 from abaw.static.crops import pretraining_crops
 from abaw.static.training import train_static
@@ -19,14 +19,15 @@ def main() -> None:
     """Parse the arguments, train, write."""
     arguments = parser(__doc__)
     add_training_arguments(arguments, of_one_task=False)
-    arguments.add_argument("--settings", type=settings_from(PhaseConfig), required=True)
+    arguments.add_argument("--settings", type=settings_from(JointPhaseConfig), required=True)
     arguments.add_argument("--crops", type=Path, nargs="+", required=True)
     args = arguments.parse_args()
 
     device = runtime.start(args.compute, args.seed)
     train, val = pretraining_crops(args.crops)
     resume = resume_of(args)
-    model, spec, history = train_static(train, val, args.settings, args.seed, device, resume)
+    weight = args.settings.expression_weight
+    model, spec, history = train_static(train, val, args.settings, args.seed, device, resume, expression_weight=weight)
     corpora = Counter(read_tables("pretraining_crops", args.crops, ["corpus"])["corpus"].to_pylist())
     write_training(args, model, history, {**spec.as_card(), "corpora": dict(corpora)}, len(train), resume)
 

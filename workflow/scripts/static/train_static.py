@@ -17,6 +17,7 @@ from abaw.running.errors import UserError
 from abaw.static.crops import Crops, Part, labelled_crops
 from abaw.static.training import train_static
 from abaw.tables.files import read_table, read_tables
+from abaw.tables.provenance import FRAMES_MODEL, trained
 from abaw.tables.schemas import labels
 from abaw.weights.cards import read_card
 
@@ -48,6 +49,7 @@ def main() -> None:
     start = tuple(args.pretrained) or None
     model, spec, history = train_static(train, val, args.settings, args.seed, device, resume, start)
     card = spec.as_card() | {"pretrained_sha256": start and read_card(start[1])["sha256"]}
+    card["fitted_on"] = trained(FRAMES_MODEL)
     write_training(args, model, history, card, len(train), resume)
 
 

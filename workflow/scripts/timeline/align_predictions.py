@@ -12,6 +12,7 @@ from pathlib import Path
 from abaw.commands.base import parser, run
 from abaw.running.errors import UserError
 from abaw.tables.files import read_metadata, read_table, write_table
+from abaw.tables.provenance import also_chosen
 from abaw.tables.schemas import frames, predictions
 from abaw.tasks import TASKS
 from abaw.timeline.alignment import UNITS, frames_of
@@ -40,7 +41,7 @@ def main() -> None:
     tracks = read_table("tracks", args.tracks)
     width_s = best_width(args.widths[0]) if args.widths else args.smoothing_s
     if args.widths:
-        metadata["fitted_on"] += ", width chosen on val"
+        metadata["fitted_on"] = also_chosen(metadata["fitted_on"], "width")
     try:
         aligned = frames_of(args.task, table, rows_of(tracks), width_s, args.smoothed)
     except UserError as error:

@@ -13,6 +13,7 @@ from abaw.config import TimelineConfig
 from abaw.running.files import whole_file
 from abaw.tables.arrays import matrix, truth_at
 from abaw.tables.files import read_metadata, read_table
+from abaw.tables.provenance import also_chosen
 from abaw.tables.schemas import labels, predictions
 from abaw.tasks import TASKS
 from abaw.timeline.alignment import frames_of
@@ -41,7 +42,7 @@ def main() -> None:
         found.append(metrics.score(args.task, truth_at(args.task, aligned, truth), outputs))
     measure = TASKS[args.task].challenge_measure
     best = max(range(len(widths)), key=lambda number: found[number][measure])
-    fitted_on = f"{read_metadata(args.predictions)['fitted_on']}, width on val"
+    fitted_on = also_chosen(read_metadata(args.predictions)["fitted_on"], "width")
     with whole_file(args.output) as beside, beside.open("w", newline="", encoding="utf-8") as handle:
         lines = csv.writer(handle, lineterminator="\n")
         lines.writerow(("smoothing_s", *found[0], "paper", "best", "fitted_on"))

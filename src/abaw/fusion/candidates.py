@@ -1,0 +1,30 @@
+"""Where the tables of candidates of each model lie: one for each cell that was trained."""
+
+from dataclasses import dataclass
+
+from abaw.config import Config
+from abaw.tasks import TaskName
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The cells of each model that the configuration names."""
+
+    config: Config
+
+    def of_task(self, task: TaskName) -> dict[str, str]:
+        """Each table with its model, of the models that a system has; cells stand in the order of their sweep."""
+        asked = {model for system in self.config.systems.values() for model in system.models}
+        sweep, acoustic = self.config.dynamic.sweep, self.config.acoustic.architectures
+        cells = {
+            "visual": [f"dynamic/{task}/{w}s_{n}" for n in sweep.normalisers for w in sweep.windows_s],
+            "acoustic": [f"acoustic/{task}/{name}" for name in acoustic],
+            "functional": [f"functional/{task}"],
+        }
+        cells |= {f"{name}_attention": [f"attention/{task}/{name}"] for name in self.config.attention.mechanisms}
+        return {
+            f"results/{cell}/candidates.parquet": model
+            for model, folders in cells.items()
+            if model in asked
+            for cell in folders
+        }

@@ -1,0 +1,206 @@
+"""What a system reaches on videos on which nothing of it was chosen: a nested estimate by folds of validation.
+
+For each fold everything that is chosen on validation is chosen anew on the other folds: of each model the epoch and the
+cell, the width of smoothing where that is chosen, weights or forest of the fusion. What that says of the fold's videos
+is put together and scored once. What is not chosen anew is the epoch of the frames' model, on whose embeddings other
+models are trained: that would be their training again for each fold.
+
+Each model comes as tables of candidates (`abaw.tables.schemas.candidates`): what each of its epochs in each of its
+cells says of validation. A candidate is judged on all folds at once, from sums over the videos.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from sklearn.model_selection import GroupKFold
+
+from abaw import metrics
+from abaw.config import DirichletConfig, ForestConfig, FusionConfig, TimelineConfig
+from abaw.fusion.dirichlet import DirichletWeightedFusion, without_the_unsure
+from abaw.fusion.forest import fit_forest
+from abaw.fusion.systems import Members
+from abaw.report.bootstrap import drawn_measures
+from abaw.running.errors import UserError
+from abaw.tables.arrays import candidate_outputs, matrix
+from abaw.tables.priors import predictions_table
+from abaw.tasks import TASKS, TaskName
+from abaw.timeline.alignment import frames_of
+from abaw.timeline.rows import Rows
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Validation: the rows that are asked for of each sample, and their truth, (n, 2 or 1), NaN where unknown.
+
+    `fold` is the fold of each video, and `prior` what is said of a sample without any prediction.
+    """
+
+    task: TaskName
+    rows: Sequence[Rows]
+    truth: Array
+    video_of_sample: Mapping[str, str]
+    fold: Mapping[str, int]
+    prior: Mapping[str, float]
+
+    @property
+    def samples(self) -> list[str]:
+        """The samples, in the order of their rows."""
+        return [row.sample for row in self.rows]
+
+    @property
+    def video_of_row(self) -> NDArray[np.str_]:
+        """The video of each row, (n,)."""
+        return np.repeat([self.video_of_sample[row.sample] for row in self.rows], [row.n_rows for row in self.rows])
+
+    @property
+    def fold_of_row(self) -> NDArray[np.int64]:
+        """The fold of each row, (n,)."""
+        names, of_row = np.unique(self.video_of_row, return_inverse=True)
+        return np.array([self.fold[name] for name in names.tolist()])[of_row]
+
+    @property
+    def n_folds(self) -> int:
+        """How many folds there are."""
+        return max(self.fold.values()) + 1
+
+
+def folds_of(videos: Sequence[str], truth: Array, n_folds: int) -> dict[str, int]:
+    """The fold of each video: those with a truth in `n_folds` of about as many labelled rows, others in the first.
+
+    Raises `UserError` where fewer than two videos have a truth.
+    """
+    names, of_row = np.unique(np.asarray(videos, dtype=str), return_inverse=True)
+    known = of_row[~np.isnan(truth).any(axis=1)]
+    n_videos = len(np.unique(known))
+    if n_videos < 2:
+        raise UserError(f"a nested estimate needs two annotated videos of validation at least, there is {n_videos}")
+    found = dict.fromkeys(names.tolist(), 0)
+    folds = GroupKFold(min(n_folds, n_videos)).split(known, groups=known)
+    for number, (_, held_out) in enumerate(folds):
+        found |= dict.fromkeys(names[np.unique(known[held_out])].tolist(), number)
+    return found
+
+
+def model_frames(
+    tables: Sequence[pa.Table], validation: Validation, timeline: TimelineConfig
+) -> tuple[list[Array], list[dict[str, Any]]]:
+    """What a model, chosen without each fold, says of all rows, (n, 2 or 8) a fold, and what was chosen.
+
+    A choice is the number of the table (its cell), the candidate in it (its epoch, both from 0), and the width in
+    seconds.
+    """
+    task = validation.task
+    scores = [_scores(table, validation) for table in tables]  # (candidates, folds) each
+    widths = [timeline.smoothing_s]
+    if timeline.width == "best":
+        widths = sorted({*timeline.sweep_s, timeline.smoothing_s})
+
+    @cache
+    def aligned(cell: int, candidate: int, width_s: float) -> Array:
+        predictions = _predictions(tables[cell], candidate, validation)
+        frames = frames_of(task, predictions, validation.rows, width_s, timeline.smoothed)
+        return matrix(frames, TASKS[task].outputs)
+
+    found, chosen = [], []
+    for fold in range(validation.n_folds):
+        cell = max(range(len(tables)), key=lambda k: scores[k][:, fold].max())  # the first of equals
+        candidate = int(scores[cell][:, fold].argmax())
+        width_s = widths[0]
+        if len(widths) > 1:
+            reached = [_score(validation, aligned(cell, candidate, width), fold) for width in widths]
+            width_s = widths[reached.index(max(reached))]
+        found.append(aligned(cell, candidate, width_s))
+        chosen.append({"cell": cell, "candidate": candidate, "smoothing_s": width_s})
+    return found, chosen
+
+
+def system_frames(
+    system: Members,
+    of_models: Mapping[str, Sequence[Array]],
+    validation: Validation,
+    fusion: FusionConfig,
+    seed: int,
+    threads: int,
+) -> Array:
+    """What a system, fitted without each fold, says of the fold's rows: (n, 2 or 8), out of `model_frames`.
+
+    Raises `UserError` for a random forest where the other folds have a single annotated video.
+    """
+    fold_of_row = validation.fold_of_row
+    first = of_models[system.models[0]]
+    found = np.empty_like(first[0])
+    for fold in range(len(first)):
+        outputs = np.stack([of_models[name][fold] for name in system.models])
+        inside = fold_of_row == fold
+        if system.fusion == "none":
+            found[inside] = outputs[0, inside]
+        elif system.fusion == "dirichlet":
+            _silence_the_unsure(outputs, system.models, validation.task, fusion.dirichlet)
+            found[inside] = _by_weights(outputs, inside, validation, fusion.dirichlet, seed)
+        else:
+            found[inside] = _by_forest(outputs, inside, validation, fusion.forest, seed, threads)
+    return found
+
+
+def _silence_the_unsure(outputs: Array, models: Sequence[str], task: TaskName, settings: DirichletConfig) -> None:
+    if task == "expr" and settings.max_entropy_nats is not None and "acoustic" in models:
+        place = models.index("acoustic")
+        outputs[place] = without_the_unsure(outputs[place], settings.max_entropy_nats)
+
+
+def _by_weights(
+    outputs: Array, inside: NDArray[np.bool_], validation: Validation, settings: DirichletConfig, seed: int
+) -> Array:
+    fitted = DirichletWeightedFusion(
+        validation.task, settings.candidates, settings.concentration, settings.search, seed
+    ).fit(list(outputs[:, ~inside]), validation.truth[~inside])
+    return fitted.predict(list(outputs[:, inside]))
+
+
+def _by_forest(
+    outputs: Array, inside: NDArray[np.bool_], validation: Validation, settings: ForestConfig, seed: int, threads: int
+) -> Array:
+    videos = validation.video_of_row[~inside].tolist()
+    fitted = fit_forest(
+        validation.task, outputs[:, ~inside], validation.truth[~inside], videos, settings, seed, threads
+    )
+    return fitted.forest.predict(outputs[:, inside])
+
+
+def _scores(table: pa.Table, validation: Validation) -> Array:
+    """The challenge measure of each candidate without each fold, (candidates, folds); lowest where there is no row."""
+    task = validation.task
+    truth = matrix(table, [f"true_{name}" for name in TASKS[task].labels])
+    rows = np.flatnonzero(table["chooses"].to_numpy() & ~np.isnan(truth).any(axis=1))
+    samples, of_row = np.unique(np.asarray(table["sample"].to_pylist(), dtype=str)[rows], return_inverse=True)
+    folds = np.array([validation.fold[validation.video_of_sample[sample]] for sample in samples.tolist()], dtype=int)
+    without = (folds != np.arange(validation.n_folds)[:, None]).astype(np.float64)
+    outputs = candidate_outputs(task, table)
+    found = np.empty((len(outputs), validation.n_folds))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for number, said in enumerate(outputs):
+            measures = drawn_measures(task, truth[rows], said[rows].astype(np.float64), of_row, without)
+            found[number] = measures[TASKS[task].challenge_measure]
+    return np.nan_to_num(found, nan=-np.inf)
+
+
+def _score(validation: Validation, outputs: Array, fold: int) -> float:
+    others = validation.fold_of_row != fold
+    return metrics.score(validation.task, validation.truth[others], outputs[others])[
+        TASKS[validation.task].challenge_measure
+    ]
+
+
+def _predictions(table: pa.Table, candidate: int, validation: Validation) -> pa.Table:
+    rows = np.flatnonzero(table["predicts"].to_numpy())
+    start_s, end_s = matrix(table, ["start_s", "end_s"])[rows].T
+    outputs = candidate_outputs(validation.task, table)[candidate][rows].astype(np.float32)
+    samples = np.asarray(table["sample"].to_pylist(), dtype=object)[rows]
+    return predictions_table(validation.task, samples, start_s, end_s, outputs, validation.samples, validation.prior)

@@ -1,0 +1,42 @@
+"""What a table was fitted on, in words that grow from stage to stage: `train; epoch, window on val; weights on val`."""
+
+import re
+from collections.abc import Sequence
+
+_FIRST = re.compile(r"train(?:; (?P<chosen>[^;]*) on val)?")
+FRAMES_MODEL = "epoch of the frames' model"
+"""The choice on validation that is behind everything that is made of embeddings of faces."""
+
+
+def trained(*chosen: str) -> str:
+    """Of a model: trained on the training split, and what of it was chosen on validation.
+
+    >>> trained("epoch", "window")
+    'train; epoch, window on val'
+    """
+    return f"train; {', '.join(dict.fromkeys(chosen))} on val" if chosen else "train"
+
+
+def choices(fitted_on: str) -> list[str]:
+    """What was chosen on validation of the models behind a table, out of the words of `trained` or `fused`."""
+    found = _FIRST.match(fitted_on)
+    return found["chosen"].split(", ") if found and found["chosen"] else []
+
+
+def also_chosen(fitted_on: str, *chosen: str) -> str:
+    """The words with more choices among those on validation.
+
+    >>> also_chosen("train; epoch on val; weights on val", "width")
+    'train; epoch, width on val; weights on val'
+    """
+    rest = _FIRST.sub("", fitted_on, count=1)
+    return trained(*choices(fitted_on), *chosen) + rest
+
+
+def fused(models: Sequence[str], how: str) -> str:
+    """Of a system: what was chosen of any of its models, and what was then fitted.
+
+    >>> fused(["train; epoch on val", "train; epoch, architecture on val"], "weights on val")
+    'train; epoch, architecture on val; weights on val'
+    """
+    return f"{trained(*(choice for words in models for choice in choices(words)))}; {how}"

@@ -1,0 +1,105 @@
+"""Estimate what each system reaches on videos on which nothing of it was chosen, by folds of validation.
+
+In: what every candidate of each model says of validation, tracks and labels of validation, labels of training. Out: the
+frames of each system, those of a video by what was chosen without it, and a JSON file of what was chosen in each fold.
+A system for which there are too few videos has a table without rows.
+"""
+
+import argparse
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from pydantic import TypeAdapter
+from tqdm import tqdm
+
+from abaw.commands.base import parser, run, settings_from
+from abaw.config import FusionConfig, TimelineConfig
+from abaw.fusion.nested import Validation, folds_of, model_frames, system_frames
+from abaw.fusion.systems import Members
+from abaw.running.errors import UserError
+from abaw.running.files import whole_file
+from abaw.tables.arrays import frames_table, matrix, truth_at
+from abaw.tables.files import read_table, write_table
+from abaw.tables.priors import label_prior
+from abaw.tables.provenance import FRAMES_MODEL, trained
+from abaw.tables.schemas import SCHEMAS, candidates, frames, labels
+from abaw.tasks import TASKS
+from abaw.timeline.rows import rows_of
+
+FITTED_ON = f"{trained(FRAMES_MODEL)}; all else chosen on other videos of val"
+
+
+def main() -> None:
+    """Read, choose and fit without each fold, write."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--task", choices=TASKS, required=True)
+    arguments.add_argument("--models", nargs="+", required=True, help="the model of each table of candidates")
+    arguments.add_argument("--candidates", type=Path, nargs="+", required=True, help="tables, in the order of --models")
+    arguments.add_argument("--tracks", type=Path, required=True)
+    arguments.add_argument("--labels", type=Path, nargs=2, required=True, help="of training, of validation")
+    arguments.add_argument("--systems", type=TypeAdapter(dict[str, Members]).validate_json, required=True)
+    arguments.add_argument("--fusion", type=settings_from(FusionConfig), required=True)
+    arguments.add_argument("--timeline", type=settings_from(TimelineConfig), required=True)
+    arguments.add_argument("--folds", type=int, required=True)
+    arguments.add_argument("--seed", type=int, required=True)
+    arguments.add_argument("--threads", type=int, required=True)
+    arguments.add_argument("--output", type=Path, nargs="+", required=True, help="one for each system, by name")
+    arguments.add_argument("--chosen", type=Path, required=True, help="JSON file to write")
+    args = arguments.parse_args()
+    if len(args.models) != len(args.candidates) or len(args.systems) != len(args.output):
+        arguments.error("--models and --candidates, --systems and --output need one value for each of the other")
+
+    found: dict[str, pa.Table] = {}
+    chosen: dict[str, object] = {}
+    keys, validation = read_validation(args)
+    if validation is not None:
+        tables = defaultdict(list)
+        for model, path in zip(args.models, args.candidates, strict=True):
+            tables[model].append(path)
+        asked = sorted({model for system in args.systems.values() for model in system.models})
+        of_models = {}
+        for model in tqdm(asked, "models", disable=None):
+            read = [read_table(candidates(args.task), path) for path in tables[model]]
+            of_models[model], choices = model_frames(read, validation, args.timeline)
+            chosen[model] = [each | {"cell": tables[model][each["cell"]].parent.name} for each in choices]
+        for name, system in tqdm(args.systems.items(), "systems", disable=None):
+            try:
+                fused = system_frames(system, of_models, validation, args.fusion, args.seed, args.threads)
+                found[name] = frames_table(args.task, keys, fused)
+            except UserError as error:
+                print(f"{name} has no nested estimate: {error}")
+    for name, path in zip(sorted(args.systems), args.output, strict=True):
+        table = found.get(name, SCHEMAS[frames(args.task)].empty_table())
+        write_table(frames(args.task), table, path, {"fitted_on": FITTED_ON})
+    with whole_file(args.chosen) as beside:
+        folds = {} if validation is None else validation.fold
+        text = json.dumps({"task": args.task, "folds": folds, "chosen": chosen}, indent=2, sort_keys=True)
+        beside.write_text(text + "\n", encoding="utf-8", newline="\n")
+    print(f"{len(found)} of {len(args.systems)} systems, {len(set(folds.values()))} folds: {args.chosen}")
+
+
+def read_validation(args: argparse.Namespace) -> tuple[pa.Table, Validation | None]:
+    """The keys of the rows of validation, and all that is known of them; None where there are too few videos."""
+    tracks = read_table("tracks", args.tracks)
+    rows = rows_of(tracks)
+    samples = np.repeat([row.sample for row in rows], [row.n_rows for row in rows])
+    numbers = np.concatenate([np.arange(1, row.n_rows + 1) for row in rows])
+    keys = pa.table({"sample": pa.array(samples, pa.string()), "frame": pa.array(numbers, pa.int32())})
+    learned, asked = (read_table(labels(args.task), path) for path in args.labels)
+    truth = truth_at(args.task, keys, asked)
+    video = dict(zip(tracks["sample"].to_pylist(), tracks["video"].to_pylist(), strict=True))
+    known = matrix(learned, TASKS[args.task].labels)
+    prior = label_prior(args.task, known if args.task == "va" else known[:, 0])
+    try:
+        fold = folds_of([video[sample] for sample in samples.tolist()], truth, args.folds)
+    except UserError as error:
+        print(f"no system has a nested estimate: {error}")
+        return keys, None
+    return keys, Validation(args.task, rows, truth, video, fold, prior)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -53,6 +53,7 @@ rule index_corpus:
     params:
         corpus=untracked("corpus"),
         videos=of_split("{path}"),
+        sound_track=section("corpus.sound_track"),
     shell:
         "python {input.code[0]:q}"
         " --corpus {params.corpus:q}"
@@ -96,6 +97,7 @@ rule check_corpus:
         corpus=untracked("corpus"),
         edition=section("corpus.edition"),
         max_row_difference=section("corpus.max_row_difference"),
+        sound_track=section("corpus.sound_track"),
     shell:
         "python {input.code[0]:q}"
         " --corpus {params.corpus:q}"

@@ -8,7 +8,7 @@ CORES ?= $(shell nproc 2>/dev/null || echo 2)
 WORKERS ?= 2
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo test test-fast test-slurm test-environment test-conda test-spleeter test-kills lint generate measure lock clean
+.PHONY: help setup demo test test-fast test-fuzz test-slurm test-environment test-conda test-spleeter test-kills lint generate measure lock clean
 
 help:  ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ test: setup  ## run the tests, a shrunken run of the workflow among them
 
 test-fast: setup  ## run the tests that do without a run of the workflow
 	$(PYTEST) -m "not workflow and not slurm and not conda and not environment"
+
+test-fuzz: setup  ## read 5,000 mutated videos: results or sentences, and nothing else (docs/media.md)
+	python tests/fuzz.py --files 5000 --jobs $(CORES)
 
 test-slurm: setup  ## run the shrunken workflow on a real SLURM on this machine, as root (docs/cluster.md)
 	python -m pytest -m slurm tests/slurm

@@ -82,6 +82,7 @@ def write_affwild2(root: Path, stats: Path | None, seed: int = 0, share: float =
         edition="affwild2",
         max_row_difference=60,
         on_unreadable="stop",
+        sound_track="default",
     )
     videos = sorted(shapes.keys() - WITHOUT_TRACKS)
     for task in TASKS:

@@ -1,11 +1,14 @@
 """Small videos and sounds for tests: frames that carry their own number, clicks that are seen and heard."""
 
+import subprocess
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
+from imageio_ffmpeg import get_ffmpeg_exe
 
 BITS = 8
 
@@ -100,3 +103,17 @@ def write_clicks(path, fps, seconds, clicks, codec, rate_hz=44100):
         output.mux(film.encode())
         output.mux(sound.encode())
     return path
+
+
+def ffmpeg(*arguments):
+    """Run ffmpeg on arguments, the last of which is the file that it writes; that file."""
+    command = [get_ffmpeg_exe(), "-nostdin", "-hide_banner", "-loglevel", "error", "-y"]
+    subprocess.run([*command, *map(str, arguments)], check=True)
+    return Path(arguments[-1])
+
+
+def shown_by_ffmpeg(path, *filters):
+    """The first picture of a file as ffmpeg shows it, (height, width, 3), BGR."""
+    raw = path.with_suffix(".png")
+    ffmpeg("-i", path, "-frames:v", "1", *(["-vf", ",".join(filters)] if filters else []), "-update", "1", raw)
+    return cv2.imread(str(raw))

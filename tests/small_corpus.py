@@ -67,6 +67,7 @@ def write_small(root: Path, **changes: object) -> CorpusConfig:
         "edition": "other",
         "max_row_difference": 60,
         "on_unreadable": "stop",
+        "sound_track": "default",
     }
     return CorpusConfig(**settings | {key: str(root / name) for key, name in FOLDERS.items()} | changes)
 

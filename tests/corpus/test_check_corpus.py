@@ -127,7 +127,7 @@ def test_a_large_difference_is_an_error_by_the_threshold(tmp_path, extra):
     corpus = write_small(tmp_path, max_row_difference=2)
     put(tmp_path / VA_TRAIN / "102.txt", labels("va", n_rows=N_FRAMES + extra))
     said = f"'102' has {N_FRAMES + extra} rows for {N_FRAMES} frames, a difference of 3"
-    for read in (check_corpus, lambda corpus: index_split(read_folders(corpus), "va", "train", 2)):
+    for read in (check_corpus, lambda corpus: index_split(read_folders(corpus), "va", "train", corpus)):
         with pytest.raises(UserError, match=said):
             read(corpus)
 
@@ -157,7 +157,7 @@ def test_the_command_writes_a_table_and_a_page_that_escapes_names(tmp_path, monk
     command.main()
     with (out / "problems.csv").open(newline="", encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle))
-    assert list(rows[0]) == ["task", "split", "sample", "problem", "remedy"]
+    assert list(rows[0]) == ["task", "split", "sample", "code", "problem", "remedy"]
     assert {row["problem"] for row in rows} == {"no audio stream"}
     assert len(rows) == 13
     page = Cells()
@@ -197,7 +197,7 @@ def test_an_unreadable_video_is_skipped_in_every_split_where_that_is_asked_for(t
         ("va", "val", "video2_left"),
     ]
     assert all("video2.avi" in row["problem"] and row["remedy"] for row in rows)
-    assert index_split(layout, "expr", "test", 60).tracks["sample"].to_pylist() == ["102"]
+    assert index_split(layout, "expr", "test", corpus).tracks["sample"].to_pylist() == ["102"]
 
 
 def test_a_split_without_a_readable_video_stops_even_so(tmp_path):
@@ -210,7 +210,7 @@ def test_a_split_without_a_readable_video_stops_even_so(tmp_path):
 def test_template_and_list_may_be_in_different_orders(tmp_path):
     corpus = write_small(tmp_path)
     put(tmp_path / VA_TEMPLATE, template("va", "video86_2", "6-30-1920x1080").replace("\n", "\r\n"))
-    assert len(index_split(read_folders(corpus), "va", "test", 60).labels) == 2 * N_FRAMES
+    assert len(index_split(read_folders(corpus), "va", "test", corpus).labels) == 2 * N_FRAMES
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".avi"])
@@ -258,7 +258,7 @@ def test_the_workflow_checks_skips_and_stops(tmp_path):
         changed = corpus.model_copy(update={"on_unreadable": on_unreadable})
         (folder / f"{on_unreadable}.json").write_text(json.dumps({"corpus": changed.model_dump()}))
     snakemake(folder, "check_corpus", "--cores", "1", "--configfile", "skip.json")
-    assert 'video2_left,"skipped: ' in (folder / "results/report/problems.csv").read_text()
+    assert 'video2_left,skipped,"skipped: ' in (folder / "results/report/problems.csv").read_text()
     planned = snakemake(folder, "-n", "-p", "--configfile", "skip.json")
     assert "results/faces/video29.parquet" in planned
     assert "results/faces/video2.parquet" not in planned

@@ -8,6 +8,7 @@ from abaw.config import CorpusConfig
 from abaw.corpus.labels import HEADERS, read_labels
 from abaw.corpus.layout import read_folders, side_of, video_of
 from abaw.running.errors import UserError
+from abaw.running.files import whole_file
 
 VA_LIST = "Valence_Arousal_Estimation_Challenge_test_set_release.txt"
 EXPR_LIST = "Expression_Recognition_Challenge_test_set_release.txt"
@@ -49,6 +50,7 @@ def corpus(tmp_path) -> CorpusConfig:
         edition="affwild2",
         max_row_difference=60,
         on_unreadable="stop",
+        sound_track="default",
     )
 
 
@@ -103,6 +105,63 @@ def test_a_contradiction_is_one_sentence(corpus, key, name, text, said):
     add(corpus, key, name, text)
     with pytest.raises(UserError, match=said):
         read_folders(corpus)
+
+
+@pytest.mark.parametrize(
+    "suffix",
+    [
+        *(".mov", ".mkv", ".webm", ".m4v", ".mts", ".m2ts", ".ts", ".wmv", ".3gp", ".mpg", ".vob", ".flv", ".avi"),
+        *(".MOV", ".MtS", ".AVI", ".dv", ".mpeg", ".ogv", ".mxf"),
+    ],
+)
+def test_a_video_is_found_whatever_container_its_suffix_names(corpus, suffix):
+    path = Path(corpus.videos) / "batch2" / "video86_2.mp4"
+    path.rename(path.with_suffix(suffix))
+    tracks = {track.sample: track for track in read_folders(corpus).tracks}
+    assert tracks["video86_2"].path == path.with_suffix(suffix)
+
+
+@pytest.mark.parametrize(
+    ("videos", "names"),
+    [
+        (("batch2/video86_2.mp4", "batch2/video86_2.mov"), ("video86_2.mp4", "video86_2.mov")),
+        (("batch2/video86_2.mp4", "batch1/video86_2.mp4"), ("batch2-video86_2", "batch1-video86_2")),
+        (
+            ("batch2/video86_2.mp4", "batch1/video86_2.mp4", "batch1/video86_2.MKV"),
+            ("batch2-video86_2.mp4", "batch1-video86_2.mp4", "batch1-video86_2.MKV"),
+        ),
+    ],
+)
+def test_equal_names_have_ids_of_their_own(corpus, videos, names):
+    """Which the tracks are called by; a track of the bare name could be of either."""
+    for name in videos:
+        add(corpus, "videos", name)
+    with pytest.raises(UserError, match="are two videos of one name, and the track 'video86_2' could be of either"):
+        read_folders(corpus)
+    (Path(corpus.annotations) / "EXPR_Recognition_Challenge/Validation_Set/video86_2.txt").unlink()
+    for name in names:
+        add(corpus, "annotations", f"EXPR_Recognition_Challenge/Validation_Set/{name}.txt")
+    add(corpus, "test_lists", VA_LIST, f"{names[0]}_left\n6-30-1920x1080\n")
+    found = {track.sample: track for track in read_folders(corpus).tracks}
+    for name, video in zip(names, videos, strict=True):
+        assert found[name].path == Path(corpus.videos) / video
+    assert found[f"{names[0]}_left"].video == names[0]
+
+
+@pytest.mark.parametrize("letters", ["a", "\u00e9", "\u9854"])
+def test_a_name_of_240_bytes_is_a_sentence(corpus, letters):
+    name = letters * (240 // len(letters.encode()))
+    add(corpus, "videos", f"{name}.mp4")
+    with pytest.raises(UserError, match=r"has 240 bytes, of which a file system takes no more than 200 beside"):
+        read_folders(corpus)
+    (Path(corpus.videos) / f"{name}.mp4").unlink()
+    short = letters * (200 // len(letters.encode()))
+    add(corpus, "videos", f"{short}.mp4")
+    add(corpus, "annotations", f"VA_Estimation_Challenge/Train_Set/{short}.txt")
+    assert short in {track.sample for track in read_folders(corpus).tracks}
+    longest = whole_file(Path(corpus.videos).parent / f"{short}.parquet")
+    with longest as beside:
+        beside.write_bytes(b"")
 
 
 def test_a_missing_folder_is_named_by_its_key(corpus):

@@ -15,7 +15,7 @@ import av
 import check_corpus
 import numpy as np
 import pytest
-from clips import write_numbered
+from clips import ffmpeg, write_numbered
 from small_corpus import (
     EXPR_LIST,
     EXPR_TRAIN,
@@ -83,6 +83,32 @@ LABELS = [
     ("one-hot classes", EXPR, labels("expr", "0,0,0,0,1,0,0,0"), "line 2: expected one class number"),
     ("padded columns", EXPR, labels("expr", "4,,,,,,,"), "line 2: expected one class number, found '4,,,,,,,'"),
     ("seven classes", EXPR, HEADERS["expr"].removesuffix(",Other") + "\n0\n", "line 1: must begin with"),
+    ("blank lines only", VA, "\n\n\n", "102.txt, line 1: must begin with the line 'valence,arousal'; found nothing"),
+    ("zeros", VA, bytes(1000), "line 1: must begin with"),
+    ("an archive", VA, b"\x1f\x8b\x08\x00" + bytes(40), "102.txt cannot be read as text"),
+    ("a page that asks to log in", VA, "<!DOCTYPE html>\n<html></html>\n", "found '<!DOCTYPE html>'"),
+    ("a spreadsheet's first line", VA, "sep=,\n" + labels("va"), "line 1: must begin with"),
+    ("a quoted header", VA, '"valence","arousal"\n0,0\n', "line 1: must begin with"),
+    ("a third column", VA, labels("va").replace("arousal", "arousal,frame", 1), "line 1: must begin with"),
+    ("two marks of UTF-8", VA, "\ufeff\ufeff" + labels("va"), "line 1: must begin with"),
+    ("frame numbers", VA, labels("va", "1,0.5,0.5"), "line 2: expected two numbers, valence and arousal"),
+    ("a trailing comma", VA, labels("va", "0.5,0.5,"), "line 2: expected two numbers, valence and arousal"),
+    ("blanks for commas", VA, labels("va", "0.5 0.5"), "line 2: expected two numbers, valence and arousal"),
+    ("a typographic minus", VA, labels("va", "\u22120.5,0"), "line 2: expected two numbers, valence and arousal"),
+    ("two signs", VA, labels("va", "--0.5,0"), "line 2: expected two numbers, valence and arousal"),
+    ("half a power", VA, labels("va", "1e,0"), "line 2: expected two numbers, valence and arousal"),
+    ("words for nothing", VA, labels("va", "None,None"), "line 2: expected two numbers, valence and arousal"),
+    ("marks of a merge", VA, labels("va", "0,0", "<<<<<<< HEAD"), "line 3: expected two numbers"),
+    ("a comment", VA, labels("va", "# first"), "line 2: expected two numbers, valence and arousal, found '# first'"),
+    ("four decimal commas", VA, labels("va", "0,5,0,5"), "line 2: expected two numbers, valence and arousal"),
+    ("an endless line", VA, labels("va", "1" * 1_000_000), "line 2: expected two numbers, valence and arousal"),
+    ("a class of 5,000 digits", EXPR, labels("expr", "1" * 5000), "line 2: expected one class number"),
+    ("a hexadecimal class", EXPR, labels("expr", "0x4"), "line 2: expected one class number, found '0x4'"),
+    ("a class as a power", EXPR, labels("expr", "4e0"), "line 2: expected one class number, found '4e0'"),
+    ("two classes", EXPR, labels("expr", "4,5"), "line 2: expected one class number, found '4,5'"),
+    ("-1.0 as a class", EXPR, labels("expr", "-1.0"), "line 2: expected one class number, found '-1.0'"),
+    ("a blank class", EXPR, labels("expr", "4", ""), "line 3: expected one class number, found ''"),
+    ("valence as classes", EXPR, labels("va"), "line 1: must begin with the line 'Neutral,"),
     ("far too many rows", VA, labels("va", n_rows=90), "'102' has 90 rows for 12 frames, a difference of 78"),
 ]
 LISTS = [
@@ -90,6 +116,23 @@ LISTS = [
     ("a blank in a name", VA_LIST, "video86 2\n", "line 1: 'video86 2' cannot be the name of a track"),
     ("a list with commas", VA_LIST, "video86_2,\n", "line 1: 'video86_2,' cannot be the name of a track"),
     ("a list in UTF-16", VA_LIST, "video86_2\n".encode("utf-16"), "release.txt cannot be read"),
+    ("a quoted name", VA_LIST, '"video86_2"\n', "cannot be the name of a track"),
+    ("a list as JSON", VA_LIST, '["video86_2", "6-30-1920x1080"]', "cannot be the name of a track"),
+    ("a path in a list", VA_LIST, "batch2/video86_2\n", "line 1: 'batch2/video86_2' cannot be the name of a track"),
+    ("a Windows path in a list", VA_LIST, "batch2\\video86_2\n", "cannot be the name of a track"),
+    ("a name that is a point", VA_LIST, "..\n", "line 1: '..' cannot be the name of a track"),
+    ("a comment in a list", VA_LIST, "# names\n", "line 1: '# names' cannot be the name of a track"),
+    ("a page for a list", VA_LIST, "<html lang='en'>\n", "cannot be the name of a track"),
+    ("a list in Latin-1", VA_LIST, b"caf\xe9\n", "release.txt cannot be read"),
+    (
+        "a name of 300 letters",
+        VA_LIST,
+        "a" * 300 + "\n",
+        "has 300 bytes, of which a file system takes no more than 200",
+    ),
+    ("an invisible letter", EXPR_LIST, "102\nvideo2_left\u200b\n", r"'video2_left\u200b' has no video"),
+    ("other cases of letters", EXPR_LIST, "102\nVIDEO2_left\n", "'VIDEO2_left' has no video"),
+    ("an empty list", VA_LIST, "\n\n", "no test list names '6-30-1920x1080'"),
     ("a name without a video", EXPR_LIST, "102\nvideo2_left\nghost\n", "'ghost' has no video"),
     ("a name with the suffix", EXPR_LIST, "102\nvideo2_left.mp4\n", "'video2_left.mp4' has no video"),
     ("a training name", VA_LIST, "6-30-1920x1080\nvideo86_2\n102\n", "'102' is in both the train and the test split"),
@@ -114,6 +157,29 @@ LISTS = [
         template("va", "a").replace("00002", "0002"),
         "line 3: 'a/0002.jpg' is not a location",
     ),
+    ("frame 0", VA_TEMPLATE, template("va", "a").replace("00001", "00000"), "'a/00000.jpg' leaves a gap, expected fra"),
+    ("six digits", VA_TEMPLATE, template("va", "a").replace("00002", "000002"), "'a/000002.jpg' is not a location"),
+    ("a png", VA_TEMPLATE, template("va", "a").replace("2.jpg", "2.png"), "'a/00002.png' is not a location"),
+    ("a JPG", VA_TEMPLATE, template("va", "a").replace("2.jpg", "2.JPG"), "'a/00002.JPG' is not a location"),
+    ("an absolute location", VA_TEMPLATE, template("va", "/a"), "line 2: '/a/00001.jpg' is not a location"),
+    ("a location in a folder", VA_TEMPLATE, template("va", "batch1/a"), "'batch1/a/00001.jpg' is not a location"),
+    (
+        "a quoted location",
+        VA_TEMPLATE,
+        template("va", "a").replace("a/00002.jpg", '"a/00002.jpg"'),
+        "is not a location",
+    ),
+    ("a Windows location", VA_TEMPLATE, template("va", "a").replace("a/00002", "a\\00002"), "is not a location"),
+    ("a blank line in a template", VA_TEMPLATE, template("va", "a").replace("a/00002.jpg,", ""), "line 3: '' is not"),
+    ("a negative frame", VA_TEMPLATE, template("va", "a").replace("00002", "-0002"), "is not a location"),
+    (
+        "a header with semicolons",
+        VA_TEMPLATE,
+        template("va", "a").replace(",", ";"),
+        "line 1: the header is 'image_loc",
+    ),
+    ("a template in UTF-16", VA_TEMPLATE, template("va", "a").encode("utf-16"), "sample.txt cannot be read"),
+    ("a template of zeros", VA_TEMPLATE, bytes(99), "sample.txt, line 1: the header is"),
     ("no location", VA_TEMPLATE, template("va", "a") + "a.jpg\n", "line 14: 'a.jpg' is not a location"),
     ("the other template", VA_TEMPLATE, template("expr", "a"), "sample.txt, line 1: the header is 'image_location,Neu"),
     ("an empty template", VA_TEMPLATE, "", "sample.txt, line 1: the header is ''"),
@@ -129,6 +195,21 @@ FILES = [
     ("a leak", f"{VA_VAL}/102_left.txt", labels("va"), "'102' leaks between the splits of va"),
     ("a third person", f"{VA_TRAIN}/video29.txt", labels("va"), "video29.mp4 has 3 tracks"),
     ("a label with a blank", f"{VA_TRAIN}/102 (1).txt", labels("va"), "'102 (1)' cannot be the name of a track"),
+    ("a label with two suffixes", f"{VA_TRAIN}/102.txt.txt", labels("va"), "'102.txt' has no video"),
+    ("a label with a comma", f"{VA_TRAIN}/1,02.txt", labels("va"), "'1,02' cannot be the name of a track"),
+    ("a label with a long name", f"{VA_TRAIN}/{'a' * 240}.txt", labels("va"), "has 240 bytes"),
+    ("a label with a line break", f"{VA_TRAIN}/a\nb.txt", labels("va"), r"'a\nb' cannot be the name of a track"),
+    ("a label in another encoding", f"{VA_TRAIN}/caf\udce9.txt", labels("va"), "is not in UTF-8; rename the file"),
+    ("a video in another encoding", "videos/caf\udce9.mp4", b"", "is not in UTF-8; rename the file"),
+    ("a video with a line break", "videos/a\nb.mp4", b"", r"'a\nb' cannot be the name"),
+    ("a video with a long name", f"videos/{'a' * 240}.mp4", b"", "has 240 bytes"),
+    ("a video in two cases", "videos/batch2/102.MP4", b"", "are two videos of one name"),
+    ("a video in a new form", "videos/batch2/102.mov", b"", "are two videos of one name"),
+    ("a picture as a video", VIDEO, b"\xff\xd8\xff\xe0" + bytes(500), "cannot be read as a video"),
+    ("an archive as a video", VIDEO, b"PK\x03\x04" + bytes(500), "cannot be read as a video"),
+    ("a page as a video", VIDEO, "<!DOCTYPE html><html></html>", "cannot be read as a video"),
+    ("a pointer for a video", VIDEO, "version https://git-lfs.github.com/spec/v1\n", "cannot be read as a video"),
+    ("a list of parts as a video", VIDEO, "ffconcat version 1.0\nfile /etc/passwd\n", "cannot be read as a video"),
     ("two folders of a split", f"{VA_TRAIN}/../train/7.txt", labels("va"), "train are two folders of va's train split"),
     (
         "two folders of a challenge",
@@ -183,7 +264,36 @@ def _folder_for_file(root: Path) -> None:
     (root / VIDEO).mkdir()
 
 
+def _pipe(name: str) -> Callable[[Path], None]:
+    def make(root: Path) -> None:
+        (root / name).unlink()
+        os.mkfifo(root / name)
+
+    return make
+
+
+def _unknown_codec(root: Path) -> None:
+    clip = write_numbered(root / VIDEO, N_FRAMES, Fraction(25))
+    raw = clip.read_bytes()
+    assert raw.count(b"avc1") >= 1
+    clip.write_bytes(raw.replace(b"avc1", b"xyz1").replace(b"avcC", b"xyzC"))
+
+
+def _cover_only(root: Path) -> None:
+    picture = root.parent / f"{root.name}.png"
+    ffmpeg("-f", "lavfi", "-i", "color=red:s=32x32:d=0.1", "-frames:v", "1", picture)
+    sound = ["-f", "lavfi", "-i", "sine=d=1", "-i", picture, "-map", "0", "-map", "1", "-c:v", "png"]
+    ffmpeg(*sound, "-c:a", "aac", "-disposition:v", "attached_pic", root / VIDEO)
+    picture.unlink()
+
+
 CHANGES = [
+    ("a pipe for a label", _pipe(VA), "102.txt is a pipe, a device or a socket, expected a file"),
+    ("a pipe for a video", _pipe(VIDEO), "102.mp4 is a pipe, a device or a socket, expected a file"),
+    ("a device for a list", _linked(VA_LIST, "/dev/zero"), "release.txt is a pipe, a device or a socket"),
+    ("a device for a template", _linked(VA_TEMPLATE, "/dev/urandom"), "is a pipe, a device or a socket"),
+    ("a codec that nobody knows", _unknown_codec, "102.mp4 has pictures of a codec that nothing here decodes"),
+    ("sound with a cover", _cover_only, "102.mp4 has no video stream"),
     ("a truncated video", _truncated, "102.mp4 has no video stream"),
     ("a video cut off behind its index", _truncated_after_its_index, "is cut off"),
     ("a video without frames", lambda root: write_standin(root / VIDEO, 0, Fraction(30)), "102.mp4"),
@@ -254,8 +364,8 @@ def test_a_mistake_is_one_sentence_and_nothing_is_written(root, monkeypatch, wha
     assert sorted(root.iterdir()) == before
 
 
-def test_there_are_sixty_or_more():
-    assert len({case[0] for case in CASES}) == len(CASES) >= 60
+def test_there_are_a_hundred_and_fifty_or_more():
+    assert len({case[0] for case in CASES}) == len(CASES) >= 150
 
 
 def test_several_mistakes_are_told_together(root, monkeypatch):

@@ -60,6 +60,7 @@ def _config(root: Path) -> CorpusConfig:
         edition="other",
         max_row_difference=60,
         on_unreadable="stop",
+        sound_track="default",
     )
 
 

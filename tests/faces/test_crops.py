@@ -15,6 +15,7 @@ import yaml
 from clips import numbered, write_clip, write_numbered
 from runs import SHRUNKEN, copy_tree, snakemake
 from skimage import data
+from small_corpus import write_small
 
 from abaw.config import BackboneConfig, check_config
 from abaw.corpus.crops import find_crops
@@ -213,7 +214,8 @@ def test_a_track_of_a_variable_rate_keeps_its_frame_times_and_has_a_problem(tmp_
     tracks = [
         Track(path.stem, path.stem, path, None, {"va": "val"}, {"va": tmp_path / "a.txt"}) for path in (clip, steady)
     ]
-    table = index_split(Layout(tuple(tracks), {}, {}), "va", "val", max_row_difference=0).tracks
+    corpus = write_small(tmp_path / "small", max_row_difference=0)
+    table = index_split(Layout(tuple(tracks), {}, {}), "va", "val", corpus).tracks
     assert table.schema == SCHEMAS["tracks"]
     assert ["variable frame rate" in problems for problems in table["problems"].to_pylist()] == [True, False]
     uneven, even = rows_of(table)

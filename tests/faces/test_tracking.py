@@ -51,6 +51,14 @@ def test_overlaps_by_hand():
     assert overlaps(boxes, others) == pytest.approx(np.array([[1, 1 / 7, 2 / 6], [0, 0, 0]]))
 
 
+def test_a_track_goes_on_in_larger_pictures_of_the_same_scene():
+    tracker = Tracker()
+    assert tracker.update(0, [face(40)]) == [0]
+    tracker.resize(3)
+    assert tracker.update(STEP_S, [face(120, side=60, y=150)]) == [0]
+    assert tracker.update(2 * STEP_S, [face(40)]) == [1]
+
+
 def test_two_faces_that_come_close_are_not_swapped():
     left, right = np.linspace(20, 58, 9), np.linspace(120, 82, 9)
     both = [[face(a), face(b)] for a, b in zip(left, right, strict=True)]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import track_faces
 import yaml
-from clips import write_clip
+from clips import ffmpeg, write_clip
 from skimage import data
 
 from abaw.faces.crop import decode_crop
@@ -80,6 +80,48 @@ def test_a_portrait_video_is_analysed_upright(tmp_path, rotation):
         assert centre(row) == pytest.approx((120, 319), abs=15)
         assert row["right_eye_y_px"] < row["nose_y_px"] < row["mouth_left_y_px"]
         assert row["right_eye_x_px"] < row["left_eye_x_px"]
+
+
+@pytest.mark.parametrize("flag", ["-display_hflip", "-display_vflip"])
+def test_a_mirrored_face_is_upright_where_players_show_it(tmp_path, flag):
+    shown = picture(240, 480, 10, 20, 200)
+    stored = shown[:, ::-1] if flag == "-display_hflip" else shown[::-1]
+    clip = write_clip(tmp_path / "a.mp4", [np.ascontiguousarray(stored)] * 6, FPS, encoder={"crf": "18"})
+    rows = analysed(ffmpeg(flag, "-i", clip, "-c", "copy", tmp_path / "b.mp4"))
+    assert all(row["has_face"] for row in rows)
+    for row in rows:
+        assert centre(row) == pytest.approx((110, 128), abs=15)
+        assert row["right_eye_y_px"] < row["nose_y_px"] < row["mouth_left_y_px"]
+
+
+def test_faces_in_pixels_that_are_not_square_have_their_shape_and_boxes_in_square_ones(tmp_path):
+    true = picture(288, 512, 150, 30, 240)
+    squeezed = write_clip(tmp_path / "a.mp4", [cv2.resize(true, (360, 288))] * 6, FPS, encoder={"crf": "18"})
+    rows = analysed(ffmpeg("-i", squeezed, "-vf", "setsar=64/45", "-crf", "18", tmp_path / "b.mp4"))
+    straight = analysed(write_clip(tmp_path / "c.mp4", [true] * 6, FPS, encoder={"crf": "18"}))
+    for row, other in zip(rows, straight, strict=True):
+        for name in ("x0_px", "y0_px", "x1_px", "y1_px"):
+            assert row[name] == pytest.approx(other[name], abs=8)
+        assert row["mouth_opening"] == pytest.approx(other["mouth_opening"], abs=0.03)
+
+
+def test_a_size_that_changes_in_mid_stream_keeps_the_face(tmp_path):
+    """Twice as large, then turned: boxes and crops in the pixels of each frame."""
+    parts = []
+    for number, (height, width, size) in enumerate([(240, 320, 200), (480, 640, 400), (320, 240, 200)]):
+        shown = picture(height, width, size // 10, size // 10, size)
+        ticks = range(25 * number, 25 * number + 25)
+        part = write_clip(tmp_path / f"{number}.ts", [shown] * 25, FPS, pts=ticks, encoder={"bf": "0", "crf": "18"})
+        parts.append(part.read_bytes())
+    clip = tmp_path / "a.ts"
+    clip.write_bytes(b"".join(parts))
+    rows = analysed(clip)
+    assert len(rows) == 15
+    for number, row in enumerate(rows):
+        size = (200, 400, 200)[number // 5]
+        assert row["has_face"]
+        assert centre(row) == pytest.approx((0.6 * size, 0.64 * size), abs=0.08 * size)
+        assert decode_crop(row["crop"]).shape[1] == np.ceil(row["x1_px"]) + 15 - max(np.floor(row["x0_px"]) - 15, 0)
 
 
 @pytest.mark.parametrize("pix_fmt", ["gray", "yuv420p"])

@@ -28,7 +28,16 @@ def heard(path):
 def extracted(path, output, policy="stop"):
     """What the command writes, (n,) of the left channel."""
     with pytest.MonkeyPatch.context() as patch:
-        arguments = ["--video", str(path), "--on-unreadable", policy, "--output", str(output)]
+        arguments = [
+            "--video",
+            str(path),
+            "--on-unreadable",
+            policy,
+            "--sound-track",
+            "default",
+            "--output",
+            str(output),
+        ]
         patch.setattr(sys, "argv", ["extract_audio.py", *arguments])
         extract_audio.main()
     return soundfile.read(output, dtype="int16", always_2d=True)[0][:, 0]
@@ -163,7 +172,7 @@ def test_audio_comes_out_at_16_khz_where_it_was(tmp_path, name, codec, rate_hz, 
 def test_audio_that_cannot_be_decoded_is_a_sentence(tmp_path):
     path = tmp_path / "text.mp4"
     path.write_text("not a video")
-    with pytest.raises(UserError, match=r"the audio of .*text\.mp4 cannot be decoded"):
+    with pytest.raises(UserError, match=r"text\.mp4 .* cannot be read as a video"):
         heard(path)
 
 
@@ -185,7 +194,16 @@ def test_sound_that_cannot_be_decoded_is_silence_where_unreadable_videos_are_ski
     raw = path.read_bytes()
     assert raw.count(b"A_PCM/INT/LIT") == 1
     path.write_bytes(raw.replace(b"A_PCM/INT/LIT", b"A_UNKNOWN/XYZ"))  # a codec that no decoder knows
-    arguments = ["--video", str(path), "--on-unreadable", policy, "--output", str(tmp_path / "out" / "a.flac")]
+    arguments = [
+        "--video",
+        str(path),
+        "--on-unreadable",
+        policy,
+        "--sound-track",
+        "default",
+        "--output",
+        str(tmp_path / "out" / "a.flac"),
+    ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["extract_audio.py", *arguments])
         if said is None:

@@ -265,6 +265,49 @@ def test_a_ramp_is_read_at_the_time_of_each_frame_of_a_variable_rate(smoothing_s
     assert found[inner] == pytest.approx(np.column_stack([expected, -expected]), abs=1e-6)
 
 
+def brute_force_smoothed(at_s, times_s, values, rate_hz, window_s):
+    """The mean under a Hamming window around each time, of the values read off between the predictions."""
+    n_taps = taps(Fraction(rate_hz), window_s)
+    found = []
+    for row_s in at_s:
+        near = [row_s + (k - n_taps // 2) / rate_hz for k in range(n_taps)]
+        kept = [k for k, time_s in enumerate(near) if at_s[0] - 1e-9 < time_s < at_s[-1] + 1e-9]
+        weights = [0.54 - 0.46 * np.cos(2 * np.pi * k / (n_taps - 1)) for k in kept]
+        read = [np.interp(near[k], times_s, values) for k in kept]
+        found.append(np.dot(weights, read) / np.sum(weights))
+    return np.array(found)
+
+
+@pytest.mark.parametrize("window_s", [0.5, 2.0])
+def test_a_freeze_and_a_burst_are_smoothed_over_the_same_seconds(window_s):
+    """71 frames in 26 s: 30 a second, one that stands for 24 s, 30 a second; the mean rate is 2.7 Hz."""
+    at_s = (*(np.arange(40) / 30), *(25.3 + np.arange(31) / 30))
+    times_s = np.arange(132) / 5
+    rng = np.random.default_rng(3)
+    valence = rng.uniform(-1, 1, len(times_s))
+    made = {
+        "sample": ["x"] * len(times_s),
+        "start_s": times_s,
+        "end_s": times_s,
+        "valence": valence,
+        "arousal": valence,
+    }
+    rows = Rows("x", 71, Fraction(71, 26), at_s)
+    assert taps(rows.fps, 0.5) == 1
+    found = matrix(frames_of("va", pa.table(made), [rows], window_s), ["valence"])[:, 0]
+    assert found == pytest.approx(brute_force_smoothed(np.array(at_s), times_s, valence, 30, window_s), abs=1e-6)
+    plain = matrix(frames_of("va", pa.table(made), [rows], 0), ["valence"])[:, 0]
+    assert np.abs(np.diff(found, 2)).max() < 0.5 * np.abs(np.diff(plain, 2)).max()
+
+
+@given(st.lists(st.floats(0.001, 20), min_size=1, max_size=40), st.floats(-1, 1), windows, rates)
+def test_a_constant_stays_one_at_the_rows_of_any_variable_rate(steps_s, constant, window_s, fps):
+    at_s = tuple(np.cumsum([0, *steps_s]).tolist())
+    made = {"sample": ["x"], "start_s": [1.0], "end_s": [1.0], "valence": [constant], "arousal": [0.0]}
+    found = frames_of("va", pa.table(made), [Rows("x", len(at_s) + 2, fps, at_s)], float(window_s))
+    assert found["valence"].to_numpy() == pytest.approx(constant, abs=1e-6)
+
+
 def label_table(rows):
     names = ("sample", "frame", "valence", "arousal")
     made = [dict(zip(names, row, strict=True)) for row in rows]

@@ -54,6 +54,7 @@ rule index_corpus:
         corpus=untracked("corpus"),
         videos=of_split("{path}"),
         unscored=section("corpus.unscored"),  # said in corpus, too, but this one is tracked
+        sound_track=section("corpus.sound_track"),
     shell:
         "python {input.code[0]:q}"
         " --corpus {params.corpus:q}"
@@ -97,6 +98,7 @@ rule check_corpus:
         corpus=untracked("corpus"),
         edition=section("corpus.edition"),
         max_row_difference=section("corpus.max_row_difference"),
+        sound_track=section("corpus.sound_track"),
     shell:
         "python {input.code[0]:q}"
         " --corpus {params.corpus:q}"

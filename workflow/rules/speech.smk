@@ -34,10 +34,12 @@ rule extract_audio:
     params:
         video=video_file,
         on_unreadable=untracked("corpus.on_unreadable"),
+        sound_track=lambda wildcards: config["corpus"]["sound_track"],
     shell:
         "python {input.code[0]:q}"
         " --video {params.video:q}"
         " --on-unreadable {params.on_unreadable}"
+        " --sound-track {params.sound_track}"
         " --output {output:q}"
         " > {log:q} 2>&1"
 

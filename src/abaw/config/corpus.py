@@ -36,6 +36,10 @@ class CorpusConfig(Section):
         "reported, and their rows of the submission get the training labels' mean, or their most frequent class; of "
         "one that breaks while it is decoded, what comes before the break counts."
     )
+    sound_track: Literal["default"] | Annotated[int, Field(ge=1)] = Field(
+        description="The sound of a video that has several tracks: default, the one that players take, of those that "
+        "can be decoded; or the number of one, from 1, where a video has so many."
+    )
     unscored: list[str] = Field(
         description="Tracks of validation whose labels are left out: nothing is chosen or scored on them (the authors "
         "leave out 10-60-1280x720_right)."
@@ -44,6 +48,11 @@ class CorpusConfig(Section):
         description="Folder of the organisers' crops where faces.source is organisers: it holds cropped or "
         "cropped_aligned, their _new_50_vids forms, batch1, batch2, or the folders of the tracks themselves; else null."
     )
+
+    @property
+    def chosen_sound(self) -> int | None:
+        """The number of the sound track that is asked for, None for the default one."""
+        return None if self.sound_track == "default" else self.sound_track
 
 
 class DemoConfig(Section):

@@ -1,4 +1,4 @@
-"""Does the corpus hold together, and is it what was published? Label files are read, videos are only probed."""
+"""Does the corpus hold together, and is it what was published? Labels are read, of videos no more than a picture."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -10,11 +10,12 @@ from abaw.config import CorpusConfig
 from abaw.corpus.index import test_rows, track_problems
 from abaw.corpus.labels import read_labels
 from abaw.corpus.layout import Layout, read_folders
-from abaw.media.video import probe
+from abaw.media.decisions import Decision
+from abaw.media.video import decisions, probe
 from abaw.running.errors import Mistakes
 from abaw.tasks import SPLITS, TASKS, Split, TaskName
 
-PROBLEM_COLUMNS = ("task", "split", "sample", "problem", "remedy")
+PROBLEM_COLUMNS = ("task", "split", "sample", "code", "problem", "remedy")
 COUNT_COLUMNS = ("tracks", "rows", "labelled")
 
 PUBLISHED: dict[tuple[TaskName, Split], dict[str, int]] = {
@@ -47,13 +48,13 @@ class CorpusCheck:
 
 
 def check_corpus(corpus: CorpusConfig) -> CorpusCheck:
-    """Read all labels, lists and templates and probe all videos; nothing is decoded and one file is held at a time.
+    """Read all labels, lists and templates, probe all videos and look at their first pictures, one file at a time.
 
     Raises one `UserError` with a sentence for everything that would stop a run: first for what is wrong with names and
     folders, and when nothing is, for what is wrong inside the files.
     """
     layout = read_folders(corpus)
-    mistakes, probed = Mistakes(), cache(probe)
+    mistakes, probed, decided = Mistakes(), cache(probe), cache(decisions)
     counts, problems = [], []
     for task, split in tqdm(list(product(TASKS, SPLITS)), disable=None):
         published = PUBLISHED[task, split] if corpus.edition == "affwild2" else {}
@@ -64,8 +65,9 @@ def check_corpus(corpus: CorpusConfig) -> CorpusCheck:
             with mistakes.kept():
                 info = probed(track.path)
                 if track.sample in rows:
-                    these = track_problems(track.sample, info, rows[track.sample], corpus.max_row_difference)
-                    problems += [_problem(task, split, track.sample, *pair) for pair in these.items()]
+                    ours = decided(track.path, corpus.chosen_sound)
+                    these = track_problems(track.sample, info, ours, rows[track.sample], corpus.max_row_difference)
+                    problems += [_problem(task, split, track.sample, one) for one in these]
     mistakes.tell()
     return CorpusCheck(tuple(counts), (*_skipped(layout), *_miscounts(counts), *problems))
 
@@ -87,13 +89,18 @@ def _read_rows(layout: Layout, task: TaskName, split: Split, mistakes: Mistakes)
     return rows, labelled
 
 
-def _problem(task: str, split: str, sample: str, problem: str, remedy: str) -> dict[str, str]:
-    return dict(zip(PROBLEM_COLUMNS, (task, split, sample, problem, remedy), strict=True))
+def _problem(task: str, split: str, sample: str, found: Decision) -> dict[str, str]:
+    return dict(zip(PROBLEM_COLUMNS, (task, split, sample, found.code, found.found, found.remedy), strict=True))
 
 
 def _skipped(layout: Layout) -> list[dict[str, str]]:
     return [
-        _problem(task, split, skip.track.sample, f"skipped: {skip.reason}", "copy the video again, or do without it")
+        _problem(
+            task,
+            split,
+            skip.track.sample,
+            Decision("skipped", f"skipped: {skip.reason}", "copy the video again, or do without it"),
+        )
         for skip in layout.skipped
         for task, split in skip.track.splits.items()
     ]
@@ -105,8 +112,11 @@ def _miscounts(counts: list[Count]) -> list[dict[str, str]]:
             count.task,
             count.split,
             "",
-            f"{count.found[column]} {column}, published are {number}",
-            "see that all archives are unpacked; for a corpus other than AffWild2 set corpus.edition to other",
+            Decision(
+                "miscount",
+                f"{count.found[column]} {column}, published are {number}",
+                "see that all archives are unpacked; for a corpus other than AffWild2 set corpus.edition to other",
+            ),
         )
         for count in counts
         for column, number in count.published.items()

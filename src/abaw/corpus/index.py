@@ -1,15 +1,17 @@
 """One split of a challenge as tables: its tracks with their videos and row counts, and its rows with their labels."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 from tqdm import tqdm
 
+from abaw.config import CorpusConfig
 from abaw.corpus.labels import read_labels, unlabelled_rows
 from abaw.corpus.layout import Layout, Track
 from abaw.corpus.template import read_template, template_rows
-from abaw.media.video import VideoInfo, probe
+from abaw.media.decisions import Decision
+from abaw.media.video import VideoInfo, decisions, probe
 from abaw.running.errors import UserError
 from abaw.tables.schemas import SCHEMAS, labels
 from abaw.tasks import SPLITS, TASKS, Split, TaskName
@@ -29,14 +31,12 @@ class Index:
     labels: pa.Table
 
 
-def index_split(
-    layout: Layout, task: TaskName, split: Split, max_row_difference: int, unscored: Collection[str] = ()
-) -> Index:
-    """Read the label files or the template of a split, and the metadata of its videos; nothing is decoded.
+def index_split(layout: Layout, task: TaskName, split: Split, corpus: CorpusConfig) -> Index:
+    """Read the label files or the template of a split, and the metadata and the first picture of its videos.
 
     The label file or the template decides how many rows a track has, never the decoder; where the two differ, the track
-    has a problem, which is counted and shown. The labels of validation's tracks in `unscored` are left out. Raises
-    `UserError` for what cannot be read or contradicts itself, and for an unscored track that there is not.
+    has a problem, which is counted and shown. The labels of validation's tracks in `corpus.unscored` are left out.
+    Raises `UserError` for what cannot be read or contradicts itself, and for an unscored track that there is not.
     """
     chosen = layout.tracks_of(task, split)
     if split == "test":
@@ -45,13 +45,19 @@ def index_split(
     else:
         tables = [read_labels(track.labels[task], task, track.sample) for track in chosen]
     if split == "val":
-        _refuse_unknown(layout, unscored)
+        _refuse_unknown(layout, corpus.unscored)
         tables = [
-            unlabelled_rows(task, track.sample, len(table)) if track.sample in unscored else table
+            unlabelled_rows(task, track.sample, len(table)) if track.sample in corpus.unscored else table
             for track, table in zip(chosen, tables, strict=True)
         ]
     rows = [
-        _track_row(track, probe(track.path), len(table), max_row_difference)
+        _track_row(
+            track,
+            probe(track.path),
+            decisions(track.path, corpus.chosen_sound),
+            len(table),
+            corpus.max_row_difference,
+        )
         for track, table in tqdm(zip(chosen, tables, strict=True), total=len(chosen), disable=None)
     ]
     schema = SCHEMAS[labels(task)]
@@ -90,16 +96,19 @@ def test_rows(layout: Layout, task: TaskName) -> dict[str, int]:
     return asked
 
 
-def track_problems(sample: str, info: VideoInfo, n_rows: int, max_row_difference: int) -> dict[str, str]:
-    """What does not fit together in a track, with the remedy of each.
+def track_problems(
+    sample: str, info: VideoInfo, decided: Sequence[Decision], n_rows: int, max_row_difference: int
+) -> list[Decision]:
+    """What does not fit together in a track, and what was decided for its video.
 
     Raises `UserError` where rows and frames differ by more than `max_row_difference` rows.
     """
-    found = {}
+    found = []
     surplus = n_rows - info.n_frames
     if surplus:
         kind = "one row more" if surplus == 1 else "more rows" if surplus > 0 else "fewer rows"
-        found[f"{kind} than frames ({n_rows} rows, {info.n_frames} frames)"] = _REMEDIES[kind]
+        said = f"{kind} than frames ({n_rows} rows, {info.n_frames} frames)"
+        found.append(Decision(kind.replace(" ", "_"), said, _REMEDIES[kind]))
     if abs(surplus) > max_row_difference:
         raise UserError(
             f"the track {sample!r} has {n_rows} rows for {info.n_frames} frames, a difference of {abs(surplus)}; check "
@@ -107,13 +116,18 @@ def track_problems(sample: str, info: VideoInfo, n_rows: int, max_row_difference
             f"{max_row_difference}"
         )
     if not info.has_audio:
-        found["no audio stream"] = "none is needed: silence is taken; copy the video again if it should have sound"
+        remedy = "none is needed: silence is taken; copy the video again if it should have sound"
+        found.append(Decision("no_audio", "no audio stream", remedy))
     if info.is_variable:
-        found["variable frame rate"] = "none is needed: every frame counts at its own time, not at (k - 1) / fps"
-    return found
+        remedy = "none is needed: every frame counts at its own time, not at (k - 1) / fps"
+        found.append(Decision("variable_rate", "variable frame rate", remedy))
+    return [*found, *decided]
 
 
-def _track_row(track: Track, info: VideoInfo, n_rows: int, max_row_difference: int) -> dict[str, object]:
+def _track_row(
+    track: Track, info: VideoInfo, decided: Sequence[Decision], n_rows: int, max_row_difference: int
+) -> dict[str, object]:
+    problems = track_problems(track.sample, info, decided, n_rows, max_row_difference)
     return {
         "sample": track.sample,
         "video": track.video,
@@ -124,7 +138,7 @@ def _track_row(track: Track, info: VideoInfo, n_rows: int, max_row_difference: i
         "n_rows": n_rows,
         "duration_s": float(info.duration_s),
         "has_audio": info.has_audio,
-        "problems": "; ".join(track_problems(track.sample, info, n_rows, max_row_difference)),
+        "problems": "; ".join(problem.found for problem in problems),
         "side": track.side,
         "frame_times_s": [float(time) for time in info.frame_times] if info.frame_times else None,
     }

@@ -18,6 +18,7 @@ from abaw.corpus.names import (
     files_under,
     find_template,
     find_test_list,
+    ids_of,
     label_files,
     refuse_name,
     video_files,
@@ -149,16 +150,16 @@ def build_layout(
     """Put a layout together from the paths of a corpus's files and the names in each test list.
 
     Raises one `UserError` with a sentence for each track without a video, video without a track, track in two splits
-    of one challenge, raw video whose tracks are, name that two files share, and list or template that is missing or
-    there twice.
+    of one challenge, raw video whose tracks are, track of a name that two videos share, and list or
+    template that is missing or there twice.
     """
     mistakes, paths = Mistakes(), sorted(set(files))
     members = _read_members(corpus, paths, test_names, mistakes)
-    videos = _videos_by_name(Path(corpus.videos), paths, mistakes)
+    videos, doubles = _videos_by_id(Path(corpus.videos), paths, mistakes)
     tracks = []
     for sample in sorted(members.splits):
         with mistakes.kept():
-            tracks.append(_track(sample, members, videos, corpus.videos))
+            tracks.append(_track(sample, members, videos, doubles, corpus.videos))
     layout = Layout(tuple(tracks), members.templates, members.test_lists)
     for video, together in layout.videos().items():
         with mistakes.kept():
@@ -166,7 +167,7 @@ def build_layout(
     mistakes.tell()  # now, since a list that cannot be read makes strangers of its videos
     for video in sorted(videos.keys() - layout.videos().keys()):
         with mistakes.kept():
-            _refuse_stranger(videos[video], corpus)
+            _refuse_stranger(video, videos[video], corpus)
     mistakes.tell()
     return layout
 
@@ -234,24 +235,44 @@ def _read_members(
     return members
 
 
-def _videos_by_name(root: Path, paths: Iterable[Path], mistakes: Mistakes) -> dict[str, Path]:
-    videos: dict[str, Path] = {}
+def _videos_by_id(
+    root: Path, paths: Iterable[Path], mistakes: Mistakes
+) -> tuple[dict[str, Path], dict[str, list[str]]]:
+    """The videos by their ids, and the ids of those that share a name: theirs have the suffix, the folders, or both."""
+    by_name: dict[str, list[Path]] = defaultdict(list)
     for path in video_files(root, paths):
-        with mistakes.kept():
-            refuse_name(path.stem, str(path))
-            if videos.setdefault(path.stem, path) != path:
-                raise UserError(f"{videos[path.stem]} and {path} are two videos of one name; keep one of them")
-    return videos
+        by_name[path.stem].append(path)
+    videos: dict[str, Path] = {}
+    doubles: dict[str, list[str]] = {}
+    for name, together in by_name.items():
+        ids = ids_of(root, together)
+        if len(together) > 1:
+            doubles[name] = ids
+        for video, path in zip(ids, together, strict=True):
+            with mistakes.kept():
+                refuse_name(video, str(path))
+                if videos.setdefault(video, path) != path:
+                    raise UserError(f"{videos[video]} and {path} would both be called {video!r}; rename one of them")
+    return videos, doubles
 
 
-def _track(sample: str, members: _Members, videos: Mapping[str, Path], root: str) -> Track:
+def _track(
+    sample: str, members: _Members, videos: Mapping[str, Path], doubles: Mapping[str, Sequence[str]], root: str
+) -> Track:
     """A video that has the suffix in its own name is a cut that shows one person, so that no side is left to choose."""
     video = video_of(sample) if video_of(sample) in videos else sample
     if video not in videos:
+        for name in (video_of(sample), sample):
+            if name in doubles:
+                several = " and ".join(str(videos[one]) for one in doubles[name] if one in videos)
+                raise UserError(
+                    f"{several} are two videos of one name, and the track {sample!r} could be of either; keep one of "
+                    f"them, or call their tracks {' and '.join(doubles[name])} in label files and lists"
+                )
         raise UserError(
-            f"the track {sample!r} has no video: {root} holds no file "
-            f"{' or '.join(video_of(sample) + suffix for suffix in VIDEO_SUFFIXES)}; copy it there, or remove the "
-            f"track from {' and '.join(map(str, members.labels[sample].values())) or 'the test list'}"
+            f"the track {sample!r} has no video: {root} holds no file {video_of(sample)}.mp4, nor one that ends in "
+            f"{', '.join(VIDEO_SUFFIXES[1:6])} or another container's suffix; copy it there, or remove the track from "
+            f"{' and '.join(map(str, members.labels[sample].values())) or 'the test list'}"
         )
     side = _side(sample, members.splits) if video != sample or not side_of(sample) else None
     return Track(sample, video, videos[video], side, members.splits[sample], members.labels[sample])
@@ -266,12 +287,12 @@ def _side(sample: str, samples: Collection[str]) -> Side | None:
     return "left" if f"{sample}_right" in samples else None
 
 
-def _refuse_stranger(path: Path, corpus: CorpusConfig) -> None:
-    if corpus.edition == "affwild2" and path.stem in WITHOUT_TRACKS:
+def _refuse_stranger(video: str, path: Path, corpus: CorpusConfig) -> None:
+    if corpus.edition == "affwild2" and video in WITHOUT_TRACKS:
         return
     raise UserError(
-        f"the video {path} has no track: no label file and no test list names {path.stem!r}; add one, or move the "
-        "video out of corpus.videos"
+        f"the video {path} has no track: no label file and no test list names {video!r}; add one, or move the video "
+        "out of corpus.videos"
     )
 
 

@@ -12,7 +12,28 @@ from pathlib import Path
 from abaw.running.errors import UserError
 from abaw.tasks import Split, TaskName
 
-VIDEO_SUFFIXES = (".mp4", ".avi")
+VIDEO_SUFFIXES = (
+    *(".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mts", ".m2ts", ".ts", ".wmv", ".3gp", ".mpg", ".vob", ".flv"),
+    *(
+        ".3g2",
+        ".asf",
+        ".divx",
+        ".dv",
+        ".f4v",
+        ".gxf",
+        ".ivf",
+        ".m2t",
+        ".m2v",
+        ".mk3d",
+        ".mod",
+        ".mpe",
+        ".mpeg",
+    ),
+    *(".mxf", ".nut", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".tod", ".trp", ".wtv"),
+)
+"""What a video's name may end in, in any case of its letters: the containers of `abaw.media.container.FORMATS`."""
+LONGEST_NAME_BYTES = 200
+"""A file system's 255 bytes, less what stages put around the name of a video or a track."""
 CHALLENGE_FOLDERS: dict[TaskName, str] = {"va": "VA_Estimation_Challenge", "expr": "EXPR_Recognition_Challenge"}
 SPLIT_FOLDERS: dict[Split, str] = {"train": "Train_Set", "val": "Validation_Set"}
 TEST_LISTS: dict[TaskName, str] = {
@@ -37,8 +58,8 @@ _ID = re.compile(r"[^/\\,\"\s.{}][^/\\,\"\s{}]*")
 def files_under(root: Path, suffixes: Sequence[str] = ()) -> Iterator[Path]:
     """The files in a folder and its subfolders, through links too; hidden ones and macOS's leftovers are passed over.
 
-    With `suffixes`, in lower case, only files that end so. Raises `UserError` for a folder that may not be read, and
-    for a link that leads nowhere or back into a folder that holds it.
+    With `suffixes`, in lower case, only files that end so. Raises `UserError` for a folder that may not be read, for
+    a link that leads nowhere or back into a folder that holds it, and for what is neither a file nor a folder.
     """
     for folder, subfolders, names in os.walk(root, onerror=_refuse_folder, followlinks=True):
         here = Path(folder)
@@ -51,6 +72,8 @@ def files_under(root: Path, suffixes: Sequence[str] = ()) -> Iterator[Path]:
                 continue
             if path.is_symlink() and not path.exists():
                 raise UserError(f"{path} is a link that leads to no file; remove it, or link it to where the file lies")
+            if not path.is_file():  # to read it could take for ever
+                raise UserError(f"{path} is a pipe, a device or a socket, expected a file; remove it")
             yield path
 
 
@@ -82,6 +105,24 @@ def video_files(root: Path, paths: Iterable[Path]) -> Iterator[Path]:
     return (path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES and path.is_relative_to(root))
 
 
+def ids_of(root: Path, together: Sequence[Path]) -> list[str]:
+    """The ids of videos of one name: the name for one; else with the suffix, the folders, or both, as tells them apart.
+
+    >>> ids_of(Path("v"), [Path("v/a.mp4"), Path("v/a.MOV")])
+    ['a.mp4', 'a.MOV']
+    >>> ids_of(Path("v"), [Path("v/x/a.mp4"), Path("v/y/a.mp4")])
+    ['x-a', 'y-a']
+    """
+    inside = [path.relative_to(root) for path in together]
+    forms = (
+        [path.stem for path in inside],
+        [path.name for path in inside],
+        ["-".join(path.with_suffix("").parts) for path in inside],
+        ["-".join(path.parts) for path in inside],
+    )
+    return next((ids for ids in forms if len(set(ids)) == len(ids)), forms[-1])
+
+
 def find_test_list(root: Path, paths: Iterable[Path], task: TaskName) -> Path:
     """The list of a challenge's test names under `root`; `UserError` where there is none or more than one."""
     found = [path for path in paths if path.is_relative_to(root) and _TEST_LISTS[task].fullmatch(path.name.lower())]
@@ -103,6 +144,16 @@ def find_template(root: Path, paths: Iterable[Path], task: TaskName) -> Path:
 
 def refuse_name(name: str, where: str) -> None:
     """Raise `UserError` where `name` cannot be an id: neither a template nor a path could carry it."""
+    where = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in where)
+    try:
+        length = len(name.encode())
+    except UnicodeEncodeError as error:
+        raise UserError(f"{where}: the name {name!r} is not in UTF-8; rename the file") from error
+    if length > LONGEST_NAME_BYTES:
+        raise UserError(
+            f"{where}: the name {name[:20]}... has {length} bytes, of which a file system takes no more than "
+            f"{LONGEST_NAME_BYTES} beside what is put around it; rename the files and the entries in the lists"
+        )
     if not _ID.fullmatch(name):
         raise UserError(
             f"{where}: {name!r} cannot be the name of a track or a video, which has no blank, comma, double quote, "

@@ -52,6 +52,10 @@ class MouthMeter:
         self._turn = Lock()
         self._mesh = start(FaceMesh, static_image_mode=True, max_num_faces=1, refine_landmarks=False)
 
+    def __del__(self) -> None:
+        if hasattr(self, "_mesh"):
+            self._mesh.close()  # or its network stays in memory for as long as the process lives
+
     def measure(self, rgb: np.ndarray) -> Mouth | None:
         """Measure the mouth in the crop of a face (height x width x 3, uint8); None where no mesh is found."""
         border = round(_BORDER * max(rgb.shape))

@@ -19,6 +19,8 @@ from abaw.faces.tracking import Tracker
 from abaw.media.video import SampledFrame
 from abaw.tables.schemas import FIVE_POINTS
 
+SAME_SHAPE = 0.03
+"""By how much the shape of the pictures may change in mid-stream where only their size does; beyond it, it is a cut."""
 _BOX_COLUMNS = ("x0_px", "y0_px", "x1_px", "y1_px")
 _POINT_COLUMNS = tuple(f"{point}_{axis}_px" for point in FIVE_POINTS for axis in "xy")
 _MOUTH_CORNERS = [FIVE_POINTS.index("mouth_right"), FIVE_POINTS.index("mouth_left")]
@@ -53,8 +55,14 @@ def _tracked(
 ) -> Iterator[TrackedFrame]:
     """The analysed frames with all their faces, followed and cropped."""
     tracker, cuts, meter, shot = Tracker(), CutFinder(), MouthMeter(), 0
+    size: tuple[int, ...] = ()
     for frame, detections in detected_frames(path, settings.analysis_rate_hz, detector, threads):
         cut = cuts.is_cut(frame.bgr)
+        before, size = size or frame.bgr.shape[:2], frame.bgr.shape[:2]
+        if before != size:
+            turned = abs(size[0] * before[1] / (size[1] * before[0]) - 1) > SAME_SHAPE
+            cut = cut or turned
+            tracker.resize(size[1] / before[1])
         shot += cut
         tracks = tracker.update(frame.time_s, detections, cut)
         faces = [_cropped(frame, *seen, settings, meter) for seen in zip(tracks, detections, strict=True)]

@@ -1,6 +1,7 @@
 """Which faces of successive frames are the same person's: tracks, by overlap and distance (paper §3.2.2)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,13 @@ class Tracker:
                 self._count += 1
             self._live[found[index]] = time_s, detection
         return [found[index] for index in range(len(detections))]
+
+    def resize(self, factor: float) -> None:
+        """Go on in pictures of the same scene that are so many times as large, as after a change in mid-stream."""
+        self._live = {
+            track: (time_s, replace(face, box=face.box * factor, points=face.points * factor))
+            for track, (time_s, face) in self._live.items()
+        }
 
     def _assign(self, detections: Sequence[Detection]) -> dict[int, int]:
         """The live track of each detection (by index) that has one."""

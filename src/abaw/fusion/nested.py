@@ -22,7 +22,7 @@ from sklearn.model_selection import GroupKFold
 from abaw import metrics
 from abaw.config import DirichletConfig, ForestConfig, FusionConfig, TimelineConfig
 from abaw.fusion.dirichlet import DirichletWeightedFusion, without_the_unsure
-from abaw.fusion.forest import fit_forest
+from abaw.fusion.forest import fuse_by_forests
 from abaw.fusion.systems import Members
 from abaw.report.bootstrap import drawn_measures
 from abaw.running.errors import UserError
@@ -167,11 +167,17 @@ def _by_weights(
 def _by_forest(
     outputs: Array, inside: NDArray[np.bool_], validation: Validation, settings: ForestConfig, seed: int, threads: int
 ) -> Array:
-    videos = validation.video_of_row[~inside].tolist()
-    fitted = fit_forest(
-        validation.task, outputs[:, ~inside], validation.truth[~inside], videos, settings, seed, threads
-    )
-    return fitted.forest.predict(outputs[:, inside])
+    learned, videos = ~inside, validation.video_of_row[~inside]
+    return fuse_by_forests(
+        validation.task,
+        outputs[:, learned],
+        validation.truth[learned],
+        videos,
+        outputs[:, inside],
+        settings,
+        seed,
+        threads,
+    ).test
 
 
 def _scores(table: pa.Table, validation: Validation) -> Array:

@@ -1,7 +1,8 @@
 """Decoding the pictures that are wanted: of H.264 in MP4, those that no other refers to need not be decoded."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from heapq import heappop, heappush
+from itertools import chain
 from math import inf
 
 from av.container import InputContainer
@@ -9,12 +10,10 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from abaw.media.container import LeftOutError, frames, packets
+
 _SLICES = (1, 5)
 """Types of the units of an H.264 access unit that hold a picture."""
-
-
-class LeftOutError(Exception):
-    """A picture was left out that must not be: decode all."""
 
 
 def decode_wanted(
@@ -30,14 +29,17 @@ def decode_wanted(
     """
     prefix = _prefix_size(container, stream)
     if prefix is None:
-        yield from container.decode(stream)
+        yield from frames(container, stream)
         return
     waiting: list[tuple[int, int, VideoFrame | Packet]] = []
     count, decoded = 0, -inf
-    for packet in container.demux(stream):
-        asked_for = packet.pts is None or packet.is_discard or wanted(packet.pts)
-        left_out = not asked_for and _is_disposable(packet, prefix)
-        for item in [packet] if left_out else packet.decode():
+    for packet in chain(packets(container, stream), [None]):  # at last what the decoder still holds
+        items: Sequence[VideoFrame | Packet]
+        if packet is None or packet.pts is None or packet.is_discard or wanted(packet.pts):
+            items = stream.decode(packet)
+        else:
+            items = [packet] if _is_disposable(packet, prefix) else stream.decode(packet)
+        for item in items:
             time = _time(item, waiting)
             if isinstance(item, VideoFrame):
                 if item.interlaced_frame:
@@ -46,7 +48,7 @@ def decode_wanted(
             count += 1
             heappush(waiting, (time, count, item))
         # what the decoder still holds is shown after `decoded`, and later packets not before their decoding time
-        before = inf if packet.dts is None else min(packet.dts, decoded + 1)
+        before = inf if packet is None or packet.dts is None else min(packet.dts, decoded + 1)
         while waiting and waiting[0][0] < before:
             yield heappop(waiting)[2]
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from abaw.corpus.layout import VIDEO_SUFFIXES
+from abaw.corpus.names import VIDEO_SUFFIXES
 from abaw.running.errors import UserError
 
 
@@ -154,6 +154,7 @@ def video_named(name: str, found: Sequence[Path], where: str) -> Path:
     named = [path for path in found if path.stem == name]
     if len(named) != 1:
         count = "has no video" if not named else f"has several videos, {' and '.join(map(str, named))}"
-        endings = " or ".join(name + suffix for suffix in VIDEO_SUFFIXES)
-        raise UserError(f"{where}: {name} has labels, but {count}; exactly one {endings} must lie below the root")
+        raise UserError(
+            f"{where}: {name} has labels, but {count}; exactly one video, such as {name}.mp4, must lie below the root"
+        )
     return named[0]

@@ -9,6 +9,7 @@ Where the authors' code and this module differ:
 - an interval stands at its centre, and the seconds of a 4-s window at their centres, not spread from end to end;
 - the Hamming window has the odd number of taps nearest to its length, not fps // 2, and its weights are renormalised
   at the edges, where the authors' zero padding pulls the first and last quarter second towards 0;
+- rows of a variable rate are smoothed over the same seconds, however far apart they are;
 - validation and test are smoothed alike, so that fusion weights are used on what they were fitted on.
 
 Logits are smoothed and then made probabilities, as the authors do; the other order is an option.
@@ -16,7 +17,6 @@ Logits are smoothed and then made probabilities, as the authors do; the other or
 
 from collections.abc import Sequence
 from fractions import Fraction
-from math import ceil
 from typing import Literal
 
 import numpy as np
@@ -28,8 +28,10 @@ from abaw.running.errors import UserError
 from abaw.tables.arrays import frames_table, matrix, rows_by_sample
 from abaw.tasks import TASKS, TaskName
 from abaw.timeline.interpolation import interpolate, overlap_mean
-from abaw.timeline.rows import Rows, row_times
+from abaw.timeline.rows import Rows
 
+MOST_TAPS_HZ = Fraction(60)
+"""Taps a second of the window around rows of a variable rate; more tell nothing of predictions a few times a second."""
 UNITS: dict[TaskName, Literal["value", "logit"]] = {"va": "value", "expr": "logit"}
 """What a table of predictions holds; its writer says so as `units` in the metadata."""
 
@@ -104,9 +106,28 @@ def frames_of(
 
 
 def _smoothed_at(row: Rows, times_s: np.ndarray, values: np.ndarray, window_s: float) -> np.ndarray:
-    """Interpolate to the rows and smooth; rows of a variable rate are read off a steady grid that is smoothed."""
-    if row.frame_times_s is None or taps(row.fps, window_s) == 1:
-        return smooth(interpolate(times_s, values, row.times_s()), row.fps, window_s)
+    """Interpolate to the rows and smooth, over the same seconds at any rate.
+
+    Around a row of a variable rate the window's taps lie at a rate of their own, and what is smoothed is read off
+    between the predictions: rows may follow each other by a hundredth of a second or by twenty.
+    """
     at_s = row.times_s()
-    grid_s = row_times(ceil(at_s[-1] * row.fps) + 1, row.fps)
-    return interpolate(grid_s, smooth(interpolate(times_s, values, grid_s), row.fps, window_s), at_s)
+    if row.frame_times_s is None or not window_s:
+        return smooth(interpolate(times_s, values, at_s), row.fps, window_s)
+    rate = _tap_rate(row)
+    weights = hamming(taps(rate, window_s))
+    offsets_s = (np.arange(len(weights)) - len(weights) // 2) / float(rate)
+    total, weight_in_all = np.zeros((len(at_s), values.shape[1])), np.zeros((len(at_s), 1))
+    for weight, offset_s in zip(weights, offsets_s, strict=True):
+        near_s = at_s + offset_s
+        inside = ((near_s > at_s[0] - 1e-9) & (near_s < at_s[-1] + 1e-9))[:, None]
+        total += np.where(inside, weight * interpolate(times_s, values, near_s), 0)
+        weight_in_all += np.where(inside, weight, 0)
+    return total / weight_in_all
+
+
+def _tap_rate(row: Rows) -> Fraction:
+    """The rate at which most rows follow each other, at least the mean one, at most `MOST_TAPS_HZ` or that."""
+    steps_s = np.diff(row.times_s())
+    usual = Fraction(1 / float(np.median(steps_s))).limit_denominator(1001) if len(steps_s) else row.fps
+    return max(row.fps, min(usual, MOST_TAPS_HZ))

@@ -24,8 +24,7 @@ def main() -> None:
     arguments.add_argument("--labels", type=Path, required=True, help="output")
     args = arguments.parse_args()
 
-    corpus = args.corpus
-    index = index_split(read_folders(corpus), args.task, args.split, corpus.max_row_difference, corpus.unscored)
+    index = index_split(read_folders(args.corpus), args.task, args.split, args.corpus)
     write_table(labels(args.task), index.labels, args.labels)
     write_table("tracks", index.tracks, args.tracks)
     for row in index.tracks.to_pylist():

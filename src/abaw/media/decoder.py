@@ -1,0 +1,109 @@
+"""The decoder's process: it answers requests, one a line; see `abaw.media.process`."""
+
+import gc
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from fractions import Fraction
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from abaw.media.confined import confine
+from abaw.media.inspection import inspected
+from abaw.media.looking import decided, track
+from abaw.media.sampling import at_times, sampled
+from abaw.media.signs import give_signs
+from abaw.running.errors import BrokenVideoError, UserError
+
+HEAD_BYTES = 4
+"""An answer is the length of its head in so many bytes, the head, and the bytes that it announces."""
+Answer = tuple[dict[str, Any], bytes | memoryview]
+_PARENT_S = 5.0
+
+
+def answer_probe(path: str) -> Iterator[Answer]:
+    """A `VideoInfo`; numerators and denominators of the frames' times come as bytes."""
+    info = inspected(path)
+    head = {name: value for name, value in vars(info).items() if name not in ("fps", "frame_times")}
+    times = np.array([[time.numerator, time.denominator] for time in info.frame_times or ()], np.int64)
+    yield {**head, "fps": _pair(info.fps), "is_variable": info.is_variable}, times.tobytes()
+
+
+def answer_decisions(path: str, sound_track: int | None) -> Iterator[Answer]:
+    """The decisions, one each."""
+    for found in decided(path, sound_track):
+        yield asdict(found), b""
+
+
+def answer_track(path: str, sound_track: int | None) -> Iterator[Answer]:
+    """The sound track that is heard."""
+    found = track(path, sound_track)
+    yield {**asdict(found), "starts": [_pair(start) for start in found.starts]}, b""
+
+
+def answer_sample(path: str, rate_hz: float, threads: int) -> Iterator[Answer]:
+    """Sampled frames."""
+    for frame in sampled(path, rate_hz, threads):
+        yield {"number": frame.number, "time_s": frame.time_s, "shape": frame.bgr.shape}, frame.bgr.data.cast("B")
+
+
+def answer_at(path: str, times_s: Sequence[float], threads: int) -> Iterator[Answer]:
+    """Frames at given times."""
+    for frame in at_times(path, times_s, threads):
+        yield {"number": frame.number, "time_s": frame.time_s, "shape": frame.bgr.shape}, frame.bgr.data.cast("B")
+
+
+ANSWERS: dict[str, Callable[..., Iterator[Answer]]] = {
+    "probe": answer_probe,
+    "decisions": answer_decisions,
+    "track": answer_track,
+    "sample": answer_sample,
+    "at": answer_at,
+}
+
+
+def main() -> None:
+    """Confine this process, then answer until nobody asks any more."""
+    asked, said = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints must not come between the answers
+    confine()
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    give_signs(lambda: _send(said, {"working": True}))
+    for line in asked:
+        request = json.loads(line)
+        os.chdir(request.pop("folder"))
+        try:
+            for head, body in ANSWERS[request.pop("do")](**request):
+                _send(said, {"answer": head, "size": len(body)}, body)
+            end: dict[str, Any] = {"done": True}
+        except UserError as error:
+            end = {"error": str(error), "is_broken": isinstance(error, BrokenVideoError)}
+        gc.collect()  # containers and the threads of their decoders lie in circles
+        _send(said, end)
+
+
+def _send(said: BinaryIO, head: dict[str, Any], body: bytes | memoryview = b"") -> None:
+    text = json.dumps(head).encode()
+    said.write(len(text).to_bytes(HEAD_BYTES, "big") + text)
+    said.write(body)
+    said.flush()
+
+
+def _pair(number: Fraction) -> list[int]:
+    return [number.numerator, number.denominator]
+
+
+def _end_with(parent: int) -> None:
+    """End when the parent has ended, though a library may never come back."""
+    while os.getppid() == parent:
+        time.sleep(_PARENT_S)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

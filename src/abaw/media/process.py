@@ -1,0 +1,155 @@
+"""Asking the decoder's process: foreign bytes meet C code there, and its death is a sentence about the video.
+
+The process has no network where the system allows that, bounded memory, and a bound on how long it may be silent. It
+is kept for the next request when it has answered one to the end; one that is left in the middle is killed.
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from os import PathLike
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+import abaw
+from abaw.media import decoder
+from abaw.media.confined import MEMORY_BYTES
+from abaw.running.errors import BrokenVideoError, UserError
+
+PATIENCE_S = 60.0
+"""How long a decoder may read no packet and give no picture before it counts as hanging."""
+_SOURCE = Path(abaw.__file__).parents[1]
+_SPARING = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+_idle: list["_Worker"] = []
+
+
+class DecoderDiedError(UserError):
+    """The process that decoded a video ended, or had to be ended, before it had answered, for a `reason`."""
+
+    def __init__(self, path: str | PathLike[str], reason: str) -> None:
+        super().__init__(f"{path} cannot be decoded: {reason}; copy it again, or convert it to MP4")
+        self.reason = reason
+
+
+def asked(do: str, path: str | PathLike[str], **request: object) -> Iterator[tuple[dict[str, Any], bytearray]]:
+    """Yield the answers to a request: a head, and bytes.
+
+    Raises what reading the video raises, and `DecoderDiedError` where the process dies of it or hangs.
+    """
+    _refuse_unreadable(path)
+    worker = _idle_worker() or _Worker()
+    finished = False
+    try:
+        worker.ask({"do": do, "path": os.fspath(path), "folder": str(Path.cwd()), **request})
+        while (answer := worker.answer(path)) is not None:
+            yield answer
+        finished = True
+    except DecoderDiedError:
+        raise
+    except UserError:
+        finished = True
+        raise
+    finally:
+        if finished:
+            _idle.append(worker)
+        else:
+            worker.end()
+
+
+def _refuse_unreadable(path: str | PathLike[str]) -> None:
+    if not Path(path).is_file():
+        raise UserError(f"there is no video file {path}; check the folder of the videos and the name")
+    try:
+        Path(path).open("rb").close()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); give yourself the right to it") from error
+
+
+def environment() -> dict[str, str]:
+    """Of a process that finds this package, and computes on one thread but for what it is told."""
+    paths = [str(_SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **_SPARING}
+
+
+def why_ended(code: int, said: str) -> str:
+    """How a process ended, in words: by its return code, and the last line that it said."""
+    if code == -signal.SIGKILL:
+        return "it was killed, most likely for want of memory"
+    if "MemoryError" in said:
+        return f"it wanted more than {MEMORY_BYTES / 1e9:.0f} GB of memory"
+    with suppress(ValueError):
+        return f"it ended by {signal.Signals(-code).name}"
+    last = said.strip().splitlines()
+    return f"it ended with {last[-1]}" if last else f"it ended with code {code}"
+
+
+class _Worker:
+    """A decoder's process, and what it has said so far."""
+
+    def __init__(self) -> None:
+        self._owner = os.getpid()  # a forked process has no part in it
+        self._said = TemporaryFile()  # noqa: SIM115 - closed in `end`
+        command = [sys.executable, "-m", decoder.__name__]
+        self._process = subprocess.Popen(
+            command, env=environment(), bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said
+        )
+
+    @property
+    def is_alive(self) -> bool:
+        return self._owner == os.getpid() and self._process.poll() is None
+
+    def ask(self, request: dict[str, object]) -> None:
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):  # its death shows when it does not answer
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+
+    def answer(self, path: str | PathLike[str]) -> tuple[dict[str, Any], bytearray] | None:
+        """The next answer, None after the last."""
+        while True:
+            head = json.loads(self._bytes(path, int.from_bytes(self._bytes(path, decoder.HEAD_BYTES), "big")))
+            if "answer" in head:
+                return head["answer"], self._bytes(path, head["size"])
+            if "error" in head:
+                raise (BrokenVideoError if head["is_broken"] else UserError)(head["error"])
+            if "done" in head:
+                return None
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout, self._said):
+            if pipe is not None:
+                pipe.close()
+
+    def _bytes(self, path: str | PathLike[str], size: int) -> bytearray:
+        assert self._process.stdout is not None
+        data = bytearray(size)
+        left = memoryview(data)
+        while left:
+            if not select.select([self._process.stdout], [], [], PATIENCE_S)[0]:
+                raise DecoderDiedError(path, f"its decoder is busy for {PATIENCE_S:.0f} s without a picture")
+            count = os.readv(self._process.stdout.fileno(), [left])
+            if not count:
+                raise DecoderDiedError(path, self._epitaph())
+            left = left[count:]
+        return data
+
+    def _epitaph(self) -> str:
+        code = self._process.wait()
+        self._said.seek(0)
+        said = self._said.read().decode(errors="replace")
+        return f"the process that decoded it is gone, for {why_ended(code, said)}"
+
+
+def _idle_worker() -> _Worker | None:
+    while _idle:
+        worker = _idle.pop()
+        if worker.is_alive:
+            return worker
+    return None

@@ -67,6 +67,7 @@ def test_generated_files_agree_with_their_sources():
         ("static.backbones.va.input_px", 96, ["lite0.in1k stands under va and expr with different values"]),
         ("demo", None, ["demo is None"]),
         ("compute.threads", True, ["compute.threads is True"]),
+        ("compute.detector_device", "cuda", ["faces.detector is mediapipe, which runs on a CPU only"]),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(key, value, said):

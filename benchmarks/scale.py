@@ -258,7 +258,7 @@ def main() -> None:
         "nothing_to_do_s": round(again.wall_s, 1),
         "snakemake_files": len(files),
         "snakemake_mb": round(size_mb, 1),
-        "times_read": round(reads, 1),
+        "times_read": round(reads + 1, 1),
         "reading_s": round(reading_s),
         "orchestrator_cpu_share": round(watched.share, 4),
         "orchestrator_growth": round(watched.growth, 2),

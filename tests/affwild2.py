@@ -61,10 +61,6 @@ def write_affwild2(root: Path, stats: Path | None, seed: int = 0, share: float =
     """
     rng = np.random.default_rng(seed)
     shapes = _shapes(stats, rng)
-    for number, (name, shape) in enumerate(shapes.items()):
-        folder = root / "videos" / ("batch1", "batch2", "new_vids")[number % 3]
-        folder.mkdir(parents=True, exist_ok=True)
-        write_standin(folder / (name + shape.suffix), shape.n_frames, shape.fps)
     rows = {
         sample: shapes[video].n_frames + int(rng.choice(SURPLUS, p=SHARES))
         for video in shapes
@@ -85,8 +81,16 @@ def write_affwild2(root: Path, stats: Path | None, seed: int = 0, share: float =
         sound_track="default",
     )
     videos = sorted(shapes.keys() - WITHOUT_TRACKS)
+    named: set[str] = set()
     for task in TASKS:
-        _write_challenge(corpus, task, _split(task, videos, rng, share), rows, rng)
+        splits = _split(task, videos, rng, share)
+        _write_challenge(corpus, task, splits, rows, rng)
+        named |= {sample for samples in splits.values() for sample in samples}
+    for number, (name, shape) in enumerate(shapes.items()):
+        folder = root / "videos" / ("batch1", "batch2", "new_vids")[number % 3]
+        folder.mkdir(parents=True, exist_ok=True)
+        if name in WITHOUT_TRACKS or not named.isdisjoint(_samples(name)):
+            write_standin(folder / (name + shape.suffix), shape.n_frames, shape.fps)
     return corpus
 
 

@@ -82,6 +82,7 @@ def test_generated_files_agree_with_their_sources():
         ("acoustic.network.gain_db", [1.0], ["gain_db is [1.0]", "at least 2"]),
         ("demo", None, ["demo is None"]),
         ("compute.threads", True, ["compute.threads is True"]),
+        ("compute.detector_device", "cuda", ["faces.detector is mediapipe, which runs on a CPU only"]),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(key, value, said):

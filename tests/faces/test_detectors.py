@@ -217,6 +217,15 @@ def test_the_device_is_the_users_choice(monkeypatch):
     assert onnx.providers("cpu") == [cpu]
 
 
+def test_a_detector_that_falls_back_to_the_cpu_without_a_word_ends_in_a_sentence(tmp_path, monkeypatch):
+    path = tmp_path / "retinaface.onnx"
+    export_network(small_network(), path)
+    monkeypatch.setattr(onnx, "providers", lambda device: ["CPUExecutionProvider"])  # as where CUDA does not load
+    onnx.start_session(path, 1, "cpu")
+    with pytest.raises(UserError, match="ONNX Runtime could not start on one"):
+        onnx.start_session(path, 1, "cuda")
+
+
 def frame(number, size=4):
     return SampledFrame(number, number / 5, np.zeros((size, size, 3), np.uint8))
 

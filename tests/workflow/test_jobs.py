@@ -3,7 +3,9 @@
 import os
 import re
 import subprocess
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -41,8 +43,8 @@ def tree(tmp_path_factory) -> Path:
     return folder
 
 
-def train(folder: Path, standin: str, *arguments: str, targets: Sequence[str] = CELLS, **more: str) -> tuple[str, str]:
-    """Train cells with a stand-in for `python`: what Snakemake said, and what the stand-in wrote down."""
+def begin(folder: Path, standin: str, *arguments: str, targets: Sequence[str], **more: str) -> subprocess.Popen:
+    """Train cells with a stand-in for `python`, four at a time where nothing stands against it."""
     program = folder / "bin" / "python"
     program.parent.mkdir(exist_ok=True)
     program.write_text(standin)
@@ -52,8 +54,14 @@ def train(folder: Path, standin: str, *arguments: str, targets: Sequence[str] = 
     call = command(
         *targets, "--allowed-rules", "train_dynamic", "--cores", "4", "--forcerun", "train_dynamic", *arguments
     )
-    done = subprocess.run(call, cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    return done.stdout, (folder / "trace").read_text()
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen(call, cwd=folder, env=variables, text=True, **streams)
+
+
+def train(folder: Path, standin: str, *arguments: str, targets: Sequence[str] = CELLS, **more: str) -> tuple[str, str]:
+    """What Snakemake said of such a training, and what the stand-in wrote down."""
+    said = begin(folder, standin, *arguments, targets=targets, **more).communicate()[0]
+    return said, (folder / "trace").read_text()
 
 
 PLENTY = ["--resources", "gpu=1", "mem_mb=100000"]
@@ -121,3 +129,16 @@ def test_what_a_job_gets_when_it_is_tried_again_depends_on_how_it_ended(tree):
     longer, same = [least, 2 * least, 4 * least], [least] * 3
     assert runtime_min == {"mistake": [least], "memory": same, "time": longer, "bug": same, "killed": same}
     assert said.count("Trying to restart job") == 2 * (len(FAILS) - 1)
+
+
+def test_the_main_process_has_no_more_threads_the_more_jobs_have_ended(tree):
+    cells = [f"results/dynamic/va/{window}.0s_none/model.safetensors" for window in range(1, 25)]
+    process = begin(tree, WORKS, *PLENTY, "--config", "compute={device: cpu}", "--quiet", "all", targets=cells)
+    most = 0
+    while process.poll() is None:
+        with suppress(OSError):  # it may end before the next line
+            most = max(most, sum(1 for _ in Path(f"/proc/{process.pid}/task").iterdir()))
+        time.sleep(0.1)
+    assert process.returncode == 0, process.communicate()[0][-3000:]
+    workers = 4 + 5  # Snakemake's own pool: the cores, and some for jobs without a thread
+    assert most <= workers + 5

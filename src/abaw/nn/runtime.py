@@ -37,7 +37,7 @@ def _device(wanted: str) -> tuple[torch.device, str]:
     if torch.cuda.is_available():
         return torch.device("cuda"), ""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    seen = "torch finds no CUDA device here" + ("" if visible is None else f" (CUDA_VISIBLE_DEVICES is {visible!r})")
+    seen = f"torch finds no CUDA device here{f' (CUDA_VISIBLE_DEVICES is {visible})' if visible else ''}"
     if wanted == "cuda":
         raise UserError(f"compute.device is 'cuda', but {seen}; mend the driver or torch, or set it to auto or cpu")
     return torch.device("cpu"), f", for {seen}"

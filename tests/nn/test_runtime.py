@@ -1,0 +1,64 @@
+"""The device of a job: said in its log, missed in a sentence; half precision where the card has units for it."""
+
+import pytest
+import torch
+
+from abaw.config import ComputeConfig
+from abaw.nn import runtime
+from abaw.running.errors import UserError
+
+
+@pytest.fixture
+def card(monkeypatch):
+    """What torch says of a card that this machine may not have; nothing is computed on it."""
+
+    def has(there: bool, bfloat16: bool = True) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tesla V100")
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: bfloat16)
+
+    return has
+
+
+def start(device: str, threads: int = 1) -> torch.device:
+    return runtime.start(ComputeConfig(device=device, threads=threads), seed=0)
+
+
+def test_a_job_says_which_device_it_took_and_why_not_another(card, monkeypatch, capsys):
+    card(there=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
+    assert start("cpu").type == start("auto").type == "cpu"
+    card(there=True)
+    assert start("auto").type == start("cuda").type == "cuda"
+    assert start("cpu").type == "cpu"
+    card(there=True, bfloat16=False)
+    start("cuda")
+    assert capsys.readouterr().out.splitlines() == [
+        "device: cpu, 1 thread",
+        "device: cpu, 1 thread, for torch finds no CUDA device here (CUDA_VISIBLE_DEVICES is 2)",
+        "device: Tesla V100 (card 2), bfloat16",
+        "device: Tesla V100 (card 2), bfloat16",
+        "device: cpu, 1 thread",
+        "device: Tesla V100 (card 2), float32, for it has no bfloat16",
+    ]
+
+
+def test_a_job_that_should_have_a_gpu_and_has_none_ends_in_a_sentence(card, monkeypatch):
+    card(there=False)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    with pytest.raises(UserError, match="'cuda', but torch finds no CUDA device here; mend the driver"):
+        start("cuda")
+
+
+@pytest.mark.parametrize(
+    ("bfloat16", "device", "half"), [(True, "cuda", True), (False, "cuda", False), (True, "cpu", False)]
+)
+def test_networks_compute_in_half_precision_only_where_the_card_has_units_for_it(card, bfloat16, device, half):
+    card(there=True, bfloat16=bfloat16)
+    assert runtime.half_on_gpu(torch.device(device))._enabled is half
+
+
+def test_memory_that_is_yet_to_be_written_is_not_filled_and_algorithms_are_deterministic():
+    start("cpu")
+    assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.utils.deterministic.fill_uninitialized_memory

@@ -120,7 +120,7 @@ def plan() -> list[Line]:
     return [
         *lines,
         Line(
-            f"transformers: {cells} cells a challenge",
+            "transformers: the sweep",
             "dynamic_step",
             cells * epochs("dynamic") * windows,
             2 * cells,

@@ -10,11 +10,11 @@ project's own workflow runs, with config/affwild2.yaml, on --cores: functionals,
 the sweep of smoothing, Dirichlet fusion, random forests, scores with intervals, submissions, and the report.
 
 Each job's command is timed, and its peak memory taken, by a stand-in for `python` that calls it; what its rule allows
-stands in Snakemake's own record of the job. The table has the worst job of each rule. Where others use the machine, the
-time of the processor is what to look at.
+stands in Snakemake's own record of the job. Where others use the machine, the time of the processor is what to look at.
 
 The last line printed is a JSON object: `total_min`, the whole run with planning; `worst_mem_share`, peak memory over
-`mem_mb`, and `worst_time_share`, time over `runtime`, of the worst job; `forest_min`, both forests together.
+`mem_mb`, and `worst_time_share`, time over `runtime`, of the worst job; `forest_min`, both forests together; `worst_gb`
+and `core_hours`, in time of the processor; and the same of each rule, as `rule_...`.
 """
 
 import argparse
@@ -134,16 +134,36 @@ def read_jobs(folder: Path) -> list[Job]:
     return jobs
 
 
-def show(jobs: list[Job]) -> None:
-    """Print each rule with its slowest and its largest job."""
-    print("| rule | jobs | minutes, all | of the processor | longest | of runtime | MB, largest | of mem_mb |")
-    print("|---|---|---|---|---|---|---|---|")
+def figures(jobs: list[Job], total_min: float) -> dict[str, Any]:
+    """The last line: the whole, and each rule with its slowest and its largest job."""
+    of_rules = {}
     for rule in dict.fromkeys(job.rule for job in jobs):
         own = [job for job in jobs if job.rule == rule]
         slowest, largest = max(own, key=lambda job: job.time_share), max(own, key=lambda job: job.mem_share)
-        sums = f"{sum(job.seconds for job in own) / 60:.1f} | {sum(job.cpu_s for job in own) / 60:.1f}"
-        times = f"{slowest.seconds / 60:.1f} | {slowest.time_share:.2f}"
-        print(f"| {rule} | {len(own)} | {sums} | {times} | {largest.peak_mb:,.0f} | {largest.mem_share:.2f} |")
+        of_rules[f"rule_{rule}"] = {
+            "jobs": len(own),
+            "cpu_min": sum(job.cpu_s for job in own) / 60,
+            "longest_min": slowest.seconds / 60,
+            "time_share": slowest.time_share,
+            "peak_gb": largest.peak_mb / 1e3,
+            "mem_share": largest.mem_share,
+        }
+    return {
+        "total_min": total_min,
+        "core_hours": sum(job.cpu_s for job in jobs) / 3600,
+        "worst_mem_share": max(job.mem_share for job in jobs),
+        "worst_gb": max(job.peak_mb for job in jobs) / 1e3,
+        "worst_time_share": max(job.time_share for job in jobs),
+        "forest_min": sum(job.seconds for job in jobs if job.rule == "fuse_forest") / 60,
+        **of_rules,
+    }
+
+
+def rounded(value: Any) -> Any:
+    """Numbers to three decimals, at any depth."""
+    if isinstance(value, dict):
+        return {name: rounded(part) for name, part in value.items()}
+    return round(value, 3)
 
 
 def main() -> None:
@@ -168,14 +188,10 @@ def main() -> None:
     finally:
         if not args.folder:
             shutil.rmtree(scratch)
-    show(jobs)
-    figures = {
-        "total_min": total_min,
-        "worst_mem_share": max(job.mem_share for job in jobs),
-        "worst_time_share": max(job.time_share for job in jobs),
-        "forest_min": sum(job.seconds for job in jobs if job.rule == "fuse_forest") / 60,
-    }
-    print(json.dumps({name: round(value, 3) for name, value in figures.items()}))
+    found = rounded(figures(jobs, total_min))
+    for name, value in found.items():
+        print(f"{name}: {value}")
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

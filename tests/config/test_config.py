@@ -35,6 +35,13 @@ def test_the_embedded_default_is_complete_and_valid():
     assert check_config(DEFAULT).model_dump() == DEFAULT
 
 
+def test_crops_are_as_long_as_the_largest_input_of_a_backbone_or_as_they_are_asked_to_be():
+    assert check_config(DEFAULT).crop_side_px == 112
+    larger = {"backbone": "efficientnet_b1.ra4_e3600_r240_in1k", "weights": "hub", "input_px": 240, "dropout": 0.1}
+    assert check_config(changed("static.backbones.expr", larger)).crop_side_px == 240
+    assert check_config(changed("faces.crop_side_px", 96)).crop_side_px == 96
+
+
 @pytest.mark.parametrize("name", ["config/affwild2.yaml", "tests/config/shrunken.yaml"])
 def test_the_other_configurations_are_valid_over_the_default(name):
     def merged(base, over):

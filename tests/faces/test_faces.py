@@ -97,6 +97,23 @@ def test_the_crop_is_the_box_with_its_margin_clipped_to_the_image(tmp_path, marg
     assert np.abs(crop[..., ::-1].astype(int) - frame[top:bottom, left:right]).mean() < 6
 
 
+def test_a_stored_crop_is_no_longer_than_its_side_and_the_mouth_is_that_of_the_whole_one(tmp_path):
+    frame = scene((40, 210, False))
+    ((whole,), (small,)) = (
+        track(tmp_path, [frame], ALONE, output=f"{side}.parquet", crop_side_px=side)["solo"] for side in (None, 64)
+    )
+    height, width = decode_crop(whole["crop"]).shape[:2]
+    assert max(height, width) > 100
+    crop = decode_crop(small["crop"])
+    assert crop.shape == (round(height * 64 / max(height, width)), round(width * 64 / max(height, width)), 3)
+    expected = cv2.resize(decode_crop(whole["crop"]), crop.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(crop.astype(int) - expected).mean() < 4
+    assert whole | {"crop": None} == small | {"crop": None}
+    assert small["mouth_opening"] is not None
+    large = track(tmp_path, [frame], ALONE, output="large.parquet", crop_side_px=max(height, width))["solo"]
+    assert large == [whole]
+
+
 def test_crop_regions():
     box = np.array([10.4, 20.6, 50.1, 60.0])
     assert crop_region(box, 0, 100, 100) == (10, 20, 51, 60)

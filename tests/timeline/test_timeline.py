@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.special import softmax
 
 from abaw.running.errors import UserError
-from abaw.tables.arrays import matrix, truth_at
+from abaw.tables.arrays import matrix, truth_at, videos_of
 from abaw.tables.files import read_metadata, read_table, write_table
 from abaw.tables.schemas import SCHEMAS
 from abaw.tasks import TASKS
@@ -322,6 +322,13 @@ def test_truth_is_found_by_sample_and_frame_in_the_order_of_the_frames():
     )
     with pytest.raises(UserError, match="frame 3 of the sample b has a label"):
         truth_at("va", keys, label_table([("b", 5, 0.1, 0.2), ("b", 3, 0.1, 0.2), ("z", 1, 0, 0)]))
+
+
+def test_truth_of_no_label_and_videos_by_their_names():
+    keys = pa.table({"sample": ["b_left", "a", "b"], "frame": pa.array([1, 1, 1], pa.int32())})
+    assert np.isnan(truth_at("va", keys, label_table([]))).all()
+    of = pa.table({"sample": ["c", "b_left", "b", "a"], "video": ["c", "b", "b", "a"]})
+    assert videos_of(keys, of).tolist() == [1, 0, 1]
 
 
 def run_align(monkeypatch, folder, metadata, task="va", sizes=None):

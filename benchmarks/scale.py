@@ -162,7 +162,7 @@ def _one_video(path: Path, video: Path, count: int) -> tuple[float, dict[str, fl
     commands = {
         ("faces", "track_faces"): film
         | {"subjects": subjects, "settings": own, "compute": compute, "threads": 1, "output": faces},
-        ("speech", "extract_audio"): film | {"output": mixture},
+        ("speech", "extract_audio"): film | {"sound-track": "default", "output": mixture},
         ("speech", "separate_speech"): sound | {"mixture": mixture, "settings": audio, "output": voice},
         ("speech", "measure_mouths"): film
         | rate

@@ -168,6 +168,7 @@ EDITS = {
     ),
     "corpus.source": Edit(value("corpus: {source: folders}"), "write_report"),
     "corpus.on_unreadable": Edit(value("corpus: {on_unreadable: skip}"), "list_broken"),
+    "corpus.sound_track": Edit(value("corpus: {sound_track: 2}"), "index_corpus check_corpus extract_audio"),
     "faces": Edit(value("faces: {min_score: 0.6}"), "track_faces"),
     "resources": Edit(value("resources: {weights_dir: /somewhere}")),
     "embedding": Edit(value("embedding: {without_face: repeat_last}"), "embed_faces"),

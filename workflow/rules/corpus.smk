@@ -66,7 +66,7 @@ rule index_corpus:
 
 
 rule check_corpus:
-    """Count what every split holds, and list what does not fit together with its remedy (paper §3.1); nothing is decoded."""
+    """Count what every split holds, and list what does not fit together with its remedy (paper §3.1)."""
     input:
         code=code("corpus/check_corpus"),
         videos=expand("results/corpus/videos/{video}.sha256", video=sorted(VIDEOS)),

@@ -18,6 +18,7 @@ RESTART = Fraction(1, 2)
 """Seconds by which time stamps go back where a recording begins again; a damaged one goes back alone, or less."""
 _PRIMING = {"mp3": 1105, "mp2": 481, "aac": 1024, "ac3": 256}
 """Samples that encoder and decoder put before the sound: time stamps say so, but AVI has none."""
+_FASTEST_HZ = 1000
 _ROUNDING = Fraction(1, 2000)
 """How far a mean rate may lie from the nominal one by the container's rounding; 24 and 24000/1001 are 1/1000 apart."""
 
@@ -60,6 +61,8 @@ class Clock:
 def frame_rate(path: str | PathLike[str], stream: VideoStream) -> Fraction:
     """The mean rate, which holds over the whole video, or the nominal one where they differ by rounding only."""
     mean, nominal = stream.average_rate, stream.guessed_rate
+    if mean and nominal and nominal <= _FASTEST_HZ < mean:  # raw DV gives the rate of its clock for the mean
+        mean = nominal
     if mean and nominal and abs(mean - nominal) <= _ROUNDING * nominal:
         return Fraction(nominal)
     rate = mean or nominal
@@ -89,8 +92,10 @@ def priming_s(container: InputContainer, sound: AudioStream) -> Fraction:
 
 def lead(container: InputContainer, stamps: Sequence[int | Fraction], tick: Fraction) -> int:
     """Empty ticks after the first frame by which ffmpeg's AVI muxer moves the pictures where a sound has priming."""
+    if container.format.name != "avi" or len(stamps) < 2:
+        return 0
     sound = container.streams.best("audio")
-    if len(stamps) < 2 or not isinstance(sound, AudioStream):
+    if not isinstance(sound, AudioStream):
         return 0
     empty = int(stamps[1] - stamps[0] - 1)
     return empty if 0 < empty <= ceil(priming_s(container, sound) / tick) else 0

@@ -98,12 +98,8 @@ def _asked_for(keys: list[str], named: Mapping[str, Any]) -> Iterator[tuple[str,
 
 
 def _value(name: str, key: str, figure: Mapping[str, Any], measured: Mapping[str, Any]) -> str:
-    if name not in measured:
-        return "not measured yet"
-    values = dict(_flat(measured[name]["figures"]))
-    if key not in values:
-        sys.exit(f"{MEASURED.relative_to(ROOT)} has no figure {key} of {name}; run make measure BENCH={name}")
-    return _shown({key: figure}, key, values[key])
+    values = dict(_flat(measured[name]["figures"])) if name in measured else {}
+    return _shown({key: figure}, key, values[key]) if key in values else "not measured yet"
 
 
 def _shown(figures: Mapping[str, Any], key: str, value: Any) -> str:

@@ -31,6 +31,7 @@ SCIKIT_LEARN = {
     "predict_functional": "the same estimator",
     "fuse_dirichlet": "the fusion is an estimator",
     "fuse_forest": "the forests",
+    "estimate_nested": "both, and folds of videos",
 }
 """The commands that load scikit-learn and no torch; with it come pandas and scipy.stats, two seconds in all."""
 

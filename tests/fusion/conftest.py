@@ -9,6 +9,8 @@ from abaw.tables.files import write_table
 from abaw.tables.schemas import SCHEMAS
 from abaw.tasks import TASKS
 
+FITTED = {"fitted_on": "train; epoch on val"}
+
 
 @pytest.fixture
 def project(tmp_path):
@@ -18,8 +20,8 @@ def project(tmp_path):
         outputs, truth = data(task, 2, 70, seed=2)
         tests, _ = data(task, 2, 25, seed=3)
         for model, val, test in zip(("visual", "acoustic"), outputs, tests, strict=True):
-            write_table(f"frames_{task}", frames_table(task, "val", val), tmp_path / f"{model}_val.parquet")
-            write_table(f"frames_{task}", frames_table(task, "test", test), tmp_path / f"{model}_test.parquet")
+            write_table(f"frames_{task}", frames_table(task, "val", val), tmp_path / f"{model}_val.parquet", FITTED)
+            write_table(f"frames_{task}", frames_table(task, "test", test), tmp_path / f"{model}_test.parquet", FITTED)
         keys = frames_table(task, "val", np.zeros((70, len(TASKS[task].outputs)))).select(["sample", "frame"])
         rows = zip(keys.to_pylist(), truth.reshape(70, -1).tolist(), strict=True)
         cast = float if task == "va" else int
@@ -44,6 +46,3 @@ def project(tmp_path):
         )
 
     return make
-
-
-SETTINGS = {"candidates": 100, "concentration": 1.0, "search": "sample", "max_entropy_nats": None}

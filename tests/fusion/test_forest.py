@@ -193,7 +193,7 @@ def test_the_command_writes_what_was_seen_and_what_was_not(monkeypatch, tmp_path
         assert table.equals(frames_table(task, "val", getattr(found, kind)))
     table = read_table(f"frames_{task}", path / "test.parquet")
     assert table.equals(frames_table(task, "test", found.test))
-    assert read_metadata(path / "val.parquet")["fitted_on"] == "val, other videos"
+    assert read_metadata(path / "val.parquet")["fitted_on"] == "train; epoch on val; forest on val, other videos"
     written = json.loads((path / "fit.json").read_text())
     assert (written["trees"], written["tried"]) == (found.trees, found.tried)
     again = run_forest(monkeypatch, tmp_path, task, "again")

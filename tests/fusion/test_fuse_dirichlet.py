@@ -33,9 +33,6 @@ def test_the_command_gates_only_the_acoustic_model_s_expressions(monkeypatch, tm
     assert not read_table("frames_expr", ungated / "test.parquet").equals(table)
 
 
-KEYS = {"val": [("b", 40), ("a_left", 30)], "test": [("t", 25)]}
-
-
 def run_fusion(monkeypatch, folder, task, out="out", models=("visual", "acoustic"), others=(), **settings):
     path = folder / out
     arguments = [
@@ -60,7 +57,8 @@ def test_the_command_fits_on_validation_and_fuses_both_splits(monkeypatch, tmp_p
         table = read_table(f"frames_{task}", path / f"{split}.parquet")
         assert table.equals(frames_table(task, split, fusion.predict(inputs)))
         metadata = read_metadata(path / f"{split}.parquet")
-        assert metadata == {"abaw_table": f"frames_{task}", "fitted_on": "val", "models": "visual acoustic"}
+        fitted_on = "train; epoch on val; weights on val"
+        assert metadata == {"abaw_table": f"frames_{task}", "fitted_on": fitted_on, "models": "visual acoustic"}
     written = json.loads((path / "fit.json").read_text())
     assert np.array(written["weights"]).tolist() == fusion.weights_.tolist()
     assert written["score"] == fusion.score_

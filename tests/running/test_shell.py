@@ -42,7 +42,7 @@ def test_where_others_share_out_the_cards_a_job_sees_what_they_say(tmp_path):
 
 
 def test_a_card_is_free_when_the_last_process_of_its_job_has_ended_however_that_was(tmp_path):
-    first = job(tmp_path, ["0"], 1, "echo held; sleep 60 & sleep 60; true")
+    first = job(tmp_path, ["0"], 1, "sleep 60 & echo held; sleep 60; true")
     assert first.stdout.readline() == "held\n"
     os.kill(first.pid, signal.SIGKILL)  # the shell alone: what it has started runs on, on the card
     second = job(tmp_path, ["0"], 1, SEES)

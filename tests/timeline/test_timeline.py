@@ -417,7 +417,7 @@ def test_the_sweep_finds_the_width_that_made_the_truth_and_alignment_takes_it(mo
     assert [row["paper"] for row in rows] == ["0", "1", "0"]
     assert [row["best"] for row in rows] == ["0", "0", "1"]
     assert float(rows[2]["ccc_mean"]) == 1
-    assert rows[0]["fitted_on"] == "train, width on val"
+    assert rows[0]["fitted_on"] == "train; width on val"
     assert align_predictions.best_width(path) == 4.0
 
 

@@ -50,14 +50,16 @@ WAYS = {"one_machine_h": 1, "ten_nodes_h": 10, "a_hundred_nodes_h": 100}
 CHAINS = ("va", "expr", "acoustic")
 """Stages that do not wait for each other's, by the beginning of their names."""
 AFTER = "after the networks"
+TRAINING = 3
+"""A training step has a forward pass, and a backward pass of twice its arithmetic; of frozen layers there is less."""
 
 
 @dataclass(frozen=True)
 class Line:
     """A stage of the whole.
 
-    Its unit, how many, and the jobs that share them; on a GPU, the unit whose arithmetic counts, and whether that is
-    done in half precision; whether a picture is decoded for each; what data a job holds.
+    Its unit, how many, and the jobs that share them; on a GPU, the unit whose arithmetic counts, how often, and whether
+    that is done in half precision; whether a picture is decoded for each; what data a job holds.
     """
 
     stage: str
@@ -65,6 +67,7 @@ class Line:
     units: float
     jobs: int
     on_gpu: str | None = None
+    passes: int = 1
     half: bool = False
     pictures: bool = False
     data_gib: float = 0.0
@@ -102,8 +105,8 @@ def plan() -> list[Line]:
         n_train, n_val = labelled[task]
         seen = {"pictures": True}
         lines += [
-            Line(f"{task}: pre-training", step, PRETRAINING * epochs("pretraining"), 1, step, **seen),
-            Line(f"{task}: fine-tuning", step, n_train * epochs("static"), 1, step, **seen),
+            Line(f"{task}: pre-training", step, PRETRAINING * epochs("pretraining"), 1, forward, TRAINING, **seen),
+            Line(f"{task}: fine-tuning", step, n_train * epochs("static"), 1, forward, TRAINING, **seen),
             Line(f"{task}: choosing its epoch", forward, n_val * epochs("static"), 1, forward, **seen),
             Line(f"{task}: embeddings", embed, sum(analysed[task]), 3, forward, half=True, **seen),
         ]
@@ -127,7 +130,7 @@ def plan() -> list[Line]:
             "dynamic_step",
             data_gib=faces_gib,
         ),
-        Line("acoustic: training", "acoustic_step", trained, 2 * models, "acoustic_step", half=True),
+        Line("acoustic: training", "acoustic_step", trained, 2 * models, "acoustic_window", TRAINING, half=True),
         Line("acoustic: predicting", "acoustic_window", whole, 6, "acoustic_window", half=True),
         Line("acoustic: embeddings", "acoustic_window", whole, 6, "acoustic_window", half=True),
         Line(
@@ -152,7 +155,7 @@ def gpu_hours(line: Line, units: dict[str, Unit], node: Node) -> float:
     """Hours in which a stage has a GPU, at work or waiting for pictures."""
     if line.on_gpu is None:
         return 0.0
-    seconds = units[line.on_gpu].gflop / (node.half if line.half else node.full)
+    seconds = line.passes * units[line.on_gpu].gflop / (node.half if line.half else node.full)
     return line.units * (seconds + picture_s(line, units)) / 3600
 
 
@@ -232,14 +235,12 @@ def figures(
     def of_stages(*words: str) -> int:
         return round(sum(costs["core_hours"] for name, costs in stages.items() if any(word in name for word in words)))
 
+    counted = {line.on_gpu for line in plan()}
     tuned = {way: {name: h for name, h in taken[way].items() if "pre-training" not in name} for way in WAYS}
     return {
         **{
-            f"unit_{name}": {
-                "ms": round(unit.seconds * 1e3, 2),
-                "gib": round(unit.peak_gib, 1),
-                "gflop": round(unit.gflop, 2),
-            }
+            f"unit_{name}": {"ms": round(unit.seconds * 1e3, 2), "gib": round(unit.peak_gib, 1)}
+            | ({"gflop": round(unit.gflop, 3)} if name in counted else {})
             for name, unit in units.items()
         },
         **{f"stage_{re.sub(r'[^a-z0-9]+', '_', name.lower())}": costs for name, costs in stages.items()},

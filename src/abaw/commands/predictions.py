@@ -11,8 +11,8 @@ from abaw.commands.base import settings_from
 from abaw.config import ComputeConfig
 from abaw.running.errors import UserError
 from abaw.tables.arrays import KEYS
-from abaw.tables.files import read_table, write_table
-from abaw.tables.schemas import predictions
+from abaw.tables.files import read_groups, write_table
+from abaw.tables.schemas import SCHEMAS, predictions
 from abaw.tasks import TASKS
 
 
@@ -26,13 +26,21 @@ def add_prediction_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def read_modalities(paths: Sequence[Path]) -> list[pa.Table]:
-    """Embeddings of faces and of voice, a table each, which must be of the same frames."""
+    """Embeddings of faces and of voice, a table each, which must be of the same frames.
+
+    They are read a part at a time: of lists that are read whole, what says where each ends takes more room than values.
+    """
     kinds = ("embeddings", "voice_embeddings")
-    first, *others = tables = [read_table(kind, path) for kind, path in zip(kinds, paths, strict=True)]
+    first, *others = tables = [_in_parts(kind, path) for kind, path in zip(kinds, paths, strict=True)]
     for path, table in zip(paths[1:], others, strict=True):
         if not table.select(KEYS).equals(first.select(KEYS)):
             raise UserError(f"{path} and {paths[0]} are not of the same frames; delete {path} and run again")
     return tables
+
+
+def _in_parts(kind: str, path: Path) -> pa.Table:
+    schema = SCHEMAS[kind]
+    return pa.concat_tables([schema.empty_table(), *read_groups(kind, path, schema.names)])
 
 
 def write_predictions(

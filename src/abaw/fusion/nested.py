@@ -168,6 +168,8 @@ def _by_forest(
     outputs: Array, inside: NDArray[np.bool_], validation: Validation, settings: ForestConfig, seed: int, threads: int
 ) -> Array:
     learned, videos = ~inside, validation.video_of_row[~inside]
+    if settings.chosen_by == "out_of_bag":
+        settings = settings.model_copy(update={"folds": 2})  # the folds within choose nothing then, and each costs trees
     return fuse_by_forests(
         validation.task,
         outputs[:, learned],

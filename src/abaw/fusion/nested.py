@@ -169,7 +169,8 @@ def _by_forest(
 ) -> Array:
     learned, videos = ~inside, validation.video_of_row[~inside]
     if settings.chosen_by == "out_of_bag":
-        settings = settings.model_copy(update={"folds": 2})  # the folds within choose nothing then, and each costs trees
+        # The folds within choose nothing then, and each costs its trees.
+        settings = settings.model_copy(update={"folds": 2})
     return fuse_by_forests(
         validation.task,
         outputs[:, learned],

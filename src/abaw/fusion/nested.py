@@ -168,6 +168,9 @@ def _by_forest(
     outputs: Array, inside: NDArray[np.bool_], validation: Validation, settings: ForestConfig, seed: int, threads: int
 ) -> Array:
     learned, videos = ~inside, validation.video_of_row[~inside]
+    if settings.chosen_by == "out_of_bag":
+        # The folds within choose nothing then, and each costs its trees.
+        settings = settings.model_copy(update={"folds": 2})
     return fuse_by_forests(
         validation.task,
         outputs[:, learned],

@@ -105,8 +105,9 @@ def settings_of(detector: str) -> dict[str, Any]:
 
 def decode(args: argparse.Namespace) -> Callable[[], int]:
     """Our reader alone."""
-    from abaw.media.video import sample_frames
+    from abaw.media.video import probe, sample_frames
 
+    probe(args.clip)  # starts the decoder's process, as the rule's command does first
     return lambda: sum(1 for _ in sample_frames(args.clip, RATE_HZ, args.threads))
 
 
@@ -116,11 +117,13 @@ def stage(args: argparse.Namespace) -> Callable[[], int]:
     from abaw.faces.detectors import make_detector
     from abaw.faces.pipeline import analyse_video
     from abaw.faces.subjects import Subject
+    from abaw.media.video import probe
     from abaw.tables.files import table_writer
 
     importlib.import_module("pandas")  # pyarrow imports it when it makes its first table
     settings = FacesConfig.model_validate(settings_of(args.detector))
     detector = make_detector(settings, args.threads, args.network)
+    probe(args.clip)
 
     def work() -> int:
         with tempfile.TemporaryDirectory() as folder, table_writer("faces", Path(folder) / "faces.parquet") as write:

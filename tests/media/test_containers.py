@@ -1,4 +1,4 @@
-"""Files of every container and codec, whole and odd: the same frames by their index, their packets and their decoder."""
+"""Files of every container and codec, whole and odd: the same frames by index, packets and decoder."""
 
 from fractions import Fraction
 
@@ -122,7 +122,7 @@ def test_a_title_in_a_local_code_page_does_not_matter(tmp_path, name):
 
 
 def test_a_stream_that_appears_late_is_passed_over(tmp_path):
-    """Flash says in its header which streams it has: sound that is not announced appears after megabytes of pictures."""
+    """Flash says in its header which streams it has: a sound that is not announced, after megabytes of pictures."""
     noise = ["-f", "lavfi", "-i", "nullsrc=s=320x240:r=25:d=12,geq=random(1)*255:128:128"]
     late = ["-itsoffset", "11", "-f", "lavfi", "-i", "sine=d=1:r=44100", "-map", "0", "-map", "1"]
     clip = ffmpeg(*noise, *late, "-c:v", "flv1", "-q:v", "2", "-c:a", "libmp3lame", tmp_path / "a.flv")

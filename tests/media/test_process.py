@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -186,3 +187,14 @@ def test_threads_may_decode_side_by_side(clip):
     for thread in threads:
         thread.join()
     assert counts == [40, 40, 40]
+
+
+def test_nothing_else_of_the_project_opens_media():
+    """The embedded corpus's films are written with PyAV, by the project itself; nothing else knows a decoder."""
+    openers = re.compile(r"^\s*(import|from) (av|ffmpeg|imageio_ffmpeg)\b|cv2\.VideoCapture|torchcodec", re.MULTILINE)
+    sources = [*(ROOT / "src" / "abaw").rglob("*.py"), *(ROOT / "workflow").rglob("*.py")]
+    found = {path.parent.name for path in sources if openers.search(path.read_text(encoding="utf-8"))}
+    assert found == {"media", "demo"}
+    assert [path.name for path in sources if path.parent.name == "demo" and openers.search(path.read_text())] == [
+        "film.py"
+    ]

@@ -122,7 +122,7 @@ MISTAKES = [
     ("recola", becoming(GOLD, "a,b\n".encode("utf-16")), [GOLD, "cannot be read"]),
     ("recola", becoming(GOLD, b"name,label\nREC0016_0.00,0\n"), ["only one of valence and arousal", "P17"]),
     ("recola", without(GOLD), [GOLD, "recola was not found"]),
-    ("recola", without("RECOLA_Video_recordings/P17.mp4"), ["P17 has labels", "no video", "P17.mp4 or P17.avi"]),
+    ("recola", without("RECOLA_Video_recordings/P17.mp4"), ["P17 has labels", "no video", "such as P17.mp4"]),
     ("recola", becoming("RECOLA_Video_recordings/P17.mp4", b"x" * 99), ["P17.mp4", "cannot be read as a video"]),
     (
         "recola",

@@ -25,6 +25,8 @@ from abaw.running.errors import BrokenVideoError, UserError
 PATIENCE_S = 60.0
 """How long a decoder may read no packet and give no picture before it counts as hanging."""
 _SOURCE = Path(abaw.__file__).parents[1]
+_PIPE_BYTES = 1 << 20
+"""As much as Linux gives to anyone: a picture is handed over in few pieces."""
 _SPARING = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 _idle: list["_Worker"] = []
 
@@ -97,7 +99,13 @@ class _Worker:
         self._said = TemporaryFile()  # noqa: SIM115 - closed in `end`
         command = [sys.executable, "-m", decoder.__name__]
         self._process = subprocess.Popen(
-            command, env=environment(), bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said
+            command,
+            env=environment(),
+            bufsize=0,
+            pipesize=_PIPE_BYTES,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
         )
 
     @property

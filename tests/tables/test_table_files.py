@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abaw.running.errors import UserError
+from abaw.tables.arrays import embedding_matrix
 from abaw.tables.files import GROUP_ROWS, read_groups, read_rows, read_table, write_table
 from abaw.tables.schemas import SCHEMAS
 
@@ -57,3 +58,22 @@ def test_a_table_of_another_kind_is_named(tmp_path, read):
     write_table("voiced", SCHEMAS["voiced"].empty_table(), tmp_path / "v.parquet")
     with pytest.raises(UserError, match=r"v\.parquet is not a faces table of this version"):
         list(read("faces", tmp_path / "v.parquet", COLUMNS))
+
+
+@pytest.mark.parametrize("kind", ["embeddings", "voice_embeddings"])
+def test_embeddings_in_parts_are_those_of_the_whole_and_none_have_a_width(kind):
+    rng = np.random.default_rng(0)
+    values = [rng.normal(size=256).tolist() for _ in range(7)]
+    if kind == "embeddings":
+        values[2] = values[6] = None
+    rows = [{"sample": "a", "frame": k, "time_s": k / 5, "has_face": v is not None} for k, v in enumerate(values)]
+    table = pa.Table.from_pylist(
+        [row | {"embedding": v and np.array(v, np.float16)} for row, v in zip(rows, values, strict=True)], SCHEMAS[kind]
+    )
+    parts = pa.concat_tables([SCHEMAS[kind].empty_table(), table.slice(0, 2), table.slice(2, 1), table.slice(3)])
+    expected = np.array([np.zeros(256) if v is None else v for v in values]).astype(np.float16)
+    for dtype in (np.float16, np.float32):
+        found = embedding_matrix(parts, dtype)
+        assert found.dtype == dtype
+        assert (found == expected).all()
+    assert embedding_matrix(SCHEMAS[kind].empty_table()).shape == (0, 256 if kind == "embeddings" else 0)

@@ -41,12 +41,15 @@ def labels_at(labels: NDArray[np.float64], frames: NDArray[np.integer]) -> NDArr
 
 def embedding_matrix(table: pa.Table, dtype: DTypeLike = np.float32) -> NDArray[Any]:
     """The embeddings of a table as (n_rows, width), zeros where a row has none; a face's are 256 wide."""
-    column = table["embedding"].combine_chunks()
-    known = column.is_valid().to_numpy(zero_copy_only=False)
-    values = column.drop_null().flatten().to_numpy()
-    width = column.type.list_size if pa.types.is_fixed_size_list(column.type) else len(values) // max(1, known.sum())
+    column = table["embedding"]
+    fixed = pa.types.is_fixed_size_list(column.type)
+    width = column.type.list_size if fixed else pc.max(pc.list_value_length(column)).as_py() or 0
     found = np.zeros((len(column), width), dtype)
-    found[known] = values.reshape(-1, width)
+    begin = 0
+    for chunk in column.chunks:  # one after the other: joined, they would stand in memory twice
+        known = chunk.is_valid().to_numpy(zero_copy_only=False)
+        found[begin : begin + len(chunk)][known] = chunk.drop_null().flatten().to_numpy().reshape(known.sum(), width)
+        begin += len(chunk)
     return found
 
 

@@ -14,17 +14,18 @@ import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from abaw.attention.model import AttentionFusion
-from abaw.config import Config
+from abaw.config import Config, CorpusConfig
 from abaw.corpus.index import index_split
 from abaw.corpus.layout import Layout
 from abaw.nn import checkpoint
 from abaw.nn.training import History
-from abaw.tables.arrays import scored_table
+from abaw.tables.arrays import frames_table, scored_table
 from abaw.tables.files import write_table
 from abaw.tables.priors import label_prior
-from abaw.tables.schemas import EMBEDDING_SIZE, SCHEMAS, labels, predictions, scored
+from abaw.tables.schemas import EMBEDDING_SIZE, SCHEMAS, frames, labels, predictions, scored
 from abaw.tasks import SPLITS, TASKS, Split, TaskName
 from abaw.timeline.rows import rows_of
 
@@ -68,7 +69,7 @@ def write_tables(folder: Path, config: Config, layout: Layout, share: float, see
     rng = np.random.default_rng(seed)
     counts = {}
     for task in TASKS:
-        made = {split: _made(task, split, layout, share, rng) for split in SPLITS}
+        made = {split: _made(task, split, layout, config.corpus, share, rng) for split in SPLITS}
         for one in made.values():
             _write_split(folder, config, one, rng)
             counts[f"{task} {one.split}"] = len(one.frame)
@@ -77,8 +78,10 @@ def write_tables(folder: Path, config: Config, layout: Layout, share: float, see
     return counts
 
 
-def _made(task: TaskName, split: Split, layout: Layout, share: float, rng: np.random.Generator) -> Made:
-    tracks = index_split(layout, task, split, max_row_difference=10**9).tracks
+def _made(
+    task: TaskName, split: Split, layout: Layout, corpus: CorpusConfig, share: float, rng: np.random.Generator
+) -> Made:
+    tracks = index_split(layout, task, split, corpus).tracks
     n_rows = tracks["n_rows"].to_numpy()
     whole = ROWS.get((task, split), n_rows.sum())
     edges = np.round(np.cumsum(n_rows) * (share * whole / n_rows.sum())).astype(int)
@@ -124,6 +127,7 @@ def _write_split(folder: Path, config: Config, made: Made, rng: np.random.Genera
     _write_predictions(folder, made, "acoustic", twice, begins, begins + 1, rng)
     if split == "val":
         _write_windows(folder, config, made, seconds, rng)
+        _write_nested(folder, config, made, table, rng)
 
     basis = rng.normal(size=(64, EMBEDDING_SIZE + VOICE_WIDTH)).astype(np.float32)
     latent = _moving(len(analysed), basis.shape[0], JUMPY_S / 6, rng).astype(np.float32)
@@ -190,6 +194,15 @@ def _write_windows(folder: Path, config: Config, made: Made, rows: NDArray[np.in
     ]
     path = folder / f"results/acoustic/{made.task}/best/scored.parquet"
     write_table(scored(made.task), pa.concat_tables(tables), path, {"fitted_on": "nothing, made up"})
+
+
+def _write_nested(folder: Path, config: Config, made: Made, keys: pa.Table, rng: np.random.Generator) -> None:
+    """What each system would say of videos on which nothing of it was chosen."""
+    for system in config.systems:
+        said = _outputs(made, np.arange(len(made.frame)), rng)
+        table = frames_table(made.task, keys, said if made.task == "va" else softmax(said, axis=1))
+        path = folder / f"results/nested/{made.task}/{system}.parquet"
+        write_table(frames(made.task), table, path, {"fitted_on": "nothing, made up"})
 
 
 def _write_trainings(folder: Path, config: Config, task: TaskName, train: Made, rng: np.random.Generator) -> None:

@@ -129,7 +129,7 @@ def _static(task: str) -> tuple[Any, Any, Any]:
 
     form = section("static")["backbones"][task]
     half = (0.5, 0.5, 0.5)
-    spec = StaticSpec(("expr",), form["backbone"], form["input_px"], half, half, dropout=0.1)
+    spec = StaticSpec(("expr",), form["backbone"], form["input_px"], half, half, dropout=0.1, drop_path=0.0)
     return StaticModel(spec), spec, torch.randn(8, 3, spec.input_px, spec.input_px)
 
 

@@ -19,7 +19,7 @@ from abaw.static.embedding import BATCH, make_embedder
 from abaw.static.model import StaticModel, StaticSpec
 
 BACKBONE = "efficientnet_b1.ra4_e3600_r240_in1k"
-SPEC = StaticSpec(("expr",), BACKBONE, 240, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), dropout=0.1)
+SPEC = StaticSpec(("expr",), BACKBONE, 240, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), dropout=0.1, drop_path=0.0)
 N_IMAGES = 32
 
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 import yaml
 from tqdm import tqdm
 
-from abaw.config import ComputeConfig, FacesConfig, PhaseConfig
+from abaw.config import ComputeConfig, FacesConfig, JointPhaseConfig
 from abaw.metrics import class_f1
 from abaw.nn import runtime
 from abaw.pretraining.cropping import crop_faces
@@ -44,14 +44,14 @@ def read_faces(path: Path, *splits: str) -> list[Crops]:
     return [crops_of([pa.Table.from_pylist(part, SCHEMAS["pretraining_crops"])]) for part in parts]
 
 
-def phase(changes: str) -> PhaseConfig:
+def phase(changes: str) -> JointPhaseConfig:
     """The settings of the pre-training as config.yaml has them, at 96 px: the faces have 48."""
     static = CONFIG["static"]
     form = static["backbones"]["expr"] | {"input_px": 96}
     own = {name: value for name, value in static["pretraining"].items() if name != "enabled"}
     given = json.loads(changes)
     training = own["training"] | given.pop("training", {})
-    return PhaseConfig.model_validate(form | own | given | {"training": training})
+    return JointPhaseConfig.model_validate(form | own | given | {"training": training})
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ CROP_BYTES = 200_000
 CROPS = 2**31 // CROP_BYTES + 500
 MOST_MB = 300
 """What reading may add to the memory of a process: a few groups of 256 crops, and the places of all."""
-SPEC = StaticSpec("expr", "none", 8, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), dropout=0.0)
+SPEC = StaticSpec("expr", "none", 8, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), dropout=0.0, drop_path=0.0)
 CPU = torch.device("cpu")
 
 

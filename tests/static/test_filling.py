@@ -16,7 +16,7 @@ from abaw.tables.arrays import embedding_matrix
 from abaw.tables.files import table_writer
 from abaw.tables.schemas import EMBEDDING_SIZE
 
-SPEC = StaticSpec("va", "none", 8, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), dropout=0.0)
+SPEC = StaticSpec("va", "none", 8, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), dropout=0.0, drop_path=0.0)
 GREYS = (60, 120, 180, 240)
 
 

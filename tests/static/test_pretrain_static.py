@@ -16,7 +16,7 @@ from clips import number_of, write_numbered
 from PIL import Image
 from runs import copy_tree, snakemake
 
-from abaw.config import FacesConfig, PhaseConfig
+from abaw.config import FacesConfig, JointPhaseConfig
 from abaw.faces.crop import decode_crop
 from abaw.nn import checkpoint
 from abaw.nn.resume import Resume
@@ -144,12 +144,12 @@ def test_every_tenth_face_validates_where_no_corpus_has_a_validation_split(tmp_p
         pretraining_crops([path])
 
 
-def phase(**changes: object) -> PhaseConfig:
+def phase(**changes: object) -> JointPhaseConfig:
     static = DEFAULT["static"]
     form = static["backbones"]["expr"] | {"input_px": 32}
     own = {name: value for name, value in static["pretraining"].items() if name != "enabled"}
     training = own["training"] | {"epochs": 3, "batch_size": 8, "weight_decay": 0.0}
-    return PhaseConfig.model_validate(form | own | {"augmentation": "none", "training": training} | changes)
+    return JointPhaseConfig.model_validate(form | own | {"augmentation": "none", "training": training} | changes)
 
 
 def coloured(n: int, valued: bool) -> Crops:

@@ -142,7 +142,7 @@ def test_timms_own_file_is_taken_without_its_classifier_and_one_of_another_netwo
 def test_package_weights_of_another_digest_are_refused(monkeypatch, tmp_path):
     changed = tmp_path / "changed.pth"
     changed.write_bytes(package_file(known(PACKAGE_WEIGHTS)).read_bytes()[:-1] + b"x")
-    monkeypatch.setattr("abaw.static.model.package_file", lambda weights: changed)
+    monkeypatch.setattr("abaw.static.imagenet.package_file", lambda weights: changed)
     settings = settings_of(PACKAGE_BACKBONE, weights="package")
     with pytest.raises(UserError, match="it is not the file that was vetted"):
         load_backbone_weights(StaticModel(spec_of(PACKAGE_BACKBONE)), settings)

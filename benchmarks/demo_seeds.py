@@ -7,8 +7,8 @@ The whole workflow runs once for each seed in a copy of the project: videos, fac
 and made once, everything that is trained or drawn is done anew. Scores are those on the validation videos, on which
 epochs, cells and fusion weights are chosen, as everywhere in the default.
 
-The last line printed is a JSON object: for each system and challenge the lowest and the highest score, `seeds` and
-`minutes`.
+After each seed a JSON object is printed, the last of which counts: for each system and challenge the lowest and the
+highest score, `seeds` and `minutes`.
 """
 
 import argparse
@@ -40,8 +40,17 @@ def scores_of(folder: Path) -> dict[tuple[str, str], float]:
     }
 
 
+def ranges(found: list[dict[tuple[str, str], float]]) -> dict[str, dict[str, list[float]]]:
+    """The lowest and the highest score of each system and challenge over the runs so far."""
+    table: dict[str, dict[str, list[float]]] = {}
+    for system, task in found[0]:
+        values = [scores[system, task] for scores in found]
+        table.setdefault(system, {})[task] = [round(min(values), 4), round(max(values), 4)]
+    return table
+
+
 def main() -> None:
-    """Run once a seed, and print the ranges."""
+    """Run once a seed, and print the ranges after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[2024, 1, 2, 3, 4])
     parser.add_argument("--cores", type=int, default=os.cpu_count())
@@ -53,13 +62,8 @@ def main() -> None:
             command = [sys.executable, "-m", "snakemake", "--cores", str(args.cores), "--quiet", "all"]
             subprocess.run([*command, "--config", f"seed={seed}"], cwd=folder, check=True)
             found.append(scores_of(folder))
-            print(f"seed {seed}: { ({f'{system} {task}': value for (system, task), value in found[-1].items()}) }")
-    ranges: dict[str, dict[str, list[float]]] = {}
-    for system, task in found[0]:
-        values = [scores[system, task] for scores in found]
-        ranges.setdefault(system, {})[task] = [round(min(values), 4), round(max(values), 4)]
-    minutes = round((time.monotonic() - began) / 60, 1)
-    print(json.dumps({**ranges, "seeds": len(args.seeds), "minutes": minutes}))
+            minutes = round((time.monotonic() - began) / 60, 1)
+            print(json.dumps({**ranges(found), "seeds": len(found), "minutes": minutes}), flush=True)
 
 
 if __name__ == "__main__":

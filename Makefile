@@ -38,7 +38,7 @@ demo: setup  ## run the whole pipeline on the embedded corpus: submissions, scor
 	@echo "open results/report/index.html in a browser; results/report.zip has the provenance of every file"
 
 # Two processes, each on one thread: what they wait for, whole runs of the workflow, takes more.
-PYTEST := OMP_NUM_THREADS=1 python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST := OMP_NUM_THREADS=1 python -m pytest -n $(WORKERS) --dist worksteal
 
 test: setup  ## run the tests, a shrunken run of the workflow among them
 	$(PYTEST)

@@ -28,12 +28,8 @@ def shared() -> Path:
     return folder
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what takes minutes first, and keep together, in one process, whatever works in the finished folder."""
-    for item in items:
-        if "finished" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("finished"))
+    """Put what takes minutes first: a whole run that is killed, then all that waits for a finished one."""
     items.sort(key=_order, reverse=True)
 
 
@@ -60,5 +56,5 @@ def undisturbed(tmp_path_factory) -> tuple[Path, dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def finished(undisturbed) -> Path:
-    """The folder of the finished run; whoever edits in it puts it back."""
+    """The folder of the finished run, which nobody edits: `edited` in tests/workflow/test_reruns.py is a copy."""
     return undisturbed[0]

@@ -14,7 +14,7 @@ from itertools import pairwise
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from runs import ROOT, SHRUNKEN, copy_tree, in_background, snakemake
+from runs import ROOT, SHRUNKEN, copy_tree, in_background, planned, snakemake
 
 from abaw.corpus.template import read_template
 from abaw.submission import check_predictions
@@ -65,6 +65,12 @@ def test_fusion_is_not_below_its_models_and_says_what_it_was_fitted_on(finished,
     assert found["system_2_nested"]["fitted_on"].endswith("all else chosen on other videos of val")
     assert {name for name in found if name.endswith("nested")} == {f"system_{n}_nested" for n in (1, 2, 3)}
     assert set(found) >= {"self_attention", "cross_attention", "constant"}
+
+
+def test_a_value_on_the_command_line_counts_as_the_same_value_in_a_file(finished):
+    same = ["--config", "demo={tracks: 10}", "fusion={dirichlet: {candidates: 50}}", "corpus={crops: null}"]
+    assert planned(finished, *same).jobs == {}
+    assert planned(finished, "--config", "fusion={dirichlet: {candidates: 51}}").jobs["fuse_dirichlet"] > 0
 
 
 @pytest.mark.parametrize(

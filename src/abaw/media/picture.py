@@ -9,6 +9,7 @@ import numpy as np
 from av.filter import Graph
 from av.filter.context import FilterContext
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 
 from abaw.media.tones import WIDE_TRANSFERS, color_table
 
@@ -79,6 +80,7 @@ class Pictures:
 
     def __init__(self, aspect: Fraction | None) -> None:
         self._aspect = aspect
+        self._scaler = VideoReformatter()  # one for all: a frame's own starts threads that outlive it
         self._filters: dict[tuple[object, ...], Callable[[VideoFrame], VideoFrame]] = {}
 
     def bgr(self, around: Around) -> np.ndarray:
@@ -90,10 +92,7 @@ class Pictures:
         if int(frame.color_trc) in WIDE_TRANSFERS:
             frame = self._toned(frame)
         width, height = true_size(frame.width, frame.height, self._aspect)
-        if (width, height) != (frame.width, frame.height):
-            pixels = frame.to_ndarray(format="bgr24", width=width, height=height)
-        else:
-            pixels = frame.to_ndarray(format="bgr24")
+        pixels = self._scaler.reformat(frame, width, height, "bgr24").to_ndarray()
         return np.ascontiguousarray(turn.lay(pixels))
 
     def _toned(self, frame: VideoFrame) -> VideoFrame:

@@ -1,7 +1,5 @@
 """Overlap mean, interpolation and smoothing: invariants, and brute force beside the vectorised code."""
 
-import csv
-import json
 import sys
 from fractions import Fraction
 
@@ -9,7 +7,6 @@ import align_predictions
 import numpy as np
 import pyarrow as pa
 import pytest
-import sweep_smoothing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -389,38 +386,3 @@ def test_smoothing_probabilities_is_the_mean_of_their_shares():
     unsmoothed = matrix(frames_of("expr", table, rows, 0.0, "probabilities"), TASKS["expr"].outputs)
     expected = interpolate(times, said, np.arange(60) / 30)
     np.testing.assert_allclose(unsmoothed, expected, atol=1e-6)
-
-
-SWEEP = {"smoothing_s": 0.5, "smoothed": "logits", "sweep_s": [4.0, 0.0, 0.5], "width": "best"}
-
-
-def run_sweep(monkeypatch, folder, settings=SWEEP):
-    write_table("tracks", tracks(), folder / "tracks.parquet")
-    table = predictions("va", {"a_left": 9, "b": 6})
-    write_table("predictions_va", table, folder / "predictions.parquet", {"units": "value", "fitted_on": "train"})
-    aligned = frames_of("va", table, rows_of(tracks()), 4.0)
-    write_table("labels_va", aligned.cast(SCHEMAS["labels_va"]), folder / "labels.parquet")
-    output = folder / "widths.csv"
-    arguments = ["--task", "va", "--settings", json.dumps(settings), "--output", str(output)]
-    for name in ("predictions", "tracks", "labels"):
-        arguments += [f"--{name}", str(folder / f"{name}.parquet")]
-    monkeypatch.setattr(sys, "argv", ["sweep_smoothing.py", *arguments])
-    sweep_smoothing.main()
-    return output
-
-
-def test_the_sweep_finds_the_width_that_made_the_truth_and_alignment_takes_it(monkeypatch, tmp_path):
-    path = run_sweep(monkeypatch, tmp_path)
-    with path.open(newline="") as handle:
-        rows = list(csv.DictReader(handle))
-    assert [row["smoothing_s"] for row in rows] == ["0.0", "0.5", "4.0"]
-    assert [row["paper"] for row in rows] == ["0", "1", "0"]
-    assert [row["best"] for row in rows] == ["0", "0", "1"]
-    assert float(rows[2]["ccc_mean"]) == 1
-    assert rows[0]["fitted_on"] == "train; width on val"
-    assert align_predictions.best_width(path) == 4.0
-
-
-def test_of_equal_widths_the_smallest_is_best(monkeypatch, tmp_path):
-    path = run_sweep(monkeypatch, tmp_path, SWEEP | {"sweep_s": [0.01, 0.0], "smoothing_s": 0.02})
-    assert align_predictions.best_width(path) == 0.0

@@ -14,7 +14,6 @@ from runs import ROOT
 from abaw.config import FacesConfig
 from abaw.faces.pipeline import analyse_video
 from abaw.faces.subjects import Subject
-from abaw.running.errors import BrokenVideoError
 from abaw.speech.mouths import Boxes, measure_mouths
 
 FACES = FacesConfig.model_validate(yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["faces"])
@@ -78,15 +77,15 @@ def test_at_the_analysed_frames_mouths_are_those_of_the_faces(clip):
 
 
 def test_a_video_that_breaks_has_mouths_up_to_there(clip, tmp_path):
-    broken = tmp_path / "broken.avi"
+    broken = tmp_path / "broken.mp4"
     rng = np.random.default_rng(0)
     frames = [rng.integers(0, 255, (48, 64, 3), dtype=np.uint8) for _ in range(60)]
-    write_clip(broken, frames, Fraction(25), codec="mpeg4")
-    broken.write_bytes(broken.read_bytes()[: broken.stat().st_size * 2 // 3])
+    write_clip(broken, frames, Fraction(25), container={"movflags": "faststart"})
+    whole = broken.read_bytes()
+    kept = len(whole) * 2 // 3
+    broken.write_bytes(whole[:kept] + bytes(len(whole) - kept))  # the index still promises all frames
     said: list[str] = []
-    try:
-        found = list(measure_mouths(broken, {"a": boxes(NONE)}, None, 15, on_break=said))
-    except BrokenVideoError as error:  # pragma: no cover
-        pytest.fail(f"it was to be told: {error}")
+    found = list(measure_mouths(broken, {"a": boxes(NONE)}, None, 15, on_break=said))  # told, not raised
+    assert len(said) == 1
     assert 0 < len(found) < 60
     assert all(row["mouth_opening"] is None for rows in found for row in rows)

@@ -12,6 +12,7 @@ from abaw.running.errors import UserError
 from abaw.tables.arrays import blocks
 from abaw.tables.schemas import SCHEMAS
 from abaw.tasks import TASKS
+from abaw.weights.manifest import sha256_of
 
 SETTINGS = FunctionalConfig(
     window_s=2.0,
@@ -23,6 +24,11 @@ SETTINGS = FunctionalConfig(
     exact_rows=12_000,
     weighted=True,
 )
+
+
+def carded(path, model):
+    """The card of a model as the command writes it, as far as loading asks for it."""
+    return about(model) | {"sha256": sha256_of(path)}
 
 
 def tables(task, names, seed, rate_hz=5, seconds=20):
@@ -65,7 +71,7 @@ def test_without_scaling_the_features_are_as_they_are(task, tmp_path):
         np.testing.assert_allclose(choice.best.outputs(task, val.statistics), said, atol=1e-6)
     assert choice.best.scaling == Scaling()
     save_model(choice.best, tmp_path / "model.safetensors")
-    again = load_model(tmp_path / "model.safetensors", about(choice.best))
+    again = load_model(tmp_path / "model.safetensors", carded(tmp_path / "model.safetensors", choice.best))
     assert again.scaling == Scaling()
     np.testing.assert_array_equal(again.outputs(task, val.statistics), choice.best.outputs(task, val.statistics))
     said = choice.cells[choice.chosen].outputs
@@ -100,7 +106,7 @@ def test_it_learns_what_is_there_and_keeps_the_best_cell(task, tmp_path):
     outputs = model.outputs(task, val.statistics)
     assert score(task, val.labels, outputs)[measure] == pytest.approx(cells[chosen].scores[measure], abs=1e-12)
     save_model(model, tmp_path / "model.safetensors")
-    again = load_model(tmp_path / "model.safetensors", about(model))
+    again = load_model(tmp_path / "model.safetensors", carded(tmp_path / "model.safetensors", model))
     np.testing.assert_allclose(again.outputs(task, val.statistics), outputs, rtol=0, atol=1e-12)
     if task == "expr":
         shares = np.exp(outputs)
@@ -145,4 +151,6 @@ def test_a_split_without_a_window_is_refused_and_predicts_nothing():
 def test_broken_weights_are_refused(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"not weights")
     with pytest.raises(UserError, match=r"model\.safetensors cannot be read"):
-        load_model(tmp_path / "model.safetensors", {})
+        load_model(tmp_path / "model.safetensors", {"sha256": sha256_of(tmp_path / "model.safetensors")})
+    with pytest.raises(UserError, match=r"model\.safetensors has the sha256 .*, but its card says"):
+        load_model(tmp_path / "model.safetensors", {"sha256": "0" * 64})

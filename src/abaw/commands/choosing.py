@@ -8,7 +8,7 @@ from typing import Any
 from abaw.running.files import whole_file
 from abaw.tables.provenance import also_chosen
 from abaw.tasks import TASKS
-from abaw.weights.cards import read_card, write_card
+from abaw.weights.cards import Card, read_card, write_card
 
 KINDS = ("weights", "card", "history")
 
@@ -21,7 +21,7 @@ def add_choosing_arguments(arguments: argparse.ArgumentParser, kinds: Sequence[s
         arguments.add_argument(f"--output-{kind}", type=Path, required=True, help="of the best cell")
 
 
-def copy_best(args: argparse.Namespace, *chosen: str, kinds: Sequence[str] = KINDS) -> tuple[list[dict[str, Any]], int]:
+def copy_best(args: argparse.Namespace, *chosen: str, kinds: Sequence[str] = KINDS) -> tuple[list[Card], int]:
     """Copy the files of the cell with the best challenge measure, the first of equals: all cards, and its number.
 
     Where there are several cells the copied card says that `chosen` was chosen on validation, too.

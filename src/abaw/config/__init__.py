@@ -161,6 +161,8 @@ def _sentence(detail: Any) -> str:
             named = get_origin(section) is dict  # the part is a name of the user's
             section = get_args(section)[1] if named else section.model_fields[part].annotation
         return f"there is no key {key}; allowed here are {', '.join(section.model_fields)}"
+    if detail["type"] == "invalid_key":
+        return f"there is no key {key}; all keys are words, as in config/config.yaml"
     if detail["type"] == "missing":
         return f"the key {key} is missing; config/config.yaml shows it, and config/README.md explains it"
     message = detail["msg"].removeprefix("Value error, ")

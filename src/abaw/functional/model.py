@@ -27,6 +27,7 @@ from abaw.running.errors import UserError
 from abaw.running.files import whole_file
 from abaw.tables.arrays import blocks, embedding_matrix, labels_at, labels_by_sample
 from abaw.tasks import TASKS, TaskName
+from abaw.weights.cards import check_card
 
 LEAST_SHARE = 1e-3
 Kelm = KernelELMRegressor | KernelELMClassifier
@@ -235,7 +236,8 @@ def about(model: FunctionalModel) -> dict[str, Any]:
 
 
 def load_model(path: Path, card: Mapping[str, Any]) -> FunctionalModel:
-    """Load what `save_model` wrote, with its card; `UserError` where the file cannot be read."""
+    """Load what `save_model` wrote, with its card; `UserError` where the file cannot be read or is not the card's."""
+    check_card(path, card)
     try:
         arrays = load_file(path)
         elm = restored(card["kernel"], card["gamma"], arrays["coef"], arrays.get("basis"))

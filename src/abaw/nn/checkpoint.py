@@ -12,7 +12,7 @@ from torch import nn
 
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
-from abaw.weights.cards import write_card
+from abaw.weights.cards import check_card, write_card
 from abaw.weights.manifest import sha256_of
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -31,11 +31,7 @@ def save(model: nn.Module, card: Mapping[str, Any], weights_path: Path, card_pat
 
 def load(model: Model, weights_path: Path, card: Mapping[str, Any]) -> Model:
     """Load what `save` wrote into a model of that form, in evaluation mode; `UserError` where it is not the card's."""
-    found = sha256_of(weights_path)
-    if found != card["sha256"]:
-        raise UserError(
-            f"{weights_path} has the sha256 {found}, but its card says {card['sha256']}; delete both and run again"
-        )
+    check_card(weights_path, card)
     load_state(model, weights_path)
     return model.eval()
 

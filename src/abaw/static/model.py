@@ -14,6 +14,7 @@ import numpy as np
 import timm
 import torch
 from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
@@ -47,11 +48,7 @@ class StaticSpec:
     @classmethod
     def of(cls, tasks: Sequence[TaskName], settings: BackboneConfig) -> "StaticSpec":
         """The spec of a backbone as timm knows it; `UserError` where timm does not."""
-        if settings.backbone not in timm.list_models(pretrained=True):
-            raise UserError(
-                f"static.backbones has {settings.backbone!r}, which timm {timm.__version__} does not know; "
-                "timm.list_models(pretrained=True) lists the full tags"
-            )
+        _check_known(settings.backbone, "static.backbones")
         trained_on: Any = timm.get_pretrained_cfg(settings.backbone)
         mean, std, licence = trained_on.mean, trained_on.std, trained_on.license
         if settings.weights == "torchvision":
@@ -69,14 +66,28 @@ class StaticSpec:
 
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> "StaticSpec":
-        """The spec that `as_card` wrote."""
-        values = {name: card[name] for name in cls.__dataclass_fields__}
-        return cls(**values | {name: tuple(card[name]) for name in ("tasks", "mean", "std")})
+        """The spec that `as_card` wrote; `UserError` where the card says something that no spec can be."""
+        try:
+            spec = TypeAdapter(cls).validate_python({name: card[name] for name in cls.__dataclass_fields__})
+        except ValidationError as error:
+            wrong = "; ".join(f"{detail['loc'][0]} is {detail['input']!r}" for detail in error.errors())
+            raise UserError(f"the card of a frame-level model is wrong: {wrong}; get the model again") from error
+        _check_known(spec.backbone, "the card of a frame-level model")
+        return spec
 
     def as_card(self) -> dict[str, Any]:
         """The spec as JSON values."""
         outputs = [name for task in self.tasks for name in TASKS[task].outputs]
         return {**asdict(self), "outputs": outputs, "embedding_size": EMBEDDING_SIZE}
+
+
+def _check_known(backbone: str, where: str) -> None:
+    """Refuse what timm does not list, so that no name makes it look elsewhere."""
+    if backbone not in timm.list_models(pretrained=True):
+        raise UserError(
+            f"{where} has {backbone!r}, which timm {timm.__version__} does not know; timm.list_models(pretrained=True) "
+            "lists the full tags"
+        )
 
 
 class StaticModel(nn.Module):

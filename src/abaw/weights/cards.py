@@ -6,12 +6,42 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from abaw.running.errors import UserError
 from abaw.running.files import whole_file
+from abaw.weights.manifest import sha256_of
+
+_AGAIN = "delete the model's folder and run again, or get the model again"
 
 
-def read_card(path: Path) -> dict[str, Any]:
-    """Read the card of a network (`abaw.nn.checkpoint.save`) or of the functional model."""
-    return json.loads(path.read_text(encoding="utf-8"))
+class Card(dict[str, Any]):
+    """What the card at `path` says; asking for what it does not say is a `UserError`."""
+
+    def __init__(self, said: Mapping[str, Any], path: Path) -> None:
+        super().__init__(said)
+        self.path = path
+
+    def __missing__(self, key: str) -> Any:
+        raise UserError(f"the card {self.path} does not say its {key}; {_AGAIN}")
+
+
+def read_card(path: Path) -> Card:
+    """Read the card of a network (`abaw.nn.checkpoint.save`) or of the functional model; `UserError` if it is none."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"the card {path} cannot be read ({error}); {_AGAIN}") from error
+    if not isinstance(said, dict):
+        raise UserError(f"the card {path} holds a {type(said).__name__}, expected an object; {_AGAIN}")
+    return Card(said, path)
+
+
+def check_card(weights_path: Path, card: Mapping[str, Any]) -> None:
+    """Refuse weights that are not those of the card, by their sha256; `UserError` with both digests."""
+    found = sha256_of(weights_path)
+    if found != card["sha256"]:
+        raise UserError(
+            f"{weights_path} has the sha256 {found}, but its card says {card['sha256']}; delete both and run again"
+        )
 
 
 def write_card(card: Mapping[str, Any], path: Path) -> None:

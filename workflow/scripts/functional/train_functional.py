@@ -6,7 +6,6 @@ the table candidates: what each combination says of them.
 """
 
 import csv
-import json
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from abaw.tables.priors import label_prior
 from abaw.tables.provenance import FRAMES_MODEL, trained
 from abaw.tables.schemas import candidates, labels, scored
 from abaw.tasks import TASKS
-from abaw.weights.cards import git_commit
+from abaw.weights.cards import git_commit, write_card
 from abaw.weights.manifest import sha256_of
 
 FITTED_ON = trained(FRAMES_MODEL, "functionals", "kernel", "C")
@@ -53,8 +52,7 @@ def main() -> None:
         "sha256": sha256_of(args.weights),
         "git_commit": git_commit(),
     }
-    with whole_file(args.card) as beside:
-        beside.write_text(json.dumps(card | about(choice.best), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    write_card(card | about(choice.best), args.card)
     write_grid(args.grid, choice.cells, choice.chosen)
     spans = val.samples, val.statistics.start_s, val.statistics.end_s
     tables = [

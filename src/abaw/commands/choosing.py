@@ -3,7 +3,6 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from abaw.running.files import whole_file
 from abaw.tables.provenance import also_chosen

@@ -5,13 +5,13 @@
 
 The folder holds a folder of clips for each set. Each clip shows who is heard, so that a voice is the speaker's; of a
 set with `two` in its name the voice may be either of two people's, and their runs are put together. Faces are analysed
-at the rate of config/config.yaml, and mouths measured at that rate and at every frame. Speech is compared in seconds:
-what the gate finds is right where the witness hears a voice. The witness is no truth: lips open before the voice and
-close after it, and of a voice off the picture it hears as much.
+at the rate of config/config.yaml, and mouths measured at that rate, at that of the gate (--rate-hz, else as there), and
+at every frame. Speech is compared in seconds: what the gate finds is right where the witness hears a voice. The witness
+is no truth: lips open before the voice and close after it, and of a voice off the picture it hears as much.
 
 With --choose the thresholds of `movement` are chosen from a grid on one set, by its F1 and without a missed clip, and
 judged on the other. The last line printed is a JSON object, of the sets CREMA-D and GRID at the rate of
-config/config.yaml: `f1_movement`, `recall_movement`, `precision_movement`, `f1_authors`,
+the gate: `f1_movement`, `recall_movement`, `precision_movement`, `f1_authors`,
 `missed_clips` (with speech and without a run on it), and with --choose `f1_held_out`.
 """
 
@@ -84,16 +84,17 @@ def clips(folder: Path, sets: Sequence[str], config: Config) -> Iterator[Clip]:
             subjects = [Subject(f"{path.stem}_{side}", side) for side in sides]
             rows = [row for frame in analyse_video(path, subjects, config.faces, 1) for row in frame]
             boxes = {one.sample: Boxes.of(row for row in rows if row["sample"] == one.sample) for one in subjects}
-            every = [row for frame in measure_mouths(path, boxes, None, config.faces.margin_px) for row in frame]
+            tables = [rows] + [
+                [row for frame in measure_mouths(path, boxes, rate_hz, config.faces.margin_px) for row in frame]
+                for rate_hz in (config.speech.gate.rate_hz, None)
+            ]
             mono = (block.mean(axis=1).astype(np.float32) / 32768 for block in extract_stereo(path))
             heard = heard_runs(resampled(mono, MIXTURE_RATE_HZ, SAMPLE_RATE_HZ))
-            series = {
-                rate: [_series(table, name) for name in boxes] for rate, table in zip(RATES, (rows, every), strict=True)
-            }
+            series = {rate: [_series(table, name) for name in boxes] for rate, table in zip(RATES, tables, strict=True)}
             yield Clip(group, path.name, series, heard)
 
 
-RATES = ("5 Hz", "every frame")
+RATES = ("analysed", "the gate's", "every frame")
 
 
 def _series(rows: Sequence[dict], sample: str) -> np.ndarray:
@@ -148,10 +149,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sets", nargs="+", default=list(CHOSEN_ON), help="folders in it")
+    parser.add_argument("--rate-hz", type=float, help="of the gate, in place of speech.gate.rate_hz")
     parser.add_argument("--choose", action="store_true", help="choose thresholds on one set, judge them on the other")
     args = parser.parse_args()
 
     config = check_config(yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8")))
+    if args.rate_hz:
+        rated = config.speech.gate.model_copy(update={"rate_hz": args.rate_hz})
+        speech = config.speech.model_copy(update={"gate": rated})
+        config = config.model_copy(update={"speech": speech})
     gate = config.speech.gate
     found = list(clips(args.folder, args.sets, config))
     both = [clip for clip in found if clip.group in CHOSEN_ON]
@@ -164,7 +170,7 @@ def main() -> None:
             one = Score.of(own, rate, rule, gate)
             values = f"{one.called_s:8.1f} {one.recall:7.3f} {one.precision:9.3f} {one.f1:6.3f} {one.missed:7}"
             print(f"{group:12} {len(own):5} {spoken:8.1f} {rate:12} {rule:9} {values}")
-    rate = RATES[0] if gate.rate_hz else RATES[1]
+    rate = RATES[1]
     chosen = {"f1_held_out": round(held_out(both, rate, gate), 3)} if args.choose else {}
     movement, authors = (Score.of(both, rate, rule, gate) for rule in ("movement", "authors"))
     print(

@@ -1,15 +1,18 @@
 """Running the workflow in a folder of its own: copies of the project, runs, dry runs, and what they leave behind."""
 
 import hashlib
+import multiprocessing
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+import warm
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,6 +65,22 @@ def in_background(folder: Path, *arguments: str, said: int | IO = subprocess.DEV
     return subprocess.Popen(command(*arguments), cwd=folder, env=variables, start_new_session=True, **streams)
 
 
+def dry_run(folder: Path, *arguments: str) -> str:
+    """What `snakemake -n` says in the folder, by a process that finds Snakemake and its libraries already imported.
+
+    Each dry run is a process of its own, forked from one that has run nothing, so that none knows of another.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["warm"])
+    with tempfile.TemporaryDirectory() as place:
+        said = Path(place) / "said"
+        process = context.Process(target=warm.dry_run, args=(folder, said, ["-n", *arguments], environment()))
+        process.start()
+        process.join()
+        assert process.exitcode == 0, said.read_text()[-6000:]
+        return said.read_text()
+
+
 @dataclass
 class Plan:
     """What a dry run lists: how many jobs of each rule, and the values of their wildcards."""
@@ -73,7 +92,7 @@ class Plan:
 def planned(folder: Path, *arguments: str) -> Plan:
     """What a dry run of the shrunken workflow lists."""
     plan = Plan()
-    said = snakemake(folder, "-n", *SHRUNKEN, *arguments)
+    said = dry_run(folder, *SHRUNKEN, *arguments)
     for rule, body in re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", said, re.MULTILINE):
         plan.jobs[rule] = plan.jobs.get(rule, 0) + 1
         for line in re.findall(r"^    wildcards: (.*)", body, re.MULTILINE):

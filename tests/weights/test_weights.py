@@ -195,7 +195,7 @@ def test_the_command_of_the_rule(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.workflow
-def test_the_workflow_retrieves_exports_and_detects(finished, shared, tmp_path):
+def test_the_workflow_retrieves_exports_and_detects(shared, finished, tmp_path):
     folder = tmp_path / "flow"
     shutil.copytree(finished, folder, symlinks=True)
     target = str(min((folder / "results" / "faces").glob("*.parquet")).relative_to(folder))

@@ -213,6 +213,7 @@ def _write_trainings(folder: Path, config: Config, task: TaskName, train: Made, 
     for mechanism in config.attention.mechanisms:
         model = AttentionFusion(task, mechanism, config.attention.network, VOICE_WIDTH).eval()
         card = {"window": window, "mechanism": mechanism, "voice_width": VOICE_WIDTH, "prior": prior}
+        card |= {"fitted_on": "nothing, made up"}
         place = folder / f"results/attention/{task}/{mechanism}"
         place.mkdir(parents=True)
         checkpoint.save(model, card, place / "model.safetensors", place / "card.json")

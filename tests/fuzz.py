@@ -62,7 +62,8 @@ FORMS = {
 }
 MOST_S, MOST_BYTES = 30.0, 2_000_000_000
 RATE_HZ, MOST_SOUND_S = 3.0, 60.0
-SHARE = 25
+SHARE, SHARES_OF_A_PROCESS = 25, 20
+"""Files of a task, and about how many tasks a process has; Python's own limit of tasks a process can end in a deadlock."""
 LENGTHS = (0, 1, 7, 8, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
 
@@ -240,12 +241,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         clips = [*encoded_clips(Path(folder)), *real_clips(MEDIA)]
         counts, peak = Counter[str](), 0
-        with ProcessPoolExecutor(args.jobs, get_context("spawn"), max_tasks_per_child=20) as pool:
-            shares = [range(first, min(first + SHARE, args.files)) for first in range(0, args.files, SHARE)]
-            pending = [pool.submit(share, clips, numbers, args.seed, args.keep) for numbers in shares]
-            for done in tqdm(as_completed(pending), total=len(pending), unit=f"{SHARE} files", disable=None):
-                counts += done.result()[0]
-                peak = max(peak, done.result()[1])
+        shares = [range(first, min(first + SHARE, args.files)) for first in range(0, args.files, SHARE)]
+        with tqdm(total=len(shares), unit=f"{SHARE} files", disable=None) as progress:
+            for first in range(0, len(shares), args.jobs * SHARES_OF_A_PROCESS):
+                some = shares[first : first + args.jobs * SHARES_OF_A_PROCESS]
+                with ProcessPoolExecutor(args.jobs, get_context("spawn")) as pool:
+                    pending = [pool.submit(share, clips, numbers, args.seed, args.keep) for numbers in some]
+                    for done in as_completed(pending):
+                        counts += done.result()[0]
+                        peak = max(peak, done.result()[1])
+                        progress.update()
     figures = {"files": args.files, "clips": len(clips), "seed": args.seed, **dict(sorted(counts.items()))}
     figures |= {"peak_mb": round(peak / 1e6), "seconds": round(time.monotonic() - begin_s)}
     print(json.dumps(figures))

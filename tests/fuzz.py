@@ -63,7 +63,7 @@ FORMS = {
 MOST_S, MOST_BYTES = 30.0, 2_000_000_000
 RATE_HZ, MOST_SOUND_S = 3.0, 60.0
 SHARE, SHARES_OF_A_PROCESS = 25, 20
-"""Files of a task, and about how many tasks a process has; Python's own limit of tasks a process can end in a deadlock."""
+"""Files of a task, and about how many tasks a process has: the limit that the pool itself offers can deadlock."""
 LENGTHS = (0, 1, 7, 8, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
 

@@ -20,6 +20,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from fractions import Fraction
 from multiprocessing import get_context
 from pathlib import Path
@@ -206,21 +207,24 @@ FAILURES = ("traceback", "death", "hang")
 
 
 def fuzz(clips: list[Path], numbers: Iterable[int], seed: int, keep: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield reader, outcome and what was said, for each of the numbered files; those that fail are kept."""
+    """Yield reader, outcome and what was said, for each of the numbered files.
+
+    A file lies in `keep` while it is read, and stays there if it fails or ends this process.
+    """
     calls = readers()
-    with tempfile.TemporaryDirectory() as folder:
-        for number in numbers:
-            clip = clips[number % len(clips)]
-            rng = np.random.default_rng([seed, number, crc32(clip.name.encode())])
-            path = Path(folder) / f"{number}_{clip.name}"
-            path.write_bytes(mutated(clip.read_bytes(), rng))
-            for name, read in calls.items():
-                word, said = outcome(read, path)
-                if word in FAILURES:
-                    keep.mkdir(parents=True, exist_ok=True)
-                    (keep / path.name).write_bytes(path.read_bytes())
-                    print(f"{name} of {keep / path.name}: {word}: {said}", flush=True)
-                yield name, word, said
+    keep.mkdir(parents=True, exist_ok=True)
+    for number in numbers:
+        clip, failed = clips[number % len(clips)], False
+        rng = np.random.default_rng([seed, number, crc32(clip.name.encode())])
+        path = keep / f"{number}_{clip.name}"
+        path.write_bytes(mutated(clip.read_bytes(), rng))
+        for name, read in calls.items():
+            word, said = outcome(read, path)
+            if word in FAILURES:
+                failed = True
+                print(f"{name} of {path}: {word}: {said}", flush=True)
+            yield name, word, said
+        if not failed:
             path.unlink()
 
 
@@ -248,8 +252,12 @@ def main() -> None:
                 with ProcessPoolExecutor(args.jobs, get_context("spawn")) as pool:
                     pending = [pool.submit(share, clips, numbers, args.seed, args.keep) for numbers in some]
                     for done in as_completed(pending):
-                        counts += done.result()[0]
-                        peak = max(peak, done.result()[1])
+                        try:
+                            found, most = done.result()
+                        except BrokenProcessPool:
+                            sys.exit(f"a file ended the process that read it; it is among those in {args.keep}")
+                        counts += found
+                        peak = max(peak, most)
                         progress.update()
     figures = {"files": args.files, "clips": len(clips), "seed": args.seed, **dict(sorted(counts.items()))}
     figures |= {"peak_mb": round(peak / 1e6), "seconds": round(time.monotonic() - begin_s)}

@@ -16,7 +16,7 @@ from skimage import data
 
 from abaw.faces.crop import decode_crop
 from abaw.media.video import probe
-from abaw.running.errors import UserError
+from abaw.running.errors import BrokenVideoError, UserError
 from abaw.tables.files import read_metadata, read_table
 
 SETTINGS = yaml.safe_load((Path(__file__).parents[2] / "config" / "config.yaml").read_text())["faces"]
@@ -67,6 +67,16 @@ def test_pictures_too_small_for_a_face_have_none(tmp_path, height, width):
     assert (probe(clip).width_px, probe(clip).height_px) == (width, height)
     rows = analysed(clip)
     assert [(row["frame"], row["has_face"], row["crop"]) for row in rows] == [(1, False, None), (6, False, None)]
+
+
+def test_pictures_larger_than_detectors_take_are_a_sentence(tmp_path):
+    """Found by the fuzz: a damaged width of 40,000 pixels ended the process of the stage."""
+    clip = tmp_path / "wide.avi"
+    ffmpeg("-f", "lavfi", "-i", "color=gray:size=40000x32:rate=5:duration=1", "-c:v", "mjpeg", clip)
+    assert probe(clip).width_px == 40_000
+    with pytest.raises(BrokenVideoError, match=r"wide\.avi .*of 40000 x 32 px is larger than 16384 px a side"):
+        analysed(clip)
+    assert not any(row["has_face"] for row in analysed(clip, "skip"))
 
 
 @pytest.mark.parametrize("rotation", [90, -90, 180])

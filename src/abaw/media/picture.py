@@ -18,6 +18,16 @@ SQUARE = 0.01
 MOST_SQUEEZED = 4.0
 """What a container says beyond this is damage, not shape: the widest in use are below 3."""
 _EXACT_DEG = 0.05
+LONGEST_SIDE_PX = 16_384
+"""Of a picture in true shape: beyond 32,766 MediaPipe's own copy of OpenCV ends the process."""
+
+
+class HugePictureError(ValueError):
+    """A picture that is larger than detectors take; `strerror` says so, as the errors of ffmpeg do."""
+
+    def __init__(self, width_px: int, height_px: int) -> None:
+        self.strerror = f"a picture of {width_px} x {height_px} px is larger than {LONGEST_SIDE_PX} px a side"
+        super().__init__(self.strerror)
 
 
 class Turn(NamedTuple):
@@ -84,14 +94,16 @@ class Pictures:
         self._filters: dict[tuple[object, ...], Callable[[VideoFrame], VideoFrame]] = {}
 
     def bgr(self, around: Around) -> np.ndarray:
-        """The picture as a player shows it."""
+        """The picture as a player shows it. Raises `HugePictureError` where it is larger than detectors take."""
         frame = around.frame
         turn = turn_of(frame)
+        width, height = true_size(frame.width, frame.height, self._aspect)
+        if max(width, height) > LONGEST_SIDE_PX:
+            raise HugePictureError(width, height)
         if frame.interlaced_frame:
             frame = deinterlaced(around)
         if int(frame.color_trc) in WIDE_TRANSFERS:
             frame = self._toned(frame)
-        width, height = true_size(frame.width, frame.height, self._aspect)
         pixels = self._scaler.reformat(frame, width, height, "bgr24").to_ndarray()
         return np.ascontiguousarray(turn.lay(pixels))
 

@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from fractions import Fraction
 from multiprocessing import get_context
 from pathlib import Path
@@ -259,6 +260,8 @@ def main() -> None:
                         counts += found
                         peak = max(peak, most)
                         progress.update()
+    with suppress(OSError):
+        args.keep.rmdir()  # nothing is in it where nothing failed
     figures = {"files": args.files, "clips": len(clips), "seed": args.seed, **dict(sorted(counts.items()))}
     figures |= {"peak_mb": round(peak / 1e6), "seconds": round(time.monotonic() - begin_s)}
     print(json.dumps(figures))

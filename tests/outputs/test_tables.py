@@ -1,6 +1,7 @@
 """CSV and summary: by hand-worked numbers, read back by pandas, and by invariants."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -84,7 +85,7 @@ def test_shares_add_up_and_runs_cover_what_is_seen(data, gaps):
         for seen, name in zip(*(table[c].to_pylist() for c in ("has_face", "expression")), strict=True)
     ]
     assert sum(run.end_s - run.start_s for run in runs) == pytest.approx(people.duration_s[known].sum())
-    assert all(one.end_s <= other.start_s for one, other in zip(runs, runs[1:], strict=False))
+    assert all(one.end_s <= other.start_s for one, other in pairwise(runs))
 
 
 @given(st.integers(1, 4))

@@ -24,6 +24,8 @@ def still_of(video: Path, time_s: float) -> Still:
     [frame] = frames_at(video, [time_s])
     height, width = frame.bgr.shape[:2]
     scale = min(1.0, THUMBNAIL_PX / max(width, height))
-    small = cv2.resize(frame.bgr, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        frame.bgr, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA
+    )
     _, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     return Still((width, height), jpeg.tobytes())

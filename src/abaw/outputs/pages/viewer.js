@@ -7,7 +7,7 @@
   const video = el("video"), stage = el("stage"), boxes = el("boxes"), cursor = el("cursor");
   const TITLES = ["valence", "arousal"].map((name) => name + (meta.is_proxy ? " (proxy)" : ""));
   const LINE_COLORS = ["#1f5fbf", "#d9730d"], BAR_NAMES = ["expression", "speaks", "face seen"];
-  const UNKNOWN = -32768, SCALE = 32767, POINTS_PER_PX = 2;
+  const UNKNOWN = -32768, SCALE = 32767, PX_PER_BIN = 2;
   const state = { now: 0, person: 0, offset: 0, plays: true, views: [], seen: 0 };
 
   // --- data ---------------------------------------------------------------------------------------------------------
@@ -76,17 +76,19 @@
 
   /** Stretches of one value as bars; where a bin holds many frames, that which most of those that have one have. */
   function stretches(column, first, last, bins) {
-    const step = Math.max(1, (last - first) / bins), found = [];
-    for (let from = first; from < last;) {
-      const to = Math.min(last, Math.max(from + 1, Math.floor(first + step * (Math.floor((from - first) / step) + 1))));
-      const counts = new Map();
-      for (let k = from; k < to; k++) if (column[k] >= 0) counts.set(column[k], (counts.get(column[k]) || 0) + 1);
-      let value = -1;
-      for (const [each, count] of counts) if (value < 0 || count > counts.get(value)) value = each;
+    const edges = Math.min(bins, last - first), counts = new Int32Array(meta.classes.length), found = [];
+    for (let bin = 0; bin < edges; bin++) {
+      const from = first + Math.floor((last - first) * bin / edges), to = first + Math.floor((last - first) * (bin + 1) / edges);
+      let value = column[from];
+      if (to > from + 1) {
+        counts.fill(0);
+        for (let k = from; k < to; k++) if (column[k] >= 0) counts[column[k]]++;
+        const most = Math.max(...counts);
+        value = most ? counts.indexOf(most) : -1;
+      }
       const left = time[from], right = to < time.length ? time[to] : end, before = found[found.length - 1];
       if (value >= 0 && before && before.value === value && before.right === left) before.right = right;
       else if (value >= 0) found.push({ left, right, value });
-      from = to;
     }
     return found;
   }
@@ -94,8 +96,10 @@
   function drawCurves() {
     const [low, high] = [range.start, range.end];
     const first = Math.max(0, frameAt(low) - 1), last = Math.min(time.length, frameAt(high) + 2);
-    const bins = Math.max(50, Math.round(el("plots").clientWidth * POINTS_PER_PX / 2)), person = people[state.person];
+    const bins = Math.max(50, Math.round(el("plots").clientWidth / PX_PER_BIN)), person = people[state.person];
     if (!person) return;
+    const is_dense = last - first > 2 * bins;  // hair lines are drawn far faster, and such curves are as wide as a pixel anyway
+    for (const { glyph } of [...values.renderers, ...lines]) glyph.line_width = is_dense ? 1 : 1.5;
     sources.values.forEach((source, k) => { source.data = thinned(person.values[k], first, last, bins); });
     sources.chances.forEach((source, k) => { source.data = thinned(person.chances[k], first, last, bins); });
     const bars = { left: [], right: [], bottom: [], top: [], color: [] };
@@ -120,7 +124,7 @@
     const made = Bokeh.Plotting.figure({
       height, x_range: range, y_range, sizing_mode: "stretch_width", toolbar_location: null,
       tools: [new Bokeh.PanTool({ dimensions: "width" }), new Bokeh.WheelZoomTool({ dimensions: "width" }), new Bokeh.TapTool()],
-      active_scroll: "auto", y_axis_label: label, min_border_left: 76, min_border_right: 14, output_backend: "canvas",
+      active_scroll: "auto", y_axis_label: label, min_border_left: 76, min_border_right: 14, min_border_top: 8, output_backend: "canvas",
     });
     made.toolbar.active_scroll = made.toolbar.tools[1];
     made.yaxis.each((axis) => { axis.fixed_location = null; });
@@ -129,14 +133,14 @@
     return made;
   }
 
-  const values = figure(170, [-1, 1], "value");
+  const values = figure(130, [-1, 1], "value");
   sources.values.forEach((source, k) => {
-    values.line({ field: "x" }, { field: "y" }, { source, line_color: LINE_COLORS[k], line_width: 1.6 });
+    values.line({ field: "x" }, { field: "y" }, { source, line_color: LINE_COLORS[k] });
   });
-  const chances = figure(170, [0, 1], "probability");
+  const chances = figure(130, [0, 1], "probability");
   const lines = sources.chances.map((source, k) =>
-    chances.line({ field: "x" }, { field: "y" }, { source, line_color: meta.colors[k], line_width: 1.4 }));
-  const bars = figure(120, [0, 3], "");
+    chances.line({ field: "x" }, { field: "y" }, { source, line_color: meta.colors[k] }));
+  const bars = figure(110, [0, 3], "");
   bars.quad({ field: "left" }, { field: "right" }, { field: "bottom" }, { field: "top" },
     { source: sources.bars, fill_color: { field: "color" }, line_color: null });
   bars.yaxis.each((axis) => {
@@ -145,6 +149,8 @@
   });
   bars.xaxis.each((axis) => { axis.axis_label = "seconds"; });
   bars.ygrid.each((grid) => { grid.visible = false; });
+
+  for (const upper of [values, chances]) upper.xaxis.each((axis) => { axis.major_label_text_font_size = "0px"; });
 
   // --- the video and its time ---------------------------------------------------------------------------------------
   /** Go to the frame at `t`: into its middle, so that the player's rounding does not show the one before. */
@@ -305,12 +311,12 @@
     if (!video.videoWidth) say(`This browser hears ${meta.name} but cannot show its pictures; open it in another player, or ask for annotated.mp4.`);
     show(state.now);
   });
-  if (video.error) cannotPlay();
   follow();
+  video.src = meta.source;  // only now, so that its first picture is not missed
   new ResizeObserver(() => { drawCurves(); show(state.now); }).observe(el("plots"));
   new ResizeObserver(drawBoxes).observe(stage);
   drawCurves();
   show(0);
-  window.abaw = { state, meta, time, range, sources, frameAt, seek, pictureRect };
+  window.abaw = { drawCurves, state, meta, time, range, sources, frameAt, seek, pictureRect };
   document.documentElement.dataset.ready = "yes";
 })();

@@ -139,8 +139,3 @@ def _runs(people: People, values: NDArray[np.int64]) -> Iterator[Run]:
     for begin, end in zip(begins.tolist(), ends.tolist(), strict=False):
         if values[begin] != NO_CLASS and bounds_s[end] > bounds_s[begin]:
             yield Run(float(bounds_s[begin]), float(bounds_s[end]), int(values[begin]))
-
-
-def milliseconds(run: Run) -> tuple[int, int]:
-    """Begin and end in whole milliseconds; runs that touch still touch, and a very short one may be empty."""
-    return round(run.start_s * 1000), round(run.end_s * 1000)

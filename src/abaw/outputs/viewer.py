@@ -25,6 +25,8 @@ COLORS = ("#7f8c9b", "#d62728", "#7a8b2f", "#8e44ad", "#f2b01e", "#1f77b4", "#17
 """One for each of `CLASSES`, on white and on a picture."""
 INKS = ("#fff", "#fff", "#fff", "#fff", "#000", "#fff", "#fff", "#fff")
 """What is written on each of `COLORS`."""
+VALUE_COLORS = ("#1f5fbf", "#d9730d")
+"""Those of valence and arousal."""
 _ENDS = re.compile(r"<(/script|!--)", re.IGNORECASE)
 """What would end a script inside a page, or begin a comment; only texts in it have such."""
 _PAGES = files("abaw.outputs") / "pages"
@@ -48,6 +50,7 @@ def viewer(people: People, video: Path, folder: Path, size_px: tuple[int, int], 
         "is_proxy": any(person.is_proxy for person in people.persons),
         "classes": CLASSES,
         "colors": COLORS,
+        "value_colors": VALUE_COLORS,
         "inks": INKS,
     }
     scripts = [*_library(), _page("viewer.js")]

@@ -6,7 +6,7 @@
   const meta = JSON.parse(el("meta").textContent);
   const video = el("video"), stage = el("stage"), boxes = el("boxes"), cursor = el("cursor");
   const TITLES = ["valence", "arousal"].map((name) => name + (meta.is_proxy ? " (proxy)" : ""));
-  const LINE_COLORS = ["#1f5fbf", "#d9730d"], BAR_NAMES = ["expression", "speaks", "face seen"];
+  const BAR_NAMES = ["expression", "speaks", "face seen"];
   const UNKNOWN = -32768, SCALE = 32767, PX_PER_BIN = 2;
   const state = { now: 0, person: 0, offset: 0, plays: true, views: [], seen: 0 };
 
@@ -135,7 +135,7 @@
 
   const values = figure(130, [-1, 1], "value");
   sources.values.forEach((source, k) => {
-    values.line({ field: "x" }, { field: "y" }, { source, line_color: LINE_COLORS[k] });
+    values.line({ field: "x" }, { field: "y" }, { source, line_color: meta.value_colors[k] });
   });
   const chances = figure(130, [0, 1], "probability");
   const lines = sources.chances.map((source, k) =>
@@ -297,7 +297,7 @@
   }
 
   // --- start --------------------------------------------------------------------------------------------------------
-  toggles([...TITLES, ...meta.classes], [...LINE_COLORS, ...meta.colors], [...values.renderers, ...lines]);
+  toggles([...TITLES, ...meta.classes], [...meta.value_colors, ...meta.colors], [...values.renderers, ...lines]);
   const layout = new Bokeh.Column({ children: [values, chances, bars], sizing_mode: "stretch_width", spacing: 4 });
   state.views = (await Bokeh.Plotting.show(layout, "#curves")).child_views;
   let waiting = false;

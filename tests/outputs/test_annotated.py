@@ -77,9 +77,18 @@ def test_boxes_labels_and_curves_are_drawn_where_they_belong():
 
 def test_a_table_of_another_video_is_refused_and_nothing_is_written(monkeypatch, tmp_path):
     video = write_clip(tmp_path / "film.mp4", (numbered(k + 1) for k in range(10)), FPS)
-    with pytest.raises(UserError, match=r"film.mp4 has more frames than the table's 5"):
-        annotated(monkeypatch, tmp_path, video, made_table(n_frames=5))
+    with pytest.raises(UserError, match=r"frame 2 of .*film.mp4 is at 0.042 s, but at 0.033 s by the table"):
+        annotated(monkeypatch, tmp_path, video, made_table(n_frames=10))
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["frames.parquet"]
+
+
+def test_a_part_of_a_video_is_drawn_in_where_it_is(monkeypatch, tmp_path):
+    """As of `predict` from one second to another."""
+    video = write_clip(tmp_path / "film.mp4", [np.full((240, 320, 3), 90, np.uint8)] * 20, FPS)
+    rows = made_table(n_frames=20, subjects=1, fps=FPS, size_px=(320, 240)).slice(5, 10)
+    out = annotated(monkeypatch, tmp_path, video, rows)
+    drawn = [bool((np.abs(frame.bgr.astype(int) - 90) > 60).any()) for frame in sample_frames(out, 1000)]
+    assert drawn == [False] * 5 + [True] * 10 + [False] * 5
 
 
 def test_a_real_clip_keeps_its_frames(monkeypatch, tmp_path, shared):

@@ -23,6 +23,7 @@ _EVERY_FRAME_HZ = 1000.0
 """Above the rate of any video: then `sample_frames` gives every frame."""
 _TICK = Fraction(1, 90_000)
 """Of the time stamps where the frame rate is variable: 11 microseconds."""
+_SAME_S = 0.002
 _BT709 = 1
 """Primaries, transfer and matrix of what is written, as ITU-T H.273 numbers them; the range is that of a screen."""
 _VIDEO_OPTIONS = {"crf": "20", "preset": "veryfast"}
@@ -32,9 +33,9 @@ def annotate(video: Path, people: People, out: Path, threads: int = 1) -> Iterat
     """Write `out`, an MP4 of H.264 and AAC that every browser plays; yield each frame's number when it is written.
 
     It has the frames of the video, each at its own time since the first, as a player shows them: upright, in true
-    shape, deinterlaced; with one line or column more where their number is odd. The sound is the track that is heard, in
-    stereo, from the first picture on. Memory holds some pictures, however long the video is; the file appears whole or
-    not at all. Raises `UserError` where the video cannot be read to its end, or the table is of another video.
+    shape, deinterlaced; with one line or column more where their number is odd. The sound is the track that is heard,
+    in stereo, from the first picture on. Memory holds some pictures, however long the video is; the file appears whole
+    or not at all. Raises `UserError` where the video cannot be read to its end, or the table is of another video.
     """
     info = probe(video)
     frames = sample_frames(video, _EVERY_FRAME_HZ, threads)
@@ -45,13 +46,11 @@ def annotate(video: Path, people: People, out: Path, threads: int = 1) -> Iterat
     ):
         film, heard = None, made.add_stream("aac", rate=MIXTURE_RATE_HZ, layout="stereo") if sound.is_there else None
         for frame in frames:
-            if people.persons and frame.number > len(people.time_s):
-                raise UserError(
-                    f"{video} has more frames than the table's {len(people.time_s)}; run predict on this video again"
-                )
             picture = frame.bgr.copy()
-            if people.persons:
-                draw_people(picture, people, frame.number - 1)
+            place = frame.number - people.first_frame
+            if 0 <= place < len(people.time_s):
+                _check_time(video, frame, people.time_s[place])
+                draw_people(picture, people, place)
             picture = _even(picture)
             film = film or _film(made, info, picture.shape, threads)
             made.mux(film.encode(_stamped(_fitting(picture, film), frame, info)))
@@ -63,6 +62,14 @@ def annotate(video: Path, people: People, out: Path, threads: int = 1) -> Iterat
         if heard:
             sound.write(made, heard, np.inf)
             made.mux(heard.encode())
+
+
+def _check_time(video: Path, frame: SampledFrame, expected_s: float) -> None:
+    if abs(frame.time_s - expected_s) > _SAME_S:
+        raise UserError(
+            f"frame {frame.number} of {video} is at {frame.time_s:.3f} s, but at {expected_s:.3f} s by the table: it is "
+            "of another video; run predict on this one again"
+        )
 
 
 class _Sound:

@@ -46,9 +46,10 @@ class Person:
 
 @dataclass(frozen=True, eq=False)
 class People:
-    """All subjects of one video, and `time_s` (n,), when each of its n frames begins."""
+    """All subjects of one video, and `time_s` (n,), when each of its n frames begins; the first is `first_frame`."""
 
     video: str
+    first_frame: int
     time_s: NDArray[np.float64]
     persons: tuple[Person, ...]
 
@@ -95,12 +96,17 @@ def people_of(table: pa.Table, where: str) -> People:
     if len(np.unique(subjects)) < len(parts):
         raise UserError(f"{where} does not have the rows of each subject together; write it again")
     for part in parts:
-        if not np.array_equal(part["time_s"].to_numpy(), times) or (np.diff(times) <= 0).any():
+        numbers = part["frame"].to_numpy()
+        steady = (
+            (np.diff(numbers) == 1).all() and (np.diff(times) > 0).all() and numbers[0] == parts[0]["frame"][0].as_py()
+        )
+        if not (steady and np.array_equal(part["time_s"].to_numpy(), times)):
             raise UserError(
                 f"{where} does not have each frame once, in order, for subject {part['subject'][0].as_py()}; every "
                 "subject needs a row for every frame of the video: write it again"
             )
-    return People(videos[0] if videos else "", times, tuple(map(_person, parts)))
+    first = parts[0]["frame"][0].as_py() if parts else 1
+    return People(videos[0] if videos else "", first, times, tuple(map(_person, parts)))
 
 
 def _person(part: pa.Table) -> Person:

@@ -156,8 +156,8 @@
   /** Go to the frame at `t`: into its middle, so that the player's rounding does not show the one before. */
   function seek(t) {
     if (!(t >= 0)) return;
-    const k = frameAt(Math.min(t, end)), begin = time.length ? time[k] : t;
-    const next = k + 1 < time.length ? time[k + 1] : end;
+    const k = frameAt(Math.min(t, end)), is_known = time.length > 0 && t >= time[0];
+    const begin = is_known ? time[k] : t, next = !is_known ? t : k + 1 < time.length ? time[k + 1] : end;
     if (state.plays) video.currentTime = begin + state.offset + (next - begin) / 2;
     show(begin);
   }
@@ -190,10 +190,11 @@
 
   function readOut() {
     const person = people[state.person], k = frameAt(state.now);
+    if (time.length && state.now < time[0] - 1e-4) { el("readout").textContent = "This part was not analysed."; return; }
     if (!person || !time.length) { el("readout").textContent = "Nobody was found in this video."; return; }
     const place = person.bars[0][k], chance = place < 0 ? UNKNOWN : person.chances[place][k];
     el("readout").textContent = [
-      `frame ${k + 1}`, `${time[k].toFixed(3)} s`,
+      `frame ${k + meta.first_frame}`, `${time[k].toFixed(3)} s`,
       ...TITLES.map((title, row) => `${title} ${signed(person.values[row][k])}`),
       labelOf(person, k) + (chance === UNKNOWN ? "" : ` ${(chance / SCALE).toFixed(2)}`),
       person.bars[1][k] >= 0 ? "speaks" : "", person.bars[2][k] >= 0 ? "" : "not seen",
@@ -217,7 +218,7 @@
     pen.font = "600 13px system-ui, sans-serif";
     state.drawn = [];
     people.forEach((person, number) => {
-      if (!time.length || person.bars[2][k] < 0 || person.box[0][k] === UNKNOWN) return;
+      if (!time.length || state.now < time[0] - 1e-4 || person.bars[2][k] < 0 || person.box[0][k] === UNKNOWN) return;
       const [x0, y0, x1, y1] = person.box.map((column) => column[k]);
       const x = rect.x + x0 * sx, y = rect.y + y0 * sy, wide = (x1 - x0) * sx, high = (y1 - y0) * sy;
       const place = person.bars[0][k], color = place < 0 ? "#fff" : meta.colors[place];

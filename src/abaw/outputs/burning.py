@@ -67,8 +67,8 @@ def annotate(video: Path, people: People, out: Path, threads: int = 1) -> Iterat
 def _check_time(video: Path, frame: SampledFrame, expected_s: float) -> None:
     if abs(frame.time_s - expected_s) > _SAME_S:
         raise UserError(
-            f"frame {frame.number} of {video} is at {frame.time_s:.3f} s, but at {expected_s:.3f} s by the table: it is "
-            "of another video; run predict on this one again"
+            f"frame {frame.number} of {video} is at {frame.time_s:.3f} s, but at {expected_s:.3f} s by the table: it "
+            "is of another video; run predict on this one again"
         )
 
 

@@ -184,6 +184,20 @@ def test_an_hour_loads_and_loses_no_peak(driver, monkeypatch, tmp_path):
     assert complaints(driver) == []
 
 
+def test_a_part_that_was_analysed_lies_where_it_is_in_the_video(driver, monkeypatch, tmp_path):
+    video = write_numbered(tmp_path / "film.mp4", 50, FPS)
+    part = made_table(n_frames=50, subjects=1, fps=FPS).slice(20, 20)
+    opened(driver, page_of(monkeypatch, tmp_path / "out", video, part))
+    wait(driver, "return abaw.state.seen > 0")
+    assert driver.find_element("id", "readout").text == "This part was not analysed."
+    assert driver.execute_script("return abaw.state.drawn.length") == 0
+    click_curve(driver, 1.22)
+    wait(driver, "return Math.abs(abaw.state.now - 1.2) < 1e-3")
+    assert frame_on_screen(driver) == 31
+    assert driver.find_element("id", "readout").text.startswith("frame 31 ")
+    assert complaints(driver) == []
+
+
 def test_a_video_without_anybody_has_a_page(driver, monkeypatch, tmp_path):
     video = write_numbered(tmp_path / "empty.mp4", 5, FPS)
     opened(driver, page_of(monkeypatch, tmp_path / "out", video, made_table(subjects=0)))

@@ -244,10 +244,8 @@
 
   function cannotPlay() {
     if (!state.plays) return;
-    const missing = video.error && video.error.code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED && /404|not find|ERR_FILE/i.test(video.error.message);
-    say(missing
-      ? `The video is not where it was (${decodeURIComponent(meta.source)}); put it back, or read the curves without it.`
-      : `This browser cannot play ${meta.name}; the curves are those of the untouched file. Open it in another player, or ask for annotated.mp4, which every browser plays.`);
+    // a browser does not say which of the two it is
+    say(`This browser cannot play ${meta.name}, or it is not at ${meta.place} any more. The curves are those of the untouched file. Put it back, open it in another player, or ask for annotated.mp4, which every browser plays.`);
   }
 
   function follow() {

@@ -8,7 +8,7 @@ CORES ?= $(shell nproc 2>/dev/null || echo 2)
 WORKERS ?= 2
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo test test-fast test-fuzz test-slurm test-environment test-conda test-spleeter test-kills lint generate measure lock clean
+.PHONY: help setup demo test test-fast test-fuzz test-browser test-slurm test-environment test-conda test-spleeter test-kills lint generate measure lock clean
 
 help:  ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,14 @@ test-fast: setup  ## run the tests that do without a run of the workflow
 
 test-fuzz: setup  ## read 5,000 mutated videos: results or sentences, and nothing else (docs/media.md)
 	python tests/fuzz.py --files 5000 --jobs $(CORES)
+
+BROWSER := command -v chromium && command -v chromedriver && PYTHONPATH=.browser python -c "import selenium"
+
+test-browser: setup  ## open the pages of predict in a real Chromium; it says what to install and installs nothing
+	@{ $(BROWSER); } > /dev/null 2>&1 || { echo "error: the tests of the pages need Chromium and Selenium: apt-get install \
+	chromium chromium-driver, and .venv/bin/python -m pip install --no-deps --target .browser -r requirements-browser.lock" \
+	>&2; exit 1; }
+	PYTHONPATH=.browser python -m pytest -m browser tests/outputs
 
 test-slurm: setup  ## run the shrunken workflow on a real SLURM on this machine, as root (docs/cluster.md)
 	python -m pytest -m slurm tests/slurm
@@ -94,6 +102,10 @@ lock:  ## resolve requirements*.in anew into requirements*.lock, in a throw-away
 	$(PYTHON) -m venv --clear .venv-lock
 	.venv-lock/bin/python $(PIP) -r requirements-lint.in
 	.venv-lock/bin/python -m pip freeze --all --exclude pip > requirements-lint.lock
+	$(PYTHON) -m venv --clear .venv-lock
+	.venv-lock/bin/python $(PIP) --constraint requirements.lock -r requirements-browser.in
+	.venv-lock/bin/python -m pip freeze --all --exclude pip --exclude setuptools \
+	  | grep -vixFf requirements.lock > requirements-browser.lock
 	rm -rf .venv-lock
 
 clean:  ## remove results and logs; the environment stays

@@ -11,6 +11,7 @@ attrs==26.1.0
 audeer==2.7.0
 audmetric==1.4.2
 av==18.1.0
+bokeh==3.9.1
 certifi==2026.10.18
 cffi==2.1.1
 charset-normalizer==3.5.2
@@ -62,6 +63,7 @@ pandas==3.1.1
 pillow==13.0.0
 platformdirs==4.14.7
 pluggy==1.7.0
+praatio==6.2.2
 protobuf==4.25.9
 psutil==7.2.2
 PuLP==3.3.2
@@ -69,6 +71,7 @@ pyarrow==26.0.1
 pydantic==2.14.3
 pydantic_core==2.50.4
 Pygments==2.21.0
+pympi-ling==1.71
 pyparsing==3.3.3
 pytest-xdist==3.8.0
 pytest==9.2.0
@@ -116,6 +119,7 @@ truststore==0.10.5
 typing-inspection==0.4.5
 typing_extensions==4.16.0
 urllib3==2.8.0
+webvtt-py==0.6.0
 wrapt==2.5.2
 yte==1.9.4
 PINS

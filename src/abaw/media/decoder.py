@@ -15,7 +15,7 @@ import numpy as np
 
 from abaw.media.confined import confine
 from abaw.media.inspection import inspected
-from abaw.media.looking import decided, track
+from abaw.media.looking import decided, first_shown, track
 from abaw.media.sampling import at_times, sampled
 from abaw.media.signs import give_signs
 from abaw.running.errors import BrokenVideoError, UserError
@@ -40,6 +40,11 @@ def answer_decisions(path: str, sound_track: int | None) -> Iterator[Answer]:
         yield asdict(found), b""
 
 
+def answer_first_shown(path: str) -> Iterator[Answer]:
+    """When the first picture is shown."""
+    yield {"time_s": float(first_shown(path))}, b""
+
+
 def answer_track(path: str, sound_track: int | None) -> Iterator[Answer]:
     """The sound track that is heard."""
     found = track(path, sound_track)
@@ -61,6 +66,7 @@ def answer_at(path: str, times_s: Sequence[float], threads: int) -> Iterator[Ans
 ANSWERS: dict[str, Callable[..., Iterator[Answer]]] = {
     "probe": answer_probe,
     "decisions": answer_decisions,
+    "first_shown": answer_first_shown,
     "track": answer_track,
     "sample": answer_sample,
     "at": answer_at,

@@ -51,6 +51,15 @@ def decided(path: Path, sound_track: int | None) -> list[Decision]:
     return found
 
 
+def first_shown(path: Path) -> Fraction:
+    """When a player's clock, which begins with the first of the streams, shows the first picture, in seconds."""
+    with opened_film(path) as (container, stream):
+        if stream.start_time is None or stream.time_base is None:
+            return Fraction(0)
+        begin = max(Fraction(container.start_time or 0, 1_000_000), Fraction(0))
+        return max(Fraction(stream.start_time * stream.time_base) - begin, Fraction(0))
+
+
 def track(path: Path, sound_track: int | None) -> Track:
     """The sound track to hear, on the timeline of the pictures; `UserError` where none can be decoded.
 

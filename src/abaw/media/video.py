@@ -16,7 +16,16 @@ from abaw.media.info import SampledFrame, VideoInfo
 from abaw.media.process import DecoderDiedError, asked
 from abaw.media.sampling import Placed, broken, nearest
 
-__all__ = ["SampledFrame", "VideoInfo", "analysed_frames", "decisions", "frames_at", "probe", "sample_frames"]
+__all__ = [
+    "SampledFrame",
+    "VideoInfo",
+    "analysed_frames",
+    "decisions",
+    "first_shown_s",
+    "frames_at",
+    "probe",
+    "sample_frames",
+]
 
 
 def probe(path: str | PathLike[str]) -> VideoInfo:
@@ -41,6 +50,15 @@ def decisions(path: str | PathLike[str], sound_track: int | None = None) -> tupl
     Raises `UserError` where `probe` does.
     """
     return tuple(Decision(**head) for head, _ in asked("decisions", path, sound_track=sound_track))
+
+
+def first_shown_s(path: str | PathLike[str]) -> float:
+    """When a player's clock shows the first picture, in seconds: above 0 where the sound begins earlier.
+
+    All other times here count from that picture. Raises `UserError` where `probe` does.
+    """
+    [(head, _)] = asked("first_shown", path)
+    return float(head["time_s"])
 
 
 def analysed_frames(info: VideoInfo, rate_hz: float) -> Iterator[tuple[int, float]]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from abaw.tasks import TASKS, TaskName
+from abaw.tasks import DIMENSIONS, EXPRESSIONS, TASKS, TaskName
 
 EMBEDDING_SIZE = 256
 VOICED = "voiced"
@@ -84,6 +84,30 @@ SCHEMAS["pretraining_crops"] = _schema(
     {"time_s": pa.float64(), "row": pa.int64()}
     | {"valence": pa.float64(), "arousal": pa.float64(), "expression": pa.int8()},
 )
+
+SCHEMAS["people"] = _schema(
+    {
+        "video": pa.string(),
+        "subject": pa.int32(),
+        "frame": pa.int32(),
+        "time_s": pa.float64(),
+        "has_face": pa.bool_(),
+    },
+    {name: pa.float32() for name in ("x0_px", "y0_px", "x1_px", "y1_px", "score")}
+    | {name: pa.float32() for name in DIMENSIONS}
+    | {f"p_{name.lower()}": pa.float32() for name in EXPRESSIONS}
+    | {"expression": pa.string()}
+    | {f"{name}_proxy": pa.float32() for name in DIMENSIONS}
+    | {"speaking": pa.bool_(), "age_s": pa.float64(), "va_system": pa.string(), "expr_system": pa.string()},
+)
+"""What `predict` gives: a row for every frame that a player shows and every subject, by subject, then frame.
+
+`subject` counts from 1 by first appearance; `time_s` is the frame's own time, counted from the first frame's.
+`has_face` says whether a face was found at the analysed frame that stands for this one; the box is in pixels of the
+picture as it is shown, null without a face. Values are null where no model knows them; `expression` is the class of the
+largest probability, in lower case. The proxies are where the probabilities stand on the circumplex. `age_s` is how old
+the last measured face is: 0 where measured, null before the first.
+"""
 
 
 def predictions(task: TaskName) -> str:

@@ -39,6 +39,7 @@ include: "workflow/rules/timeline.smk"
 include: "workflow/rules/fusion.smk"
 include: "workflow/rules/submission.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/bundle.smk"
 
 
 onstart:
@@ -73,3 +74,9 @@ rule contact_sheets:
     """A picture of all crops of each video, with frame numbers, mouth openings and when the mouth speaks."""
     input:
         expand("results/report/sheets/{video}.png", video=VIDEOS),
+
+
+rule bundle:
+    """The models of this run in a folder that travels: `results/bundle`."""
+    input:
+        expand("results/bundle/{name}", name=BUNDLED.outputs()),

@@ -251,7 +251,7 @@ def load_model(path: Path, card: Mapping[str, Any]) -> FunctionalModel:
 def predict_functional(
     task: TaskName, weights: Path, card: Mapping[str, Any], settings: FunctionalConfig, embeddings: pa.Table
 ) -> pa.Table:
-    """The `predictions` table of an `embeddings` table by the model that `card` describes: a row a window that counts."""
+    """The `predictions` table of an `embeddings` table by the card's model: a row for each window that counts."""
     model = load_model(weights, card)
     windows = Windows.of(task, embeddings, None, settings)
     outputs = model.outputs(task, windows.statistics)

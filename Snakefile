@@ -40,6 +40,7 @@ include: "workflow/rules/fusion.smk"
 include: "workflow/rules/submission.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/bundle.smk"
+include: "workflow/rules/predict.smk"
 
 
 onstart:
@@ -80,3 +81,9 @@ rule bundle:
     """The models of this run in a folder that travels: `results/bundle`."""
     input:
         expand("results/bundle/{name}", name=BUNDLED.outputs()),
+
+
+rule predict:
+    """What the people in the videos of `predict.videos` express, a folder for each video."""
+    input:
+        lambda wildcards: worded("abaw.predict.plan", "wanted", PLAN, CONFIG.predict.out),

@@ -29,7 +29,4 @@ rule export_bundle:
     params:
         config=lambda wildcards: as_json(CONFIG.model_dump()),
     shell:
-        "python {input.code[0]:q}"
-        " --config {params.config:q}"
-        " --output {output[0]:q}"
-        " > {log:q} 2>&1"
+        "python {input.code[0]:q}" " --config {params.config:q}" " --output {output[0]:q}" " > {log:q} 2>&1"

@@ -1,4 +1,4 @@
-"""Apply a bundle: from faces and voices to one row a frame, through the functions that a run's test split goes through."""
+"""Apply a bundle: from faces and voices to a row a frame, by the functions that a run's test split goes through."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,8 +31,10 @@ from abaw.timeline.rows import Rows
 
 
 class Footage(NamedTuple):
-    """What the stages before have made of some samples: the rows that are asked for of each, in order; the tables
-    `faces` of their videos; the 16 kHz track of each sample; and the table `voiced`.
+    """What the stages before have made of some samples.
+
+    The rows that are asked for of each, in order; the tables `faces` of their videos; the 16 kHz track of each sample;
+    and the table `voiced`.
     """
 
     rows: Sequence[Rows]

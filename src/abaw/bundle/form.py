@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from abaw.config import (
     AcousticNetworkConfig,
@@ -148,6 +148,6 @@ def _check_task(name: TaskName, task: StoredTask, bundle: Bundle) -> None:
 class StaticCard(Section):
     """What of a frame-level model's card decides what is built: a backbone of timm's own, never an address."""
 
-    model_config = {"extra": "ignore"}
+    model_config = ConfigDict(extra="ignore")
     backbone: Annotated[str, Field(pattern=_BACKBONE)]
     input_px: Annotated[int, Field(ge=32, le=1024)]

@@ -68,8 +68,8 @@ def unpack_bundle(path: Path, folder: Path) -> Bundle:
                 target.write(piece)
             if left or digest.hexdigest() != expected.sha256:
                 raise UserError(
-                    f"{path} has been altered or cut off: {name} is not the file of {expected.size_bytes} bytes with the "
-                    f"sha256 {expected.sha256}; get the bundle again"
+                    f"{path} has been altered or cut off: {name} is not the file of {expected.size_bytes} bytes "
+                    f"with the sha256 {expected.sha256}; get the bundle again"
                 )
     with _opened(path, JSON_NAME) as source, whole_file(folder / JSON_NAME) as beside:
         beside.write_bytes(source.read(LARGEST_JSON_BYTES))

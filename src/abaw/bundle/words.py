@@ -19,7 +19,8 @@ def in_words(bundle: Bundle) -> str:
 
 
 def _lines(bundle: Bundle) -> Iterator[str]:
-    yield f"A bundle of abaw-flow, version {bundle.version}, made by {bundle.package} (commit {bundle.commit or 'unknown'})."
+    commit = bundle.commit or "unknown"
+    yield f"A bundle of abaw-flow, version {bundle.version}, made by {bundle.package} (commit {commit})."
     for name, task in TASKS.items():
         known = bundle.tasks.get(name)
         yield ""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,3 +107,13 @@ def _opened(path: Path, name: str) -> Iterator[IO[bytes]]:
         raise UserError(f"{path} is no complete bundle: it has no {name} at its top; get it again") from error
     except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
         raise UserError(f"{path} is no bundle: it is neither a folder nor a whole zip ({error})") from error
+
+
+def zip_bundle(folder: Path, path: Path) -> None:
+    """Write the bundle of a folder as a zip, whole or not at all; the same bundle gives the same bytes."""
+    with whole_file(path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in (JSON_NAME, *read_bundle(folder).files):
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with (folder / name).open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
+                shutil.copyfileobj(source, target)

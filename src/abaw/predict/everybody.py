@@ -49,7 +49,7 @@ class Everybody:
                 found.append(face_row(str(face.track), frame, face))
             self.tracks |= live
             here = {face.track for face in frame.faces}
-            live = {track: seen for track, seen in live.items() if frame.time_s - seen.last_s < MAX_GAP_S}
+            live = {track: seen for track, seen in live.items() if frame.time_s - seen.last_s <= MAX_GAP_S + 1e-9}
             found += [face_row(str(track), frame, None) for track in live if track not in here]
             yield found
 

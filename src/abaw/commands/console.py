@@ -4,7 +4,7 @@ import argparse
 import csv
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from abaw.running.errors import UserError
 
@@ -51,7 +51,10 @@ def _arguments() -> argparse.ArgumentParser:
 
 def _predict(args: argparse.Namespace) -> None:
     from abaw.predict.calling import predict_folder
+    from abaw.predict.plan import DEFAULT_BUNDLE
 
+    if args.bundle is None and DEFAULT_BUNDLE.exists():
+        _tell(DEFAULT_BUNDLE, sys.stderr)
     settings = {name: getattr(args, name) for name in ("fps", "from_s", "to_s", "subjects")}
     predict_folder(args.videos, args.out, args.bundle, settings, args.cores)
     with (args.out.expanduser() / "failed.csv").open(newline="", encoding="utf-8") as handle:
@@ -62,10 +65,15 @@ def _predict(args: argparse.Namespace) -> None:
 
 
 def _info(args: argparse.Namespace) -> None:
+    _tell(args.bundle, sys.stdout)
+
+
+def _tell(bundle: Path, where: TextIO) -> None:
+    """What a bundle knows."""
     from abaw.bundle.reading import read_bundle
     from abaw.bundle.words import in_words
 
-    print(in_words(read_bundle(args.bundle)))
+    print(in_words(read_bundle(bundle)), file=where)
 
 
 def _export(args: argparse.Namespace) -> None:

@@ -1,6 +1,7 @@
 """The videos of a folder: ids of any name, in whatever folders."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from clips import write_numbered
@@ -69,8 +70,6 @@ def test_one_video_and_nothing_to_predict(tmp_path):
 
 @given(st.lists(st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=80), unique=True, max_size=8))
 def test_any_name_has_an_id_of_its_own_that_a_path_a_shell_and_a_table_carry(names):
-    from pathlib import Path
-
     paths = [Path("v") / f"{name}.mp4" for name in names]
     found = _by_id(Path("v"), paths)
     assert sorted(found.values()) == sorted(paths)

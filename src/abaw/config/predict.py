@@ -17,7 +17,9 @@ class PredictConfig(Section):
         description="The models: a folder or a zip that `abaw export` has made, such as results/bundle; null: the one "
         "in resources/bundles/default, where there is one."
     )
-    out: str = Field(min_length=1, description="Folder of what comes out: one for each video, and the lists of all.")
+    out: str = Field(
+        pattern=r"^[^{}]+$", description="Folder of what comes out, one for each video; its path has no braces."
+    )
     fps: Annotated[float, Field(gt=0, le=60)] | None = Field(
         description="Frames a second in which faces are looked for; null: as many as the models were trained on."
     )

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
 import abaw
+from abaw.predict.films import find_films
 from abaw.predict.progress import Progress
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
@@ -50,7 +51,7 @@ def predict_file(
         failed = (there / "failed.csv").read_text(encoding="utf-8").splitlines()[1:]
         if failed:
             raise UserError(failed[0])
-        [film] = films_of(there)
+        [film] = find_films(path).paths
         import pandas as pd  # only here: a workflow's job needs none of it
 
         return pd.read_parquet(there / film / "frames.parquet")
@@ -80,11 +81,6 @@ def predict_folder(
         beside.write_text(json.dumps({"predict": section}, indent=2) + "\n", encoding="utf-8")
     files = [str(root() / "config" / "config.yaml"), str(folder / "predict.json")]
     run_workflow(["predict", "--configfile", *files, "--keep-going"], folder, cores)
-
-
-def films_of(out: Path) -> list[str]:
-    """The ids of the videos that have results in a folder."""
-    return sorted(path.parent.name for path in out.glob("*/frames.parquet"))
 
 
 def root() -> Path:
@@ -121,7 +117,7 @@ def run_workflow(arguments: Sequence[str], folder: Path, cores: int | None) -> N
             for line in process.stderr:
                 progress.hear(line.rstrip("\n"))
         except KeyboardInterrupt:
-            process.wait()  # the terminal has told it, too: it ends its jobs and removes what is half written
+            process.communicate()  # the terminal has told it, too: it ends its jobs and removes what is half written
             raise UserError("stopped; the same command goes on from here") from None
     if process.returncode:
         raise UserError("\n".join(progress.sentences(folder)))

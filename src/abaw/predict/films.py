@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,7 +101,7 @@ def _fit(name: str) -> str:
     return fit
 
 
-def _free(name: str, taken: Sequence[str] | dict[str, Path]) -> str:
+def _free(name: str, taken: Collection[str]) -> str:
     """The name, or with the first number that makes it one of its own."""
     number, free = 1, name
     while free in taken or free in RESERVED:

@@ -14,7 +14,7 @@ from abaw.acoustic.model import AudioModel
 from abaw.acoustic.prediction import embed_samples as embed_voices
 from abaw.acoustic.prediction import load_acoustic, predict_samples
 from abaw.attention.prediction import predict_attention
-from abaw.bundle.form import Bundle, StoredModel, StoredTask
+from abaw.bundle.form import JSON_NAME, StoredTask
 from abaw.bundle.reading import read_bundle
 from abaw.bundle.sources import STATIC
 from abaw.config import ComputeConfig
@@ -28,6 +28,7 @@ from abaw.tables.arrays import KEYS, frames_table, matrix
 from abaw.tasks import TASKS, TaskName
 from abaw.timeline.alignment import frames_of
 from abaw.timeline.rows import Rows
+from abaw.weights.cards import Card
 
 
 class Footage(NamedTuple):
@@ -96,8 +97,8 @@ class _Run:
 
     def predictions(self, model: str) -> pa.Table:
         """The `predictions` table of a model."""
-        stored, settings, device = self.known.models[model], self.engine.bundle.settings, self.engine.device
-        weights, card = self.engine.folder / stored.weights, stored.card
+        settings, device = self.engine.bundle.settings, self.engine.device
+        weights, card = self._stored(model)
         if model == "visual":
             return predict_dynamic(self.task, weights, card, settings.dynamic, self.faces, device)
         if model == "functional":
@@ -110,8 +111,8 @@ class _Run:
     @cached_property
     def faces(self) -> pa.Table:
         """The `embeddings` table of all samples."""
-        stored, device, threads = self.known.models[STATIC], self.engine.device, self.engine.compute.threads
-        embedder, spec = load_embedder(self.engine.folder / stored.weights, stored.card, device, threads)
+        device, threads = self.engine.device, self.engine.compute.threads
+        embedder, spec = load_embedder(*self._stored(STATIC), device, threads)
         samples = [row.sample for row in self.footage.rows]
         without_face = self.engine.bundle.settings.embedding.without_face
         return embed_faces(embedder, spec, self.footage.faces, samples, device, without_face)
@@ -125,8 +126,11 @@ class _Run:
     @cached_property
     def acoustic(self) -> AudioModel:
         """The acoustic model."""
-        stored: StoredModel = self.known.models["acoustic"]
-        bundle: Bundle = self.engine.bundle
+        bundle, device = self.engine.bundle, self.engine.device
         encoder = None if bundle.encoder is None else Wav2Vec2Model(Wav2Vec2Config.from_dict(bundle.encoder))
-        weights = self.engine.folder / stored.weights
-        return load_acoustic(self.task, weights, stored.card, bundle.settings.acoustic, self.engine.device, encoder)
+        return load_acoustic(self.task, *self._stored("acoustic"), bundle.settings.acoustic, device, encoder)
+
+    def _stored(self, model: str) -> tuple[Path, Card]:
+        """The weights and the card of a model; a card that lacks something says so in a sentence."""
+        stored = self.known.models[model]
+        return self.engine.folder / stored.weights, Card(stored.card, self.engine.folder / JSON_NAME)

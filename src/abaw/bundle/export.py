@@ -9,12 +9,10 @@ from typing import Any
 from abaw.bundle.form import FORM, JSON_NAME, VERSION, Bundle
 from abaw.bundle.sources import STATIC, Sources
 from abaw.config import Config
-from abaw.running.errors import UserError
 from abaw.running.files import whole_file
 from abaw.tasks import TASKS, TaskName
 from abaw.timeline.widths import best_width
-from abaw.weights.cards import git_commit, read_card
-from abaw.weights.manifest import sha256_of
+from abaw.weights.cards import check_card, git_commit, read_card
 
 LIMITS = [
     "What is recognised is what a face and a voice express, not what a person feels; it is no ground for a decision "
@@ -40,12 +38,10 @@ def export_bundle(config: Config, folder: Path, encoder: dict[str, Any] | None) 
     for task in TASKS:
         for name, at in sources.models(task).items():
             inside, path = f"{task}/{name}.safetensors", Path(at, "model.safetensors")
-            digest = sha256_of(path)
-            if digest != cards[task][name]["sha256"]:
-                raise UserError(f"{path} is not what its card is of; delete both and run again")
+            check_card(path, cards[task][name])
             with whole_file(folder / inside) as beside:
                 shutil.copyfile(path, beside)
-            files[inside] = {"sha256": digest, "size_bytes": path.stat().st_size}
+            files[inside] = {"sha256": cards[task][name]["sha256"], "size_bytes": path.stat().st_size}
     forests = [name for name, system in sorted(config.systems.items()) if system.fusion == "forest"]
     bundle = {
         "form": FORM,

@@ -80,7 +80,7 @@ rule contact_sheets:
 rule bundle:
     """The models of this run in a folder that travels: `results/bundle`."""
     input:
-        expand("results/bundle/{name}", name=BUNDLED.outputs()),
+        rules.export_bundle.output,
 
 
 rule predict:

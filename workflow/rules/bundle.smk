@@ -15,7 +15,8 @@ rule export_bundle:
         code=code("bundle/export_bundle"),
         models=BUNDLED.inputs(),
     output:
-        expand("results/bundle/{name}", name=BUNDLED.outputs()),
+        said="results/bundle/bundle.json",
+        weights=expand("results/bundle/{name}", name=BUNDLED.weights()),
     log:
         "logs/export_bundle.log",
     benchmark:
@@ -27,6 +28,8 @@ rule export_bundle:
         mem_mb=memory_mb(2000),
         runtime=minutes(30),
     params:
-        config=lambda wildcards: as_json(CONFIG.model_dump()),
+        # The inputs show what of it counts for models and scores, but for the titles.
+        config=lambda wildcards, input: as_json(CONFIG.model_dump()),
+        systems=section("systems"),
     shell:
-        "python {input.code[0]:q}" " --config {params.config:q}" " --output {output[0]:q}" " > {log:q} 2>&1"
+        "python {input.code[0]:q}" " --config {params.config:q}" " --output {output.said:q}" " > {log:q} 2>&1"

@@ -55,6 +55,6 @@ class Sources:
             found += [*self.fits(task).values(), *self.widths(task).values()]
         return found
 
-    def outputs(self) -> list[str]:
-        """The names of the bundle's files: bundle.json first, then the weights."""
-        return ["bundle.json", *(f"{task}/{name}.safetensors" for task in TASKS for name in self.models(task))]
+    def weights(self) -> list[str]:
+        """The names of the bundle's files beside bundle.json."""
+        return [f"{task}/{name}.safetensors" for task in TASKS for name in self.models(task)]

@@ -8,7 +8,7 @@ CORES ?= $(shell nproc 2>/dev/null || echo 2)
 WORKERS ?= 2
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo test test-fast test-fuzz test-browser test-slurm test-environment test-conda test-spleeter test-kills lint generate measure lock clean
+.PHONY: help setup demo predict test test-fast test-fuzz test-browser test-slurm test-environment test-conda test-spleeter test-kills lint generate measure lock clean
 
 help:  ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,13 @@ demo: setup  ## run the whole pipeline on the embedded corpus: submissions, scor
 	snakemake --cores $(CORES)
 	snakemake --report results/report.zip --quiet all
 	@echo "open results/report/index.html in a browser; results/report.zip has the provenance of every file"
+
+# In the environment, so that a path is one word to the shell whatever it holds.
+export VIDEOS BUNDLE
+export OUT ?= results/predict
+predict: setup  ## predict a folder of videos: VIDEOS=~/my_videos [OUT=folder] [BUNDLE=folder or zip]
+	@test -n "$$VIDEOS" || { echo "error: say where the videos are: make predict VIDEOS=~/my_videos" >&2; exit 1; }
+	abaw predict "$$VIDEOS" --out "$$OUT" $${BUNDLE:+--bundle "$$BUNDLE"} --cores $(CORES)
 
 # Two processes, each on one thread: what they wait for, whole runs of the workflow, takes more.
 PYTEST := OMP_NUM_THREADS=1 python -m pytest -n $(WORKERS) --dist worksteal

@@ -39,6 +39,8 @@ include: "workflow/rules/timeline.smk"
 include: "workflow/rules/fusion.smk"
 include: "workflow/rules/submission.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/bundle.smk"
+include: "workflow/rules/predict.smk"
 
 
 onstart:
@@ -73,3 +75,15 @@ rule contact_sheets:
     """A picture of all crops of each video, with frame numbers, mouth openings and when the mouth speaks."""
     input:
         expand("results/report/sheets/{video}.png", video=VIDEOS),
+
+
+rule bundle:
+    """The models of this run in a folder that travels: `results/bundle`."""
+    input:
+        rules.export_bundle.output,
+
+
+rule predict:
+    """What the people in the videos of `predict.videos` express, a folder for each video."""
+    input:
+        lambda wildcards: worded("abaw.predict.plan", "wanted", PLAN, CONFIG.predict.out),

@@ -4,3 +4,13 @@ A stage has the same name everywhere: abaw.faces is run by workflow/rules/faces.
 packages are typed functions and estimators that know neither Snakemake nor the command line; only abaw.commands knows
 argparse. Shared are media, tables, config, nn, running, commands, and the modules tasks and metrics.
 """
+
+from importlib import import_module
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    """`abaw.predict`, which can be called, without its being imported wherever the package is."""
+    if name == "predict":
+        return import_module("abaw.predict")
+    raise AttributeError(f"module 'abaw' has no attribute {name!r}")

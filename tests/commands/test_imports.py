@@ -22,6 +22,7 @@ TORCH = {
     **dict.fromkeys(("train_dynamic", "predict_dynamic"), "the transformer over time"),
     **dict.fromkeys(("train_acoustic", "predict_acoustic", "embed_voice"), "the acoustic network, on transformers"),
     **dict.fromkeys(("train_attention", "predict_attention"), "the network over both modalities"),
+    "predict_film": "all networks of a bundle",
     "separate_speech": "Spleeter's network, and torchaudio's resampling",
     "export_detector": "RetinaFace's network, which it exports",
 }

@@ -4,7 +4,6 @@ import csv
 import json
 import sys
 
-import align_predictions
 import sweep_smoothing
 from test_timeline import predictions, tracks
 
@@ -12,6 +11,7 @@ from abaw.tables.files import write_table
 from abaw.tables.schemas import SCHEMAS
 from abaw.timeline.alignment import frames_of
 from abaw.timeline.rows import rows_of
+from abaw.timeline.widths import best_width
 
 SWEEP = {"smoothing_s": 0.5, "smoothed": "logits", "sweep_s": [4.0, 0.0, 0.5], "width": "best"}
 
@@ -40,9 +40,9 @@ def test_the_sweep_finds_the_width_that_made_the_truth_and_alignment_takes_it(mo
     assert [row["best"] for row in rows] == ["0", "0", "1"]
     assert float(rows[2]["ccc_mean"]) == 1
     assert rows[0]["fitted_on"] == "train; width on val"
-    assert align_predictions.best_width(path) == 4.0
+    assert best_width(path) == 4.0
 
 
 def test_of_equal_widths_the_smallest_is_best(monkeypatch, tmp_path):
     path = run_sweep(monkeypatch, tmp_path, SWEEP | {"sweep_s": [0.01, 0.0], "smoothing_s": 0.02})
-    assert align_predictions.best_width(path) == 0.0
+    assert best_width(path) == 0.0

@@ -23,13 +23,14 @@ from snakemake.utils import update_config
 SOURCE = Path(workflow.basedir) / "src"
 sys.path.insert(0, str(SOURCE))
 
-from abaw.config import BackboneConfig, Config, check_config
+from abaw.config import BackboneConfig, Config, FacesConfig, check_config
 from abaw.config.command_line import typed
 from abaw.corpus.crops import CropFolders, find_crops
 from abaw.corpus.layout import Layout, build_layout, read_folders
 from abaw.demo.plan import plan_corpus
 from abaw.fusion.candidates import Candidates
 from abaw.fusion.systems import Systems
+from abaw.predict.plan import plan_prediction
 from abaw.report.contents import last_words
 from abaw.running.endings import Ending, Endings
 from abaw.running.errors import UserError
@@ -81,10 +82,11 @@ try:
     CONFIG = check_config(config)
     config["faces"]["crop_side_px"] = CONFIG.crop_side_px
     WEIGHTS = read_manifest()
-    DETECTOR_WEIGHTS = weights_of_detector(CONFIG.faces.detector, CONFIG.faces.weights)
+    weights_of_detector(CONFIG.faces.detector, CONFIG.faces.weights)
     DEMO = plan_corpus(CONFIG.demo)
     LAYOUT = read_layout()
     CROPS = read_crop_folders()
+    PLAN = plan_prediction(CONFIG.predict, workflow.is_main_process)
 except UserError as error:
     sys.exit(f"error: {error}")  # without the file and line of this one, which are no business of the user's
 
@@ -106,6 +108,7 @@ wildcard_constraints:
     task="|".join(TASKS),
     split="|".join(SPLITS),
     video="[^/]+",
+    film="[^/]+",
     backbone="|".join(re.escape(form.backbone) for form in BACKBONES.values()),
     model="[^/]+",
     system="|".join(SYSTEMS),
@@ -118,7 +121,7 @@ def code(script: str) -> list[str]:
     """An input: a script and every module of ours that it imports. An edited line makes its jobs run again, a touch not."""
     root = Path(workflow.basedir)
     files = files_behind(root / "workflow" / "scripts" / f"{script}.py", SOURCE)
-    return [str(path.relative_to(root)) for path in files]
+    return [str(path.relative_to(root) if root.resolve() == Path.cwd() else path) for path in files]
 
 
 def as_json(value: Any) -> str:
@@ -208,12 +211,12 @@ def manifest_entries(*names: str) -> Callable:
     return lambda wildcards: entries
 
 
-def detector_network() -> list[str]:
+def detector_network(faces: FacesConfig) -> list[str]:
     """An input: the network of the face detector, which mediapipe carries itself."""
-    if DETECTOR_WEIGHTS is None:
+    weights = weights_of_detector(faces.detector, faces.weights)
+    if weights is None:
         return []
-    exported = CONFIG.faces.detector == "retinaface"
-    return [f"results/weights/{DETECTOR_WEIGHTS.name}/{'detector.onnx' if exported else DETECTOR_WEIGHTS.file}"]
+    return [f"results/weights/{weights.name}/{'detector.onnx' if faces.detector == 'retinaface' else weights.file}"]
 
 
 def video_file(wildcards) -> str:
@@ -221,7 +224,7 @@ def video_file(wildcards) -> str:
 
     Snakemake reads a file anew for each output of each job that has it as an input, which no video needs.
     """
-    return str(VIDEOS[wildcards.video][0].path)
+    return str(PLAN.films.paths[wildcards.film] if "film" in wildcards.keys() else VIDEOS[wildcards.video][0].path)
 
 
 def of_split(pattern: str, *splits: str) -> Callable:

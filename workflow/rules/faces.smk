@@ -13,7 +13,7 @@ if CONFIG.faces.source == "detect":
         input:
             code=code("faces/track_faces"),
             video="results/corpus/videos/{video}.sha256",
-            network=detector_network(),
+            network=detector_network(CONFIG.faces),
         output:
             "results/faces/{video}.parquet",
         log:

@@ -36,7 +36,7 @@ rule crop_pretraining:
         code=code("pretraining/crop_pretraining"),
         files=lambda wildcards: worded("abaw.pretraining.registry", "label_files", CONFIG.pretraining),
         table="results/corpus/pretraining.parquet",
-        network=detector_network(),
+        network=detector_network(CONFIG.faces),
     output:
         "results/corpus/pretraining/{corpus}.parquet",
     log:

@@ -21,7 +21,16 @@ from abaw.running.errors import UserError
 transformers_logging.disable_progress_bar()
 transformers_logging.set_verbosity_error()  # what is missing from a file is said below, in a sentence
 
-__all__ = ["PDEM", "SMALL", "LogMel", "Wav2Vec2Config", "Wav2Vec2Model", "licence_of", "load_encoder"]
+__all__ = [
+    "PDEM",
+    "SMALL",
+    "LogMel",
+    "Wav2Vec2Config",
+    "Wav2Vec2Model",
+    "form_of_encoder",
+    "licence_of",
+    "load_encoder",
+]
 
 SAMPLE_RATE_HZ = 16_000
 SMALL = Wav2Vec2Config(
@@ -84,6 +93,14 @@ def load_encoder(settings: AcousticNetworkConfig) -> Wav2Vec2Model:
     if settings.gradient_checkpointing:
         encoder.activation_checkpointing_enable()
     return encoder
+
+
+def form_of_encoder(name: str) -> dict[str, Any] | None:
+    """The form of an encoder without its weights, as `Wav2Vec2Config.from_dict` reads it; None for the small one."""
+    if name == "small":
+        return None
+    source, revision = _source(name)
+    return Wav2Vec2Config.from_pretrained(source, revision=revision).to_dict()
 
 
 def licence_of(name: str) -> str:

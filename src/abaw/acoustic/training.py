@@ -11,7 +11,7 @@ from torch import Tensor
 
 from abaw import metrics
 from abaw.acoustic.augmentation import Augmentation
-from abaw.acoustic.encoder import load_encoder
+from abaw.acoustic.encoder import Wav2Vec2Model, load_encoder
 from abaw.acoustic.model import SAMPLE_RATE_HZ, AudioModel, cut, normalise, steps_per_window
 from abaw.acoustic.windows import window_labels, windows_in_run, windows_over
 from abaw.config import AcousticNetworkConfig
@@ -102,9 +102,12 @@ def cut_windows(
     return np.stack(windows), np.stack(known)
 
 
-def build(task: TaskName, architecture: str, settings: AcousticNetworkConfig) -> AudioModel:
-    """A fresh model of the paper's three on the encoder that the settings name."""
-    return AudioModel(task, architecture, load_encoder(settings), settings.window_s, settings.trained_layers)
+def build(
+    task: TaskName, architecture: str, settings: AcousticNetworkConfig, encoder: Wav2Vec2Model | None = None
+) -> AudioModel:
+    """A fresh model of the paper's three, on an `encoder` or on that which the settings name."""
+    encoder = load_encoder(settings) if encoder is None else encoder
+    return AudioModel(task, architecture, encoder, settings.window_s, settings.trained_layers)
 
 
 def train_acoustic(

@@ -36,6 +36,7 @@ from abaw.config.models import (
     StaticConfig,
     TrainingConfig,
 )
+from abaw.config.predict import PredictConfig
 from abaw.config.speech import AudioConfig, GateConfig, SpeechConfig
 from abaw.running.errors import UserError
 
@@ -64,6 +65,7 @@ __all__ = [
     "JointPhaseConfig",
     "OverTimeConfig",
     "PhaseConfig",
+    "PredictConfig",
     "PretrainingConfig",
     "PretrainingPhaseConfig",
     "PretrainingRoots",
@@ -104,6 +106,7 @@ class Config(Section):
     systems: Annotated[dict[SystemName, SystemConfig], Field(min_length=1, max_length=5)]
     scoring: ScoringConfig
     pretraining: PretrainingConfig
+    predict: PredictConfig
 
     @property
     def models(self) -> list[str]:

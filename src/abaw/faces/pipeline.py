@@ -13,7 +13,7 @@ from abaw.faces.detection import Detection, Detector
 from abaw.faces.detectors import make_detector
 from abaw.faces.mouth import MouthMeter
 from abaw.faces.row import Row, bare_row
-from abaw.faces.stream import AHEAD, ahead, detected_frames
+from abaw.faces.stream import AHEAD, WHOLE, Span, ahead, detected_frames
 from abaw.faces.subjects import Subject, TrackedFace, TrackedFrame, cast, places
 from abaw.faces.tracking import Tracker
 from abaw.media.video import SampledFrame
@@ -32,31 +32,33 @@ def analyse_video(
     settings: FacesConfig,
     threads: int,
     detector: Detector | None = None,
+    span_s: Span = WHOLE,
 ) -> Iterator[list[Row]]:
     """Yield for each analysed frame one row of the table `faces` per subject, in their order, with a face or without.
 
-    `detector` is made by the settings where none is given. Memory does not grow with the video: what is kept are the
-    crops of the next `abaw.faces.subjects.LOOK_AHEAD_S`. The mouth is measured on the crop as it was cut out, before it
-    is made as small as `settings.crop_side_px`; points that the detector lacks come from its mesh where there is one.
-    With more than one thread decoding, detecting and measuring go on side by side; what comes out is the same. Raises
-    `UserError` for a video that cannot be read, and for subjects that `places` refuses.
+    `detector` is made by the settings where none is given; only frames in `span_s` are analysed. Memory does not grow
+    with the video: what is kept are the crops of the next `abaw.faces.subjects.LOOK_AHEAD_S`. The mouth is measured on
+    the crop as it was cut out, before it is made as small as `settings.crop_side_px`; points that the detector lacks
+    come from its mesh where there is one. With more than one thread decoding, detecting and measuring go on side by
+    side; what comes out is the same. Raises `UserError` for a video that cannot be read, and for subjects that `places`
+    refuses.
     """
     standing = places(subjects)
     people = 1 if len(subjects) == 1 and subjects[0].side is None else 2
-    frames = _tracked(path, settings, threads, detector or make_detector(settings, threads))
+    frames = tracked_frames(path, settings, threads, detector or make_detector(settings, threads), span_s)
     if threads > 1:
         frames = ahead(_measured(ahead(frames, AHEAD), people), AHEAD)
     for frame, faces in cast(frames, people, settings.subject):
-        yield [_row(subject.sample, frame, faces[place]) for subject, place in zip(subjects, standing, strict=True)]
+        yield [face_row(subject.sample, frame, faces[place]) for subject, place in zip(subjects, standing, strict=True)]
 
 
-def _tracked(
-    path: str | PathLike[str], settings: FacesConfig, threads: int, detector: Detector
+def tracked_frames(
+    path: str | PathLike[str], settings: FacesConfig, threads: int, detector: Detector, span_s: Span = WHOLE
 ) -> Iterator[TrackedFrame]:
-    """The analysed frames with all their faces, followed and cropped."""
+    """The analysed frames in `span_s` with all their faces, followed and cropped."""
     tracker, cuts, meter, shot = Tracker(), CutFinder(), MouthMeter(), 0
     size: tuple[int, ...] = ()
-    for frame, detections in detected_frames(path, settings.analysis_rate_hz, detector, threads):
+    for frame, detections in detected_frames(path, settings.analysis_rate_hz, detector, threads, span_s):
         cut = cuts.is_cut(frame.bgr)
         before, size = size or frame.bgr.shape[:2], frame.bgr.shape[:2]
         if before != size:
@@ -88,7 +90,8 @@ def _cropped(frame: SampledFrame, track: int, face: Detection, settings: FacesCo
     return TrackedFace(track, face, crop, (x0, y0), cache(lambda: meter.measure(decode_crop(whole))))
 
 
-def _row(sample: str, frame: TrackedFrame, seen: TrackedFace | None) -> Row:
+def face_row(sample: str, frame: TrackedFrame, seen: TrackedFace | None) -> Row:
+    """The row of the table `faces` of a sample whose face is `seen` in a frame, or is not; the mouth is measured."""
     row = bare_row(sample, frame.number, frame.time_s, has_face=seen is not None)
     if seen is None:
         return row

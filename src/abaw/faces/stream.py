@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from math import inf
 from os import PathLike
 from typing import TypeVar
 
@@ -16,20 +17,36 @@ AHEAD = 4
 Item = TypeVar("Item")
 
 
+Span = tuple[float, float]
+"""From when to when a video is analysed, in seconds; the end is not in it."""
+WHOLE: Span = (0.0, inf)
+
+
 def detected_frames(
-    path: str | PathLike[str], rate_hz: float, detector: Detector, threads: int
+    path: str | PathLike[str], rate_hz: float, detector: Detector, threads: int, span_s: Span = WHOLE
 ) -> Iterator[tuple[SampledFrame, list[Detection]]]:
     """Yield the frames nearest to the times j / `rate_hz` with the faces that the detector finds, best first.
+
+    Only those in `span_s` are looked at; the video is decoded from its beginning all the same, so that no frame has
+    another number or time.
 
     With more than one thread the video is decoded while faces are sought, by `threads` threads at most; what comes out
     is the same. Memory holds a batch, `AHEAD` frames and what the decoder keeps. Raises `UserError` for a video that
     cannot be read; of one that breaks, what comes before the break is yielded first.
     """
-    frames: Iterable[SampledFrame] = sample_frames(path, rate_hz, threads)
+    frames: Iterable[SampledFrame] = _within(sample_frames(path, rate_hz, threads), span_s)
     if threads > 1:
         frames = ahead(frames, detector.batch + AHEAD)
     for batch in in_batches(frames, detector.batch):
         yield from zip(batch, detector.detect_batch([frame.bgr for frame in batch]), strict=True)
+
+
+def _within(frames: Iterable[SampledFrame], span_s: Span) -> Iterator[SampledFrame]:
+    for frame in frames:
+        if frame.time_s >= span_s[1]:
+            return
+        if frame.time_s >= span_s[0]:
+            yield frame
 
 
 def in_batches(frames: Iterable[SampledFrame], size: int) -> Iterator[list[SampledFrame]]:

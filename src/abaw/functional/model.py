@@ -26,6 +26,7 @@ from abaw.functional.functionals import Functional, WindowStatistics, window_sta
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
 from abaw.tables.arrays import blocks, embedding_matrix, labels_at, labels_by_sample
+from abaw.tables.priors import predictions_table
 from abaw.tasks import TASKS, TaskName
 from abaw.weights.cards import check_card
 
@@ -245,6 +246,17 @@ def load_model(path: Path, card: Mapping[str, Any]) -> FunctionalModel:
         return FunctionalModel(card["functionals"], scaling, elm, card["classes"])
     except (OSError, SafetensorError, KeyError) as error:
         raise UserError(f"the weights {path} cannot be read ({error}); delete them and run again") from error
+
+
+def predict_functional(
+    task: TaskName, weights: Path, card: Mapping[str, Any], settings: FunctionalConfig, embeddings: pa.Table
+) -> pa.Table:
+    """The `predictions` table of an `embeddings` table by the card's model: a row for each window that counts."""
+    model = load_model(weights, card)
+    windows = Windows.of(task, embeddings, None, settings)
+    outputs = model.outputs(task, windows.statistics)
+    spans = windows.statistics.start_s, windows.statistics.end_s
+    return predictions_table(task, windows.samples, *spans, outputs, windows.names, card["prior"])
 
 
 def _as_outputs(task: TaskName, values: NDArray[np.float64], classes: Sequence[int]) -> NDArray[np.float64]:

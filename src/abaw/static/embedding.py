@@ -1,11 +1,11 @@
 """Embeddings of face crops, in batches (paper §2.2.2): ONNX Runtime on a CPU, half precision on a GPU."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import onnxruntime
@@ -13,11 +13,13 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from abaw.faces.crop import decode_crop
+from abaw.nn import checkpoint
 from abaw.nn.runtime import half_on_gpu
 from abaw.static.model import StaticModel, StaticSpec, letterbox, normalise, to_batch
-from abaw.tables.arrays import rows_by_sample
+from abaw.tables.arrays import blocks, rows_by_sample
 from abaw.tables.files import read_rows, read_table
 from abaw.tables.schemas import EMBEDDING_SIZE, SCHEMAS
 
@@ -68,6 +70,32 @@ def make_embedder(model: StaticModel, spec: StaticSpec, device: torch.device, th
         )
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     return lambda images: session.run(["embeddings"], {"images": images.numpy()})[0]
+
+
+def load_embedder(
+    weights: Path, card: Mapping[str, Any], device: torch.device, threads: int
+) -> tuple[Embedder, StaticSpec]:
+    """The trained model that `card` describes, ready to embed, and how it is fed."""
+    spec = StaticSpec.from_card(card)
+    model = checkpoint.load(StaticModel(spec), weights, card).to(device)
+    return make_embedder(model, spec, device, threads), spec
+
+
+def embed_samples(
+    embedder: Embedder,
+    spec: StaticSpec,
+    faces: Sequence[Path],
+    samples: Sequence[str],
+    device: torch.device,
+    without_face: WithoutFace = "leave_out",
+) -> pa.Table:
+    """An `embeddings` table of some samples of several videos, in the order of the samples; `faces` are the videos'."""
+    found = {
+        sample: block
+        for path in tqdm(faces, "videos", disable=None)
+        for sample, block in blocks(embed(embedder, spec, path, samples, device, without_face))
+    }
+    return pa.concat_tables([SCHEMAS["embeddings"].empty_table(), *(found[sample] for sample in samples)])
 
 
 def embed(

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from pyarrow import csv
 
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
@@ -32,6 +33,12 @@ def write_table(
     checked = _checked(kind, table, metadata)
     with whole_file(path) as beside:
         pq.write_table(checked, beside, compression="zstd")
+
+
+def write_csv(table: pa.Table, path: str | PathLike[str]) -> None:
+    """Write a table as CSV with a header, whole or not at all; nulls are empty, text is quoted."""
+    with whole_file(path) as beside:
+        csv.write_csv(table, beside)
 
 
 @contextmanager

@@ -8,20 +8,16 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
-from abaw.acoustic.training import build, embed_track
+from abaw.acoustic.prediction import embed_samples, load_acoustic
 from abaw.commands.base import parser, run, settings_from
 from abaw.config import AcousticNetworkConfig, ComputeConfig
-from abaw.nn import checkpoint, runtime
-from abaw.speech.audio import read_flac
-from abaw.tables.arrays import blocks
+from abaw.nn import runtime
 from abaw.tables.files import read_table, write_table
 from abaw.tables.schemas import SCHEMAS
 from abaw.tasks import TASKS
-from abaw.timeline.interpolation import interpolate, overlap_mean
 from abaw.weights.cards import read_card
 
 
@@ -46,14 +42,11 @@ def embedded(args: argparse.Namespace) -> Iterator[pa.Table]:
     """The table of each sample, in the order of the visual ones."""
     device = runtime.start(args.compute, seed=0)
     card = read_card(args.card)
-    model = checkpoint.load(build(args.task, card["architecture"], args.settings), args.weights, card).to(device)
+    model = load_acoustic(args.task, args.weights, card, args.settings, device)
     audio = {path.stem: path for path in args.audio}
-    videos = {row["sample"]: row["video"] for row in read_table("tracks", args.tracks).to_pylist()}
-    for sample, block in blocks(read_table("embeddings", args.frames)):
-        found = embed_track(args.task, model, read_flac(audio[videos[sample]]), args.settings, device)
-        values = interpolate(*overlap_mean(*found), block["time_s"].to_numpy()).astype(np.float16)
-        column = pa.FixedSizeListArray.from_arrays(values.ravel(), values.shape[1])
-        yield block.drop(["embedding"]).append_column("embedding", column).cast(SCHEMAS["voice_embeddings"])
+    tracks = {row["sample"]: audio[row["video"]] for row in read_table("tracks", args.tracks).to_pylist()}
+    frames = read_table("embeddings", args.frames)
+    return embed_samples(args.task, model, args.settings, tracks, frames, device)
 
 
 if __name__ == "__main__":

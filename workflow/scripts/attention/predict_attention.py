@@ -6,12 +6,11 @@ for each window and frame.
 
 from pathlib import Path
 
-from abaw.attention.model import AttentionFusion
+from abaw.attention import prediction
 from abaw.commands.base import parser, run, settings_from
 from abaw.commands.predictions import add_prediction_arguments, read_modalities, write_predictions
 from abaw.config import OverTimeConfig
-from abaw.dynamic.training import Sequences, predict_over_time
-from abaw.nn import checkpoint, runtime
+from abaw.nn import runtime
 from abaw.weights.cards import read_card
 
 
@@ -25,10 +24,8 @@ def main() -> None:
 
     device = runtime.start(args.compute, seed=0)
     card = read_card(args.card)
-    model = AttentionFusion(args.task, card["mechanism"], args.settings, card["voice_width"])
-    model = checkpoint.load(model, args.weights, card).to(device)
-    sequences = Sequences.of(args.task, read_modalities(args.embeddings), None, card["window"], "none", device)
-    table = predict_over_time(args.task, model, sequences, card["prior"], args.settings.training.batch_size)
+    modalities = read_modalities(args.embeddings)
+    table = prediction.predict_attention(args.task, args.weights, card, args.settings, modalities, device)
     write_predictions(args, table, card)
 
 

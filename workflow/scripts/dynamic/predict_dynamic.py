@@ -8,9 +8,8 @@ from pathlib import Path
 from abaw.commands.base import parser, run, settings_from
 from abaw.commands.predictions import add_prediction_arguments, write_predictions
 from abaw.config import DynamicNetworkConfig
-from abaw.dynamic.model import DynamicModel
-from abaw.dynamic.training import Sequences, predict_over_time
-from abaw.nn import checkpoint, runtime
+from abaw.dynamic import prediction
+from abaw.nn import runtime
 from abaw.tables.files import read_table
 from abaw.weights.cards import read_card
 
@@ -25,10 +24,8 @@ def main() -> None:
 
     device = runtime.start(args.compute, seed=0)
     card = read_card(args.card)
-    model = checkpoint.load(DynamicModel(args.task, args.settings), args.weights, card).to(device)
     embeddings = read_table("embeddings", args.embeddings)
-    sequences = Sequences.of(args.task, [embeddings], None, card["window"], card["normaliser"], device)
-    table = predict_over_time(args.task, model, sequences, card["prior"], args.settings.training.batch_size)
+    table = prediction.predict_dynamic(args.task, args.weights, card, args.settings, embeddings, device)
     write_predictions(args, table, card)
 
 

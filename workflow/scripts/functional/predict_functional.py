@@ -8,9 +8,8 @@ from pathlib import Path
 from abaw.commands.base import parser, run, settings_from
 from abaw.commands.predictions import write_predictions
 from abaw.config import FunctionalConfig
-from abaw.functional.model import Windows, load_model
+from abaw.functional import model
 from abaw.tables.files import read_table
-from abaw.tables.priors import predictions_table
 from abaw.tasks import TASKS
 from abaw.weights.cards import read_card
 
@@ -25,11 +24,8 @@ def main() -> None:
     args = arguments.parse_args()
 
     card = read_card(args.card)
-    model = load_model(args.weights, card)
-    windows = Windows.of(args.task, read_table("embeddings", args.embeddings), None, args.settings)
-    outputs = model.outputs(args.task, windows.statistics)
-    spans = windows.statistics.start_s, windows.statistics.end_s
-    table = predictions_table(args.task, windows.samples, *spans, outputs, windows.names, card["prior"])
+    embeddings = read_table("embeddings", args.embeddings)
+    table = model.predict_functional(args.task, args.weights, card, args.settings, embeddings)
     write_predictions(args, table, card)
 
 

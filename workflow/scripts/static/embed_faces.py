@@ -7,17 +7,11 @@ the card in its metadata.
 import json
 from pathlib import Path
 
-import pyarrow as pa
-from tqdm import tqdm
-
 from abaw.commands.base import parser, run, settings_from
 from abaw.config import ComputeConfig, EmbeddingConfig
-from abaw.nn import checkpoint, runtime
-from abaw.static.embedding import embed, make_embedder
-from abaw.static.model import StaticModel, StaticSpec
-from abaw.tables.arrays import blocks
+from abaw.nn import runtime
+from abaw.static.embedding import embed_samples, load_embedder
 from abaw.tables.files import read_table, write_table
-from abaw.tables.schemas import SCHEMAS
 from abaw.tasks import TASKS
 from abaw.weights.cards import read_card
 
@@ -37,18 +31,10 @@ def main() -> None:
 
     device = runtime.start(args.compute, seed=0)
     card = read_card(args.card)
-    spec = StaticSpec.from_card(card)
-    model = checkpoint.load(StaticModel(spec), args.weights, card).to(device)
-    embedder = make_embedder(model, spec, device, args.compute.threads)
+    embedder, spec = load_embedder(args.weights, card, device, args.compute.threads)
     filling = args.settings.without_face
     samples = read_table("tracks", args.tracks)["sample"].to_pylist()
-    found = {
-        sample: block
-        for faces in tqdm(args.faces, "videos", disable=None)
-        for sample, block in blocks(embed(embedder, spec, faces, samples, device, filling))
-    }
-    tables = [found[sample] for sample in samples]
-    table = pa.concat_tables(tables) if tables else SCHEMAS["embeddings"].empty_table()
+    table = embed_samples(embedder, spec, args.faces, samples, device, filling)
     about = {name: value for name, value in card.items() if name != "git_commit"}  # which changes no number
     write_table("embeddings", table, args.output, {"model": json.dumps(about, sort_keys=True), "without_face": filling})
     print(f"{len(table)} frames of {len(samples)} samples: {args.output}")

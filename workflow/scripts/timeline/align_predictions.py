@@ -6,7 +6,6 @@ valence and arousal in [-1, 1], or class probabilities. The predictions' metadat
 given, the best of these is the width.
 """
 
-import csv
 from pathlib import Path
 
 from abaw.commands.base import parser, run
@@ -17,6 +16,7 @@ from abaw.tables.schemas import frames, predictions
 from abaw.tasks import TASKS
 from abaw.timeline.alignment import UNITS, frames_of
 from abaw.timeline.rows import rows_of
+from abaw.timeline.widths import best_width
 
 
 def main() -> None:
@@ -49,12 +49,6 @@ def main() -> None:
     metadata["units"] = "probability" if args.task == "expr" else "value"
     del metadata["abaw_table"]
     write_table(frames(args.task), aligned, args.output, metadata)
-
-
-def best_width(path: Path) -> float:
-    """The width that `sweep_smoothing` marks as the best, in seconds."""
-    with path.open(newline="", encoding="utf-8") as handle:
-        return next(float(row["smoothing_s"]) for row in csv.DictReader(handle) if row["best"] == "1")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,103 @@
+"""How long `abaw predict` takes for one clip, from the command to the tables, and how its memory grows.
+
+    python benchmarks/predict.py ../shared/media/pexels/single_face.mp4 results/bundle
+    python benchmarks/predict.py CLIP BUNDLE --minutes 5 --memory-minutes 1 30
+
+The clip is repeated until it is as long as is asked for, at 720 lines, with its sound. `realtime_factor` is the time of
+the whole command, on two cores, over the length of the video; `analysed_fps` the analysed frames (five a second) over
+the same time; `stage_over_decode` the time of `find_people` and of `measure_film_mouths` together, which decode the
+video once each, over that of decoding it twice, all frames, and doing nothing with them;
+`memory_30min_over_1min` the largest memory of any job for the longer video over that for the shorter one. The last line
+printed is a JSON object of them, with the seconds of each stage.
+"""
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from imageio_ffmpeg import get_ffmpeg_exe
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
+
+from runs import environment  # noqa: E402  (the folders need not be installed)
+
+from abaw.media.video import sample_frames  # noqa: E402
+
+RATE_HZ, HARDLY_ANY_HZ = 5.0, 0.01
+LOOKERS = ("find_people", "measure_film_mouths")
+
+
+def main() -> None:
+    """Make the videos, predict them, print."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("clip", type=Path)
+    arguments.add_argument("bundle", type=Path)
+    arguments.add_argument("--minutes", type=float, default=5.0)
+    arguments.add_argument("--memory-minutes", type=float, nargs=2, metavar=("SHORT", "LONG"))
+    args = arguments.parse_args()
+
+    found: dict[str, object] = {}
+    with TemporaryDirectory() as folder:
+        video = repeated(args.clip, Path(folder) / "clip" / "film.mp4", args.minutes)
+        wall_s, stages = predicted(video, args.bundle, Path(folder) / "out")
+        length_s = 60 * args.minutes
+        found["realtime_factor"] = round(wall_s / length_s, 3)
+        found["analysed_fps"] = round(RATE_HZ * length_s / wall_s, 1)
+        looking_s = sum(stages[name]["s"] for name in LOOKERS)
+        found["stage_over_decode"] = round(looking_s / (len(LOOKERS) * decoding_s(video)), 2)
+        found["stages_s"] = {name: round(stage["s"], 1) for name, stage in sorted(stages.items())}
+        if args.memory_minutes:
+            most_mb = []
+            for minutes in args.memory_minutes:
+                video = repeated(args.clip, Path(folder) / f"{minutes}" / "film.mp4", minutes)
+                _, stages = predicted(video, args.bundle, Path(folder) / f"out {minutes}")
+                most_mb.append(max(stage["max_rss"] for stage in stages.values()))
+            found["memory_mb"] = [round(mb) for mb in most_mb]
+            found["memory_30min_over_1min"] = round(most_mb[1] / most_mb[0], 3)
+    print(json.dumps(found))
+
+
+def repeated(clip: Path, path: Path, minutes: float) -> Path:
+    """The clip over and over, for so many minutes, at 720 lines and 30 frames a second."""
+    path.parent.mkdir(parents=True)
+    call = [get_ffmpeg_exe(), "-loglevel", "error", "-stream_loop", "-1", "-i", str(clip), "-t", str(60 * minutes)]
+    call += ["-vf", "scale=-2:720", "-r", "30", "-preset", "veryfast", str(path)]
+    subprocess.run(call, check=True, stdin=subprocess.DEVNULL)
+    return path
+
+
+def predicted(video: Path, bundle: Path, out: Path) -> tuple[float, dict[str, dict[str, float]]]:
+    """How long the command takes (s), and the seconds and the memory (MB) of each of its jobs."""
+    begin_s = time.perf_counter()
+    call = [sys.executable, "-m", "abaw", "predict", str(video.parent), "--out", str(out), "--bundle", str(bundle)]
+    variables = environment() | {"PYTHONPATH": str(ROOT / "src")}
+    subprocess.run([*call, "--cores", "2"], check=True, env=variables, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+    wall_s = time.perf_counter() - begin_s
+    stages = {}
+    for path in (out / ".abaw" / "results" / "benchmarks").rglob("*.tsv"):
+        with path.open(newline="", encoding="utf-8") as handle:
+            [row] = csv.DictReader(handle, delimiter="\t")
+        name = path.parent.name if path.parent.name != "benchmarks" else path.stem
+        stages[name] = {
+            "s": float(row["s"]),
+            "max_rss": 0.0 if row["max_rss"] in ("NA", "-") else float(row["max_rss"]),
+        }
+    return wall_s, stages
+
+
+def decoding_s(video: Path) -> float:
+    """How long it takes to decode every frame and to do nothing with it."""
+    begin_s = time.perf_counter()
+    for _ in sample_frames(video, HARDLY_ANY_HZ):  # what is not taken is decoded and not converted
+        pass
+    return time.perf_counter() - begin_s
+
+
+if __name__ == "__main__":
+    main()

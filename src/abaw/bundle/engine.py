@@ -1,0 +1,136 @@
+"""Apply a bundle: from faces and voices to a row a frame, by the functions that a run's test split goes through."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from abaw.acoustic.encoder import Wav2Vec2Config, Wav2Vec2Model
+from abaw.acoustic.model import AudioModel
+from abaw.acoustic.prediction import embed_samples as embed_voices
+from abaw.acoustic.prediction import load_acoustic, predict_samples
+from abaw.attention.prediction import predict_attention
+from abaw.bundle.form import JSON_NAME, StoredTask
+from abaw.bundle.reading import read_bundle
+from abaw.bundle.sources import STATIC
+from abaw.config import ComputeConfig
+from abaw.dynamic.prediction import predict_dynamic
+from abaw.functional.model import predict_functional
+from abaw.fusion.dirichlet import fuse, without_the_unsure
+from abaw.nn import runtime
+from abaw.static.embedding import embed_samples as embed_faces
+from abaw.static.embedding import load_embedder
+from abaw.tables.arrays import KEYS, frames_table, matrix
+from abaw.tasks import TASKS, TaskName
+from abaw.timeline.alignment import frames_of
+from abaw.timeline.rows import Rows
+from abaw.weights.cards import Card
+
+
+class Footage(NamedTuple):
+    """What the stages before have made of some samples.
+
+    The rows that are asked for of each, in order; the tables `faces` of their videos; the 16 kHz track of each sample;
+    and the table `voiced`.
+    """
+
+    rows: Sequence[Rows]
+    faces: Sequence[Path]
+    tracks: Mapping[str, Path]
+    voiced: pa.Table
+
+
+class Engine:
+    """A bundle that `unpack_bundle` has laid out in `folder`, ready to predict."""
+
+    def __init__(self, folder: Path, compute: ComputeConfig) -> None:
+        self.folder, self.compute = folder, compute
+        self.bundle = read_bundle(folder)
+        self.device = runtime.start(compute, seed=0)
+
+    def frames(self, task: TaskName, names: Iterable[str], footage: Footage) -> dict[str, pa.Table]:
+        """The `frames` table of each of the systems, or models, that are named, by the bundle's own smoothing."""
+        known = self.bundle.tasks[task]
+        names = list(names)
+        members = {name: known.systems[name].models if name in known.systems else [name] for name in names}
+        run = _Run(self, task, known, footage)
+        aligned = {
+            model: run.aligned(model) for model in dict.fromkeys(m for models in members.values() for m in models)
+        }
+        found = {}
+        for name in names:
+            tables = [aligned[model] for model in members[name]]
+            weights = known.systems[name].weights if name in known.systems else None
+            found[name] = tables[0] if weights is None else self._fused(task, members[name], tables, weights)
+        return found
+
+    def _fused(
+        self, task: TaskName, models: Sequence[str], tables: Sequence[pa.Table], weights: list[list[float]]
+    ) -> pa.Table:
+        outputs = [matrix(table, TASKS[task].outputs) for table in tables]
+        most = self.bundle.settings.max_entropy_nats
+        if task == "expr" and most is not None and "acoustic" in models:
+            place = models.index("acoustic")
+            outputs[place] = without_the_unsure(outputs[place], most)
+        return frames_table(task, tables[0].select(KEYS), fuse(np.stack(outputs), np.array(weights)))
+
+
+@dataclass
+class _Run:
+    """One task on some footage: each model is loaded once, and what several read is made once."""
+
+    engine: Engine
+    task: TaskName
+    known: StoredTask
+    footage: Footage
+
+    def aligned(self, model: str) -> pa.Table:
+        """What a model says of every row."""
+        width_s = self.known.models[model].smoothing_s
+        assert width_s is not None
+        smoothed = self.engine.bundle.settings.smoothed
+        return frames_of(self.task, self.predictions(model), self.footage.rows, width_s, smoothed)
+
+    def predictions(self, model: str) -> pa.Table:
+        """The `predictions` table of a model."""
+        settings, device = self.engine.bundle.settings, self.engine.device
+        weights, card = self._stored(model)
+        if model == "visual":
+            return predict_dynamic(self.task, weights, card, settings.dynamic, self.faces, device)
+        if model == "functional":
+            return predict_functional(self.task, weights, card, settings.functional, self.faces)
+        if model == "acoustic":
+            heard = self.footage.tracks, self.footage.voiced
+            return predict_samples(self.task, self.acoustic, settings.acoustic, *heard, device)
+        return predict_attention(self.task, weights, card, settings.attention, [self.faces, self.voices], device)
+
+    @cached_property
+    def faces(self) -> pa.Table:
+        """The `embeddings` table of all samples."""
+        device, threads = self.engine.device, self.engine.compute.threads
+        embedder, spec = load_embedder(*self._stored(STATIC), device, threads)
+        samples = [row.sample for row in self.footage.rows]
+        without_face = self.engine.bundle.settings.embedding.without_face
+        return embed_faces(embedder, spec, self.footage.faces, samples, device, without_face)
+
+    @cached_property
+    def voices(self) -> pa.Table:
+        """The `voice_embeddings` table of all samples, at the frames of `faces`."""
+        settings, heard = self.engine.bundle.settings.acoustic, self.footage.tracks
+        return pa.concat_tables(embed_voices(self.task, self.acoustic, settings, heard, self.faces, self.engine.device))
+
+    @cached_property
+    def acoustic(self) -> AudioModel:
+        """The acoustic model."""
+        bundle, device = self.engine.bundle, self.engine.device
+        encoder = None if bundle.encoder is None else Wav2Vec2Model(Wav2Vec2Config.from_dict(bundle.encoder))
+        return load_acoustic(self.task, *self._stored("acoustic"), bundle.settings.acoustic, device, encoder)
+
+    def _stored(self, model: str) -> tuple[Path, Card]:
+        """The weights and the card of a model; a card that lacks something says so in a sentence."""
+        stored = self.known.models[model]
+        return self.engine.folder / stored.weights, Card(stored.card, self.engine.folder / JSON_NAME)

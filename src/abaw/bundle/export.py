@@ -1,0 +1,151 @@
+"""Make a bundle of a finished run: weights copied, everything else into `bundle.json`."""
+
+import csv
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from abaw.bundle.form import FORM, JSON_NAME, VERSION, Bundle
+from abaw.bundle.sources import STATIC, Sources
+from abaw.config import Config
+from abaw.running.files import whole_file
+from abaw.tasks import TASKS, TaskName
+from abaw.timeline.widths import best_width
+from abaw.weights.cards import check_card, git_commit, read_card
+
+LIMITS = [
+    "What is recognised is what a face and a voice express, not what a person feels; it is no ground for a decision "
+    "about anyone, such as in hiring, policing, medicine or school.",
+    "Of people, languages, cameras and light unlike those that it was trained on, nothing is known.",
+]
+OF_THE_DEMO = (
+    "It was trained on the embedded corpus: seven faces from photographs and synthesised voices. It shows that "
+    "everything works; of real footage it knows next to nothing."
+)
+
+
+def export_bundle(config: Config, folder: Path, encoder: dict[str, Any] | None) -> Bundle:
+    """Write the bundle of the run in the current folder, with `bundle.json` last; the models' `encoder` by its form.
+
+    Raises `UserError` where a card and its weights do not belong together.
+    """
+    sources = Sources(config)
+    cards = {
+        task: {name: read_card(Path(at, "card.json")) for name, at in sources.models(task).items()} for task in TASKS
+    }
+    files = {}
+    for task in TASKS:
+        for name, at in sources.models(task).items():
+            inside, path = f"{task}/{name}.safetensors", Path(at, "model.safetensors")
+            check_card(path, cards[task][name])
+            with whole_file(folder / inside) as beside:
+                shutil.copyfile(path, beside)
+            files[inside] = {"sha256": cards[task][name]["sha256"], "size_bytes": path.stat().st_size}
+    forests = [name for name, system in sorted(config.systems.items()) if system.fusion == "forest"]
+    bundle = {
+        "form": FORM,
+        "version": VERSION,
+        "package": f"abaw-flow {_version()}",
+        "commit": git_commit(),
+        "threads": config.compute.threads,
+        "trained_on": {
+            "corpus": config.corpus.source,
+            "edition": config.corpus.edition,
+            "pretraining": [name for name, root in config.pretraining.roots.model_dump().items() if root is not None],
+        },
+        "licences": _licences(cards),
+        "limits": ([OF_THE_DEMO] if config.corpus.source == "demo" else []) + LIMITS,
+        "left_out": [f"{name}: a random forest, which does not travel" for name in forests],
+        "encoder": encoder,
+        "settings": _settings(config),
+        "tasks": {task: _task(task, sources, cards[task]) for task in TASKS},
+        "files": files,
+    }
+    checked = Bundle.model_validate(bundle)
+    with whole_file(folder / JSON_NAME) as beside:
+        beside.write_text(checked.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return checked
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    return {
+        "faces": config.faces.model_dump() | {"source": "detect", "crop_side_px": config.crop_side_px},
+        "speech": config.speech.model_dump() | {"engine": "torch"},
+        "embedding": config.embedding.model_dump(),
+        "dynamic": config.dynamic.network.model_dump(),
+        "functional": config.functional.model_dump(),
+        "acoustic": config.acoustic.network.model_dump(),
+        "attention": config.attention.network.model_dump(),
+        "smoothed": config.timeline.smoothed,
+        "max_entropy_nats": config.fusion.dirichlet.max_entropy_nats,
+    }
+
+
+def _task(task: TaskName, sources: Sources, cards: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    widths, fits = sources.widths(task), sources.fits(task)
+    fixed_s = sources.config.timeline.smoothing_s
+    models = {
+        name: {
+            "weights": f"{task}/{name}.safetensors",
+            "card": card,
+            "smoothing_s": None if name == STATIC else best_width(Path(widths[name])) if widths else fixed_s,
+        }
+        for name, card in cards.items()
+    }
+    systems = {
+        name: {
+            "title": sources.config.systems[name].title,
+            "models": sources.config.systems[name].models,
+            "weights": read_card(Path(fits[name]))["weights"] if name in fits else None,
+        }
+        for name in sources.systems()
+    }
+    scores = _scores(task, [*systems, *(f"{name}_nested" for name in systems)])
+    return {
+        "models": models,
+        "systems": systems,
+        "preferred": _preferred(task, list(systems), scores),
+        "scores": scores,
+    }
+
+
+def _scores(task: TaskName, systems: list[str]) -> list[dict[str, Any]]:
+    """The scores of the systems on validation, as `collect_scores` wrote them."""
+    path = Path("results/report/scores.csv")
+    with path.open(newline="", encoding="utf-8") as handle:
+        rows = [row for row in csv.DictReader(handle) if (row["task"], row["split"]) == (task, "val")]
+    return [
+        {name: row[name] for name in ("system", "measure", "fitted_on")}
+        | {name: float(row[name]) for name in ("value", "low", "high")}
+        | {name: int(row[name]) for name in ("rows", "videos")}
+        for row in rows
+        if row["system"] in systems
+    ]
+
+
+def _preferred(task: TaskName, systems: list[str], scores: list[dict[str, Any]]) -> str:
+    """The system with the best nested estimate, else with the best score on validation; the first of equals."""
+    measure = TASKS[task].challenge_measure
+    values = {row["system"]: row["value"] for row in scores if row["measure"] == measure}
+    for form in ("{}_nested", "{}"):
+        known = {name: values[form.format(name)] for name in systems if form.format(name) in values}
+        if known:
+            return max(known, key=lambda name: known[name])
+    return systems[0]
+
+
+def _licences(cards: dict[TaskName, dict[str, dict[str, Any]]]) -> dict[str, str]:
+    """Of the backbones and the encoder, by name."""
+    found = {}
+    for of_task in cards.values():
+        found[of_task[STATIC]["backbone"]] = of_task[STATIC]["licence"] or "not stated"
+        found[f"encoder {of_task['acoustic']['encoder']}"] = of_task["acoustic"]["encoder_licence"]
+    return found
+
+
+def _version() -> str:
+    try:
+        return version("abaw-flow")
+    except PackageNotFoundError:  # it runs from its source
+        return "0"

@@ -1,0 +1,153 @@
+"""What `bundle.json` says: models, systems, settings, scores, and the digest of every file beside it."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+
+from abaw.config import (
+    AcousticNetworkConfig,
+    DynamicNetworkConfig,
+    EmbeddingConfig,
+    FacesConfig,
+    FunctionalConfig,
+    OverTimeConfig,
+    Section,
+    SpeechConfig,
+)
+from abaw.tasks import TASKS, TaskName
+
+VERSION = 1
+"""Of this form: it rises with every change after which older code would misread a bundle, or newer code an old one."""
+FORM = "abaw-flow bundle"
+JSON_NAME = "bundle.json"
+LARGEST_FILE_BYTES = 8 << 30
+LARGEST_BYTES = 32 << 30
+_BACKBONE = r"^[A-Za-z0-9_]+\.[A-Za-z0-9_]+$"
+
+FileName = Annotated[str, Field(pattern=r"^[a-z0-9_]+/[a-z0-9_]+\.safetensors$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class StoredFile(Section):
+    """A file of the bundle: how long it is, and its digest."""
+
+    sha256: Sha256
+    size_bytes: Annotated[int, Field(ge=1, le=LARGEST_FILE_BYTES)]
+
+
+class StoredModel(Section):
+    """A model: the file of its weights, its card, and how wide its predictions are smoothed (s; None: they are not)."""
+
+    weights: FileName
+    card: dict[str, Any]
+    smoothing_s: Annotated[float, Field(ge=0, le=20)] | None
+
+
+class StoredSystem(Section):
+    """A system: its models, and their weights, (models, outputs); None for a single model."""
+
+    title: str
+    models: Annotated[list[str], Field(min_length=1)]
+    weights: list[list[float]] | None
+
+
+class StoredScore(Section):
+    """A score on the validation videos, with its interval of 95 %; `fitted_on` says what was chosen on them."""
+
+    system: str
+    measure: str
+    value: float
+    low: float
+    high: float
+    rows: int
+    videos: int
+    fitted_on: str
+
+
+class StoredTask(Section):
+    """What the bundle knows of one task; `preferred` is the system that is taken where none is named."""
+
+    models: dict[str, StoredModel]
+    systems: dict[str, StoredSystem]
+    preferred: str
+    scores: list[StoredScore]
+
+
+class StoredSettings(Section):
+    """The settings under which the models were trained, and under which alone they mean what they say."""
+
+    faces: FacesConfig
+    speech: SpeechConfig
+    embedding: EmbeddingConfig
+    dynamic: DynamicNetworkConfig
+    functional: FunctionalConfig
+    acoustic: AcousticNetworkConfig
+    attention: OverTimeConfig
+    smoothed: Literal["logits", "probabilities"]
+    max_entropy_nats: Annotated[float, Field(gt=0)] | None
+
+
+class TrainedOn(Section):
+    """The corpus, and the pre-training corpora."""
+
+    corpus: Literal["demo", "folders"]
+    edition: Literal["affwild2", "other"]
+    pretraining: list[str]
+
+
+class Bundle(Section):
+    """A `bundle.json`. `encoder` is the form of the acoustic models' encoder where it is not the small one."""
+
+    form: Literal["abaw-flow bundle"]
+    version: Literal[1]
+    package: str
+    commit: str | None
+    threads: Annotated[int, Field(ge=1)]
+    trained_on: TrainedOn
+    licences: dict[str, str]
+    limits: list[str]
+    left_out: list[str]
+    encoder: dict[str, Any] | None
+    settings: StoredSettings
+    tasks: Annotated[dict[TaskName, StoredTask], Field(min_length=1)]
+    files: dict[FileName, StoredFile]
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> "Bundle":
+        if sum(file.size_bytes for file in self.files.values()) > LARGEST_BYTES:
+            raise ValueError(f"the files are larger than {LARGEST_BYTES >> 30} GiB together")
+        if (self.settings.acoustic.encoder == "small") != (self.encoder is None):
+            raise ValueError("encoder must be there where settings.acoustic.encoder is not small, and only there")
+        for name, task in self.tasks.items():
+            _check_task(name, task, self)
+        return self
+
+
+def _check_task(name: TaskName, task: StoredTask, bundle: Bundle) -> None:
+    for model in task.models.values():
+        if model.weights not in bundle.files:
+            raise ValueError(f"files has no {model.weights}, which a model of {name} names")
+        if bundle.files[model.weights].sha256 != model.card.get("sha256"):
+            raise ValueError(f"the card of {model.weights} has another sha256 than files")
+    if "static" not in task.models:
+        raise ValueError(f"{name} has no model static, which embeds the faces")
+    StaticCard.model_validate(task.models["static"].card)
+    if task.preferred not in task.systems:
+        raise ValueError(f"the preferred system of {name} is {task.preferred!r}, which is none of its systems")
+    for system in task.systems.values():
+        if unknown := [model for model in system.models if model not in task.models or model == "static"]:
+            raise ValueError(f"a system of {name} has the model {unknown[0]!r}, which is not there")
+        shape = (len(system.models), len(TASKS[name].outputs))
+        weights = system.weights
+        if (weights is None) != (len(system.models) == 1):
+            raise ValueError(f"a system of {name} must have weights where it has several models, and only there")
+        if weights is not None and [len(row) for row in weights] != [shape[1]] * shape[0]:
+            raise ValueError(f"the weights of a system of {name} must be {shape[0]} x {shape[1]} numbers")
+
+
+class StaticCard(Section):
+    """What of a frame-level model's card decides what is built: a backbone of timm's own, never an address."""
+
+    model_config = ConfigDict(extra="ignore")
+    backbone: Annotated[str, Field(pattern=_BACKBONE)]
+    input_px: Annotated[int, Field(ge=32, le=1024)]

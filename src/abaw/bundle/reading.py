@@ -1,0 +1,119 @@
+"""Opening a bundle, a folder or a zip: nothing in it is trusted before its form and its digests have been checked."""
+
+import hashlib
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from pydantic import ValidationError
+
+from abaw.bundle.form import FORM, JSON_NAME, VERSION, Bundle
+from abaw.running.errors import UserError
+from abaw.running.files import whole_file
+
+LARGEST_JSON_BYTES = 16 << 20
+_PIECE = 1 << 20
+
+
+def read_bundle(path: Path) -> Bundle:
+    """What the `bundle.json` of a folder or a zip says; the other files are not looked at.
+
+    Raises `UserError` with one sentence where there is none, or it is newer than this code, or of another form.
+    """
+    with _opened(path, JSON_NAME) as handle:
+        text = handle.read(LARGEST_JSON_BYTES + 1)
+    if len(text) > LARGEST_JSON_BYTES:
+        raise UserError(f"{path} is no bundle: its {JSON_NAME} is longer than {LARGEST_JSON_BYTES >> 20} MiB")
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is no bundle: its {JSON_NAME} is not JSON ({error})") from error
+    if not isinstance(said, dict) or said.get("form") != FORM:
+        raise UserError(f"{path} is no bundle of abaw-flow: its {JSON_NAME} does not say form: {FORM!r}")
+    version = said.get("version")
+    if isinstance(version, int) and version > VERSION:
+        raise UserError(
+            f"{path} is a bundle of version {version}, newer than this code, which reads version {VERSION}; update "
+            "abaw-flow"
+        )
+    try:
+        return Bundle.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "as a whole"
+        raise UserError(
+            f"{path} is a bundle of another form: {where}: {first['msg']}; export it anew with the version of "
+            f"abaw-flow that reads it (it was made by {said.get('package')})"
+        ) from error
+
+
+def unpack_bundle(path: Path, folder: Path) -> Bundle:
+    """Copy a bundle's files into `folder`, each checked against its digest while it is read.
+
+    Raises `UserError` where a file is missing, is not the one that `bundle.json` means, or is a link.
+    """
+    bundle = read_bundle(path)
+    for name, expected in bundle.files.items():
+        digest = hashlib.sha256()
+        left = expected.size_bytes
+        with _opened(path, name) as source, whole_file(folder / name) as beside, beside.open("wb") as target:
+            while piece := source.read(min(_PIECE, left + 1)):
+                left -= len(piece)
+                if left < 0:
+                    break
+                digest.update(piece)
+                target.write(piece)
+            if left or digest.hexdigest() != expected.sha256:
+                raise UserError(
+                    f"{path} has been altered or cut off: {name} is not the file of {expected.size_bytes} bytes "
+                    f"with the sha256 {expected.sha256}; get the bundle again"
+                )
+    with _opened(path, JSON_NAME) as source, whole_file(folder / JSON_NAME) as beside:
+        beside.write_bytes(source.read(LARGEST_JSON_BYTES))
+    return bundle
+
+
+def files_of_bundle(path: Path) -> list[str]:
+    """The files that a bundle lies in: the zip, or those of the folder."""
+    if not path.is_dir():
+        return [str(path)]
+    return [str(path / name) for name in (JSON_NAME, *read_bundle(path).files)]
+
+
+@contextmanager
+def _opened(path: Path, name: str) -> Iterator[IO[bytes]]:
+    """A file of the bundle, whose name comes from a form that has no way out of the folder."""
+    if path.is_dir():
+        file = path / name
+        if any(
+            part.is_symlink() for part in (file, *(p for p in file.parents if p.is_relative_to(path) and p != path))
+        ):
+            raise UserError(f"{file} is a link; a bundle must hold its files itself")
+        if not file.is_file():
+            raise UserError(f"{path} is no complete bundle: it has no {name}; export it or copy it again")
+        with file.open("rb") as handle:
+            yield handle
+        return
+    if not path.exists():
+        raise UserError(f"there is no bundle {path}; give a folder or a zip that `abaw export` has made")
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(name) as handle:
+            yield handle
+    except KeyError as error:
+        raise UserError(f"{path} is no complete bundle: it has no {name} at its top; get it again") from error
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
+        raise UserError(f"{path} is no bundle: it is neither a folder nor a whole zip ({error})") from error
+
+
+def zip_bundle(folder: Path, path: Path) -> None:
+    """Write the bundle of a folder as a zip, whole or not at all; the same bundle gives the same bytes."""
+    with whole_file(path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in (JSON_NAME, *read_bundle(folder).files):
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with (folder / name).open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
+                shutil.copyfileobj(source, target)

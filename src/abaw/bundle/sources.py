@@ -1,0 +1,60 @@
+"""Which files of a run go into a bundle, by the configuration alone."""
+
+from dataclasses import dataclass
+
+from abaw.config import Config
+from abaw.tasks import TASKS, TaskName
+
+STATIC = "static"
+"""The model that embeds faces, beside those that predict."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The models and the systems of a configuration, and where a run writes them.
+
+    Random forests stay behind: on AffWild2 their trees take 18 GB.
+    """
+
+    config: Config
+
+    def models(self, task: TaskName) -> dict[str, str]:
+        """The folder of every model that travels, by name."""
+        backbone = getattr(self.config.static.backbones, task).backbone
+        found = {
+            STATIC: f"results/static/{task}/{backbone}",
+            "visual": f"results/dynamic/{task}/best",
+            "acoustic": f"results/acoustic/{task}/best",
+            "functional": f"results/functional/{task}",
+        }
+        return found | {
+            f"{name}_attention": f"results/attention/{task}/{name}" for name in self.config.attention.mechanisms
+        }
+
+    def systems(self) -> list[str]:
+        """The systems that travel."""
+        return sorted(name for name, system in self.config.systems.items() if system.fusion != "forest")
+
+    def fits(self, task: TaskName) -> dict[str, str]:
+        """The file of the weights of each system that has some."""
+        fused = (name for name in self.systems() if self.config.systems[name].fusion == "dirichlet")
+        return {name: f"results/systems/{task}/{name}/fit.json" for name in fused}
+
+    def widths(self, task: TaskName) -> dict[str, str]:
+        """The file of smoothing widths of each model, where the best of them is taken."""
+        if self.config.timeline.width == "fixed":
+            return {}
+        return {name: f"results/timeline/{task}/{name}.csv" for name in self.models(task) if name != STATIC}
+
+    def inputs(self) -> list[str]:
+        """All files that are read."""
+        found = ["results/report/scores.csv"]
+        for task in TASKS:
+            for folder in self.models(task).values():
+                found += [f"{folder}/model.safetensors", f"{folder}/card.json"]
+            found += [*self.fits(task).values(), *self.widths(task).values()]
+        return found
+
+    def weights(self) -> list[str]:
+        """The names of the bundle's files beside bundle.json."""
+        return [f"{task}/{name}.safetensors" for task in TASKS for name in self.models(task)]

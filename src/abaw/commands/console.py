@@ -1,0 +1,103 @@
+"""The console command `abaw`: predict, info, export."""
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+from typing import NoReturn, TextIO
+
+from abaw.running.errors import UserError
+
+DOC = """What the people in videos express: valence, arousal, expression, second by second.
+
+  abaw predict FOLDER --out DIR    every video of a folder; the same command again goes on where it stopped
+  abaw info BUNDLE                 what a bundle of models knows, on what it was trained, how good it is
+  abaw export                      the models of the run in this folder as a bundle
+"""
+
+
+def main() -> NoReturn:
+    """Run the command; what the user can mend ends it with a sentence and exit code 1."""
+    args = _arguments().parse_args()
+    try:
+        {"predict": _predict, "info": _info, "export": _export}[args.command](args)
+    except UserError as error:
+        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
+    except KeyboardInterrupt:
+        sys.exit("error: stopped; the same command goes on from here")
+    sys.exit(0)
+
+
+def _arguments() -> argparse.ArgumentParser:
+    command = argparse.ArgumentParser("abaw", description=DOC, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = command.add_subparsers(dest="command", required=True, metavar="predict | info | export")
+    predict = commands.add_parser("predict", help="what the people in videos express")
+    predict.add_argument("videos", type=Path, metavar="FOLDER", help="of videos, or one video")
+    predict.add_argument("--out", type=Path, default=Path("results/predict"), help="where results go (%(default)s)")
+    predict.add_argument("--bundle", type=Path, help="the models: a folder or a zip; else the one that is carried")
+    predict.add_argument("--cores", type=_count, help="CPU cores; all of them where it is not given")
+    predict.add_argument("--fps", type=float, help="frames a second in which faces are looked for; as trained")
+    predict.add_argument("--from", type=float, default=0.0, dest="from_s", metavar="S", help="second to begin at")
+    predict.add_argument("--to", type=float, dest="to_s", metavar="S", help="second to end at")
+    predict.add_argument("--subjects", type=_subjects, default="all", metavar="prominent|all|N", help="who has rows")
+    info = commands.add_parser("info", help="what a bundle knows")
+    info.add_argument("bundle", type=Path, metavar="BUNDLE", help="a folder or a zip")
+    export = commands.add_parser("export", help="the models of the run in this folder as a bundle")
+    export.add_argument("--out", type=Path, help="a zip to write as well; the folder is results/bundle")
+    export.add_argument("--configfile", type=Path, nargs="+", default=[], help="those of the run")
+    export.add_argument("--cores", type=_count, help="CPU cores")
+    return command
+
+
+def _predict(args: argparse.Namespace) -> None:
+    from abaw.predict.calling import predict_folder
+    from abaw.predict.plan import DEFAULT_BUNDLE
+
+    if args.bundle is None and DEFAULT_BUNDLE.exists():
+        _tell(DEFAULT_BUNDLE, sys.stderr)
+    settings = {name: getattr(args, name) for name in ("fps", "from_s", "to_s", "subjects")}
+    predict_folder(args.videos, args.out, args.bundle, settings, args.cores)
+    with (args.out.expanduser() / "failed.csv").open(newline="", encoding="utf-8") as handle:
+        failed = list(csv.DictReader(handle))
+    for row in failed:
+        print(f"{row['video']}: {row['reason']}", file=sys.stderr)
+    print(f"written to {args.out}" + (f"; {len(failed)} videos cannot be read, see failed.csv" if failed else ""))
+
+
+def _info(args: argparse.Namespace) -> None:
+    _tell(args.bundle, sys.stdout)
+
+
+def _tell(bundle: Path, where: TextIO) -> None:
+    """What a bundle knows."""
+    from abaw.bundle.reading import read_bundle
+    from abaw.bundle.words import in_words
+
+    print(in_words(read_bundle(bundle)), file=where)
+
+
+def _export(args: argparse.Namespace) -> None:
+    from abaw.bundle.reading import zip_bundle
+    from abaw.predict.calling import run_workflow
+
+    files = ["--configfile", *map(str, args.configfile)] if args.configfile else []
+    run_workflow(["bundle", *files], Path.cwd(), args.cores)
+    print("written to results/bundle")
+    if args.out:
+        zip_bundle(Path("results/bundle"), args.out)
+        print(f"written to {args.out}")
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"it is {text!r}, expected a whole number from 1 on")
+    return int(text)
+
+
+def _subjects(text: str) -> str | int:
+    if text in ("prominent", "all"):
+        return text
+    try:
+        return _count(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"it is {text!r}, expected prominent, all or a whole number") from error

@@ -1,0 +1,38 @@
+"""What is predicted of videos of the user's own, and by what."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from abaw.config.base import Section
+
+
+class PredictConfig(Section):
+    """Videos without labels, and what is wanted of them: `snakemake predict`, `make predict` or `abaw predict`."""
+
+    videos: str | None = Field(
+        description="Folder of videos, in any subfolders and by any name, or one video; null: nothing is predicted."
+    )
+    bundle: str | None = Field(
+        description="The models: a folder or a zip that `abaw export` has made, such as results/bundle; null: the one "
+        "in resources/bundles/default, where there is one."
+    )
+    out: str = Field(
+        pattern=r"^[^{}]+$", description="Folder of what comes out, one for each video; its path has no braces."
+    )
+    fps: Annotated[float, Field(gt=0, le=60)] | None = Field(
+        description="Frames a second in which faces are looked for; null: as many as the models were trained on."
+    )
+    from_s: Annotated[float, Field(ge=0)] = Field(description="Second of each video at which to begin.")
+    to_s: Annotated[float, Field(gt=0)] | None = Field(description="Second at which to end; null: with the video.")
+    subjects: Literal["prominent", "all"] | Annotated[int, Field(ge=1, le=100)] = Field(
+        description="prominent: the one person who stands out, over cuts and absences; all: everybody who is seen for "
+        "a second; a number: at any time so many at most, those who stand out. Of the last two nobody is recognised: "
+        "after a cut, and after an absence of more than a second, a person has a new number."
+    )
+
+    @model_validator(mode="after")
+    def _begins_before_it_ends(self) -> "PredictConfig":
+        if self.to_s is not None and self.to_s <= self.from_s:
+            raise ValueError(f"to_s must be greater than from_s; they are {self.to_s} and {self.from_s}")
+        return self

@@ -1,0 +1,123 @@
+"""Running the workflow from outside of it: a folder of videos, or one video as a pandas DataFrame."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
+
+import abaw
+from abaw.predict.films import find_films
+from abaw.predict.progress import Progress
+from abaw.running.errors import UserError
+from abaw.running.files import whole_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROOT = Path(abaw.__file__).resolve().parents[2]
+HIDDEN = ".abaw"
+"""The folder beside the results that holds what the stages make, so that the same command goes on."""
+Subjects = Literal["prominent", "all"] | int
+
+
+def predict_file(
+    video: str | os.PathLike[str],
+    *,
+    bundle: str | os.PathLike[str] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    fps: float | None = None,
+    from_s: float = 0.0,
+    to_s: float | None = None,
+    subjects: Subjects = "all",
+    cores: int | None = None,
+) -> "pd.DataFrame":
+    """What the people in one video express: the table `people` as a DataFrame, a row for every frame and subject.
+
+    `bundle` is a folder or a zip, or the one that the repository carries; the other settings are the keys of `predict`
+    in the configuration. Results go to `out`, where the same call finds them again, or to a folder that is removed.
+    Raises `UserError` where the video cannot be read or the bundle cannot be used.
+    """
+    path = Path(video).expanduser().resolve()
+    if not path.is_file():
+        raise UserError(f"there is no video {path}")
+    settings = {"fps": fps, "from_s": float(from_s), "to_s": to_s, "subjects": subjects}
+    with TemporaryDirectory(prefix="abaw.") as folder:
+        there = Path(folder if out is None else out)
+        predict_folder(path, there, bundle, settings, cores)
+        failed = (there / "failed.csv").read_text(encoding="utf-8").splitlines()[1:]
+        if failed:
+            raise UserError(failed[0])
+        [film] = find_films(path).paths
+        import pandas as pd  # only here: a workflow's job needs none of it
+
+        return pd.read_parquet(there / film / "frames.parquet")
+
+
+def predict_folder(
+    videos: Path,
+    out: Path,
+    bundle: str | os.PathLike[str] | None,
+    settings: Mapping[str, Any],
+    cores: int | None,
+) -> None:
+    """Predict all videos of a folder into `out`; called again, it goes on where it stopped.
+
+    `settings` are keys of `predict` beside those that are arguments. Raises `UserError` with a sentence for each job
+    that failed; the other videos are done all the same.
+    """
+    out = out.expanduser().resolve()
+    section = {
+        **settings,
+        "videos": str(videos.expanduser().resolve()),
+        "bundle": None if bundle is None else str(Path(bundle).expanduser().resolve()),
+        "out": str(out),
+    }
+    folder = out / HIDDEN
+    with whole_file(folder / "predict.json") as beside:
+        beside.write_text(json.dumps({"predict": section}, indent=2) + "\n", encoding="utf-8")
+    files = [str(root() / "config" / "config.yaml"), str(folder / "predict.json")]
+    run_workflow(["predict", "--configfile", *files, "--keep-going"], folder, cores)
+
+
+def root() -> Path:
+    """The folder of the workflow; `UserError` where the package is installed without it."""
+    if not (ROOT / "Snakefile").is_file():
+        raise UserError(
+            f"the workflow is not beside the package ({ROOT} has no Snakefile); install abaw-flow from a clone of its "
+            "repository with `make setup`, or `pip install -e .`"
+        )
+    return ROOT
+
+
+def run_workflow(arguments: Sequence[str], folder: Path, cores: int | None) -> None:
+    """Run the workflow in a folder and show how far it is; `UserError` with what its jobs said where some failed."""
+    count = cores or len(os.sched_getaffinity(0))
+    command = [sys.executable, "-m", "snakemake", *arguments, "--snakefile", str(root() / "Snakefile")]
+    command += ["--directory", str(folder), "--cores", str(count)]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    with (
+        subprocess.Popen(
+            command,
+            env={**os.environ, "PATH": path},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        ) as process,
+        Progress() as progress,
+    ):
+        assert process.stderr is not None
+        try:
+            for line in process.stderr:
+                progress.hear(line.rstrip("\n"))
+        except KeyboardInterrupt:
+            process.communicate()  # the terminal has told it, too: it ends its jobs and removes what is half written
+            raise UserError("stopped; the same command goes on from here") from None
+    if process.returncode:
+        raise UserError("\n".join(progress.sentences(folder)))

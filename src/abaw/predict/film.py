@@ -1,0 +1,143 @@
+"""One video through the systems of a bundle: from its faces and its voice to the table `people`."""
+
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from abaw.bundle.engine import Engine, Footage
+from abaw.bundle.form import JSON_NAME
+from abaw.config import ComputeConfig
+from abaw.faces.breaks import BROKEN
+from abaw.faces.stream import Span
+from abaw.media.decisions import Decision
+from abaw.media.info import VideoInfo
+from abaw.predict.people import Said, Shown, Sightings, people_rows
+from abaw.tables.arrays import blocks, matrix, runs_of
+from abaw.tables.files import read_table
+from abaw.tables.schemas import SCHEMAS
+from abaw.tasks import TASKS, TaskName
+from abaw.timeline.rows import Rows
+from abaw.weights.manifest import sha256_of
+
+VERSIONS = ("abaw-flow", "torch", "onnxruntime", "mediapipe", "av", "numpy")
+NOBODY = "no face was found"
+
+
+@dataclass(frozen=True)
+class Film:
+    """A video and what the stages before have made of it: its id, the tables `faces` and `voiced`, its 16 kHz track
+    where a model hears; the span (s) that is asked for, and how many frames a second were analysed.
+    """
+
+    name: str
+    info: VideoInfo
+    faces: Path
+    voiced: Path
+    voice: Path | None
+    span_s: Span
+    rate_hz: float
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """The table `people` of a video, and what there is to say about how it was made."""
+
+    table: pa.Table
+    about: dict[str, Any]
+    info: VideoInfo
+    trained_hz: float
+
+    def problems(self, remarks: Mapping[str, str], decided: Sequence[Decision]) -> list[str]:
+        """What was decided where the video left room for it, or stands against it, a sentence each."""
+        found = [remarks[name] for name in (BROKEN, "left_out") if name in remarks]
+        if not self.about["subjects"]:
+            found.append(NOBODY)
+        if not self.info.has_audio:
+            found.append("no audio stream: silence is taken")
+        if self.info.is_variable:
+            found.append("variable frame rate: every frame counts at its own time")
+        if self.about["analysed_fps"] != self.trained_hz:
+            found.append(
+                f"faces were looked for {self.about['analysed_fps']:g} times a second, where the models were trained "
+                f"on {self.trained_hz:g}: what they take for a second is another time"
+            )
+        return found + [f"{one.found}: {one.remedy}" for one in decided]
+
+
+def predict_film(film: Film, bundle: Path, compute: ComputeConfig) -> Predicted:
+    """Predict every frame of a video for every subject by the preferred system of each task.
+
+    `bundle` is a folder that `unpack_bundle` has filled. A video without any face has one subject, of whom nothing is
+    known.
+    """
+    began_s, began = time.monotonic(), datetime.now(UTC)
+    engine = Engine(bundle, compute)
+    times_s = np.array([float(at) for at in film.info.times()])
+    rows = np.flatnonzero((times_s >= film.span_s[0]) & (times_s < film.span_s[1]))
+    shown = Shown(rows + 1, times_s[rows], 1 / film.rate_hz)
+    columns = ["sample", "frame", "time_s", "has_face", "x0_px", "y0_px", "x1_px", "y1_px", "score"]
+    faces = read_table("faces", film.faces, columns)
+    order = pa.array(np.lexsort([faces["frame"].to_numpy(), faces["sample"].to_numpy().astype(int)]))
+    seen = {sample: Sightings.of(block) for sample, block in blocks(faces.take(order))}
+    seen = {sample: sightings for sample, sightings in seen.items() if sightings.has_face.any()}
+    said = _said(engine, film, list(seen))
+    voiced = read_table("voiced", film.voiced)
+    tables = [
+        people_rows(
+            film.name,
+            int(sample),
+            shown,
+            sightings,
+            {task: Said(outputs[sample][rows], system) for task, (system, outputs) in said.items()},
+            runs_of(voiced, sample),
+        )
+        for sample, sightings in (seen or {"1": Sightings.of(faces.slice(0, 0))}).items()
+    ]
+    about = {
+        "subjects": len(seen),
+        "frames": len(rows),
+        "fps": f"{film.info.fps.numerator}/{film.info.fps.denominator}",
+        "duration_s": float(film.info.duration_s),
+        "analysed_fps": film.rate_hz,
+        "device": str(engine.device),
+        "versions": {name: _version(name) for name in VERSIONS} | {"python": platform.python_version()},
+        "bundle": {
+            "sha256": sha256_of(bundle / JSON_NAME),
+            "made_by": engine.bundle.package,
+            "systems": {task: known.preferred for task, known in engine.bundle.tasks.items()},
+        },
+        "times": {"began": began.isoformat(timespec="seconds"), "predicting_s": round(time.monotonic() - began_s, 2)},
+    }
+    table = pa.concat_tables([SCHEMAS["people"].empty_table(), *tables])
+    return Predicted(table, about, film.info, engine.bundle.settings.faces.analysis_rate_hz)
+
+
+def _said(engine: Engine, film: Film, subjects: Sequence[str]) -> dict[TaskName, tuple[str, dict[str, Any]]]:
+    """For each task of the bundle its preferred system, and what that says of each subject: (n_frames, 2 or 8)."""
+    if not subjects:
+        return {}
+    times_s = None if film.info.frame_times is None else tuple(map(float, film.info.frame_times))
+    rows = [Rows(subject, film.info.n_frames, film.info.fps, times_s) for subject in subjects]
+    tracks = {} if film.voice is None else dict.fromkeys(subjects, film.voice)
+    footage = Footage(rows, [film.faces], tracks, read_table("voiced", film.voiced))
+    found: dict[TaskName, tuple[str, dict[str, Any]]] = {}
+    for task, known in engine.bundle.tasks.items():
+        [table] = engine.frames(task, [known.preferred], footage).values()
+        values = matrix(table, TASKS[task].outputs).reshape(len(subjects), film.info.n_frames, -1)
+        found[task] = known.preferred, dict(zip(subjects, values, strict=True))
+    return found
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

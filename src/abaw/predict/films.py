@@ -1,0 +1,110 @@
+"""The videos of a folder, by any name, and the ids under which their results lie."""
+
+import hashlib
+import os
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from abaw.corpus.names import VIDEO_SUFFIXES, ids_of
+from abaw.media.video import probe
+from abaw.running.errors import UserError
+
+RESERVED = frozenset({"index.html", "summary.csv", "failed.csv"})
+"""What lies beside the videos' folders."""
+LONGEST_ID_BYTES = 120
+_UNFIT = re.compile(r"[\s/\\,\"'{}<>&|;*?$`:#%\[\]]|[^\w.+=@~()!-]")
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A video that cannot be read: its id, its path, and a sentence."""
+
+    film: str
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Films:
+    """Videos by id, those that cannot be read, and how many other files lie among them."""
+
+    paths: dict[str, Path]
+    failed: tuple[Failed, ...] = ()
+    others: int = 0
+
+
+def find_films(source: Path) -> Films:
+    """The videos in a folder and its subfolders, through links too, or the one that `source` is; none is opened.
+
+    A video's id is its name without the suffix, with `_` for what neither a path nor a table should carry; of equal
+    names it has the suffix, the folders, or a number, as `abaw.corpus` gives it. Hidden files are passed over. Raises
+    `UserError` where there is no video.
+    """
+    if source.is_file():
+        return Films(_by_id(source.parent, [source]))
+    if not source.is_dir():
+        raise UserError(f"predict.videos is {str(source)!r}, which is neither a folder nor a video")
+    paths, others = [], 0
+    for folder, subfolders, names in os.walk(source, followlinks=True):
+        here = Path(folder)
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith(".") and not _circular(here / name))
+        for name in sorted(names):
+            if not name.startswith("."):
+                is_video = Path(name).suffix.lower() in VIDEO_SUFFIXES
+                paths += [here / name] if is_video else []
+                others += not is_video
+    if not paths:
+        raise UserError(f"{source} holds no video: no file in it ends in {', '.join(VIDEO_SUFFIXES[:6])} or the like")
+    return Films(_by_id(source, paths), others=others)
+
+
+def readable(films: Films) -> Films:
+    """The videos that `abaw.media.video.probe` can read, and the others with what stands against each of them."""
+    failed = []
+    for film, path in films.paths.items():
+        try:
+            os.fspath(path).encode()
+            probe(path)
+        except UnicodeEncodeError:
+            failed.append(Failed(film, path, "its name is not in UTF-8; rename the file"))
+        except UserError as error:
+            failed.append(Failed(film, path, str(error)))
+    bad = {one.film for one in failed}
+    return Films({film: path for film, path in films.paths.items() if film not in bad}, tuple(failed), films.others)
+
+
+def _circular(folder: Path) -> bool:
+    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
+
+
+def _by_id(root: Path, paths: Iterable[Path]) -> dict[str, Path]:
+    by_name: dict[str, list[Path]] = defaultdict(list)
+    for path in paths:
+        by_name[path.stem].append(path)
+    found: dict[str, Path] = {}
+    for together in by_name.values():
+        for name, path in zip(ids_of(root, together), together, strict=True):
+            found[_free(_fit(name), found)] = path
+    return dict(sorted(found.items()))
+
+
+def _fit(name: str) -> str:
+    """A name that a path, a shell and a table can carry, not too long."""
+    fit = _UNFIT.sub("_", name)
+    fit = "_" + fit[1:] if fit.startswith((".", "-")) else fit
+    if len(fit.encode()) > LONGEST_ID_BYTES:
+        digest = hashlib.sha256(fit.encode()).hexdigest()[:8]
+        fit = f"{fit.encode()[: LONGEST_ID_BYTES - 9].decode(errors='ignore')}-{digest}"
+    return fit
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    """The name, or with the first number that makes it one of its own."""
+    number, free = 1, name
+    while free in taken or free in RESERVED:
+        number += 1
+        free = f"{name}-{number}"
+    return free

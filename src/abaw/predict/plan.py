@@ -1,0 +1,73 @@
+"""What a run of `predict` will do, by the configuration, the videos and the bundle."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from abaw.bundle.form import Bundle
+from abaw.bundle.reading import files_of_bundle, read_bundle
+from abaw.config import FacesConfig, PredictConfig, SpeechConfig
+from abaw.predict.films import Films, find_films, readable
+from abaw.running.errors import UserError
+
+DEFAULT_BUNDLE = Path(__file__).resolve().parents[3] / "resources" / "bundles" / "default"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The videos, where the bundle lies, what it says, and the settings of the stages, which are the bundle's."""
+
+    films: Films
+    source: Path
+    bundle: Bundle
+    faces: FacesConfig
+    speech: SpeechConfig
+
+    @property
+    def hears(self) -> bool:
+        """Whether a preferred system has a model that hears, or the gate asks for a voice."""
+        models = {model for task in self.bundle.tasks.values() for model in task.systems[task.preferred].models}
+        return bool(models - {"visual", "functional"}) or self.speech.gate.source != "mouth"
+
+    @property
+    def mouths(self) -> str:
+        """The kind of the table that the gate reads; see `workflow/rules/speech.smk`."""
+        gate = self.speech.gate
+        return "faces" if gate.source == "vad" or gate.rate_hz == self.faces.analysis_rate_hz else "mouths"
+
+    def bundle_files(self) -> list[str]:
+        """The files that the bundle lies in."""
+        return files_of_bundle(self.source)
+
+    def bundle_names(self) -> list[str]:
+        """The names of the bundle's files, bundle.json first."""
+        return ["bundle.json", *self.bundle.files]
+
+
+def plan_prediction(settings: PredictConfig, with_probe: bool) -> Plan | None:
+    """The plan, or None where no videos are named; `with_probe` says whether each video's head is read.
+
+    Raises `UserError` where the videos or the bundle are not there, or the bundle cannot be used.
+    """
+    if settings.videos is None:
+        return None
+    if settings.bundle is None and not DEFAULT_BUNDLE.exists():
+        raise UserError(
+            "predict.bundle is null, and this version of abaw-flow carries no bundle of its own yet; train one "
+            "(`make demo`, then `abaw export`) and name it: predict.bundle, or --bundle"
+        )
+    source = DEFAULT_BUNDLE if settings.bundle is None else Path(settings.bundle)
+    bundle = read_bundle(source)
+    films = find_films(Path(settings.videos))
+    faces = bundle.settings.faces
+    faces = faces.model_copy(
+        update={"analysis_rate_hz": settings.fps or faces.analysis_rate_hz, "subject": "prominent"}
+    )
+    return Plan(readable(films) if with_probe else films, source, bundle, faces, bundle.settings.speech)
+
+
+def wanted(plan: Plan | None, out: str) -> list[str]:
+    """What the target `predict` asks for; `UserError` where no videos are named."""
+    if plan is None:
+        raise UserError("predict.videos is null, so there is nothing to predict; set it to the folder of your videos")
+    kinds = ("frames.parquet", "frames.csv", "metadata.json")
+    return [f"{out}/{film}/{kind}" for film in plan.films.paths for kind in kinds] + [f"{out}/failed.csv"]

@@ -1,0 +1,86 @@
+"""What Snakemake says of a run, put into one line that a person understands."""
+
+import re
+from collections import deque
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tqdm import tqdm
+
+STAGES = {
+    "digest_film": "reading the videos",
+    "find_people": "finding people",
+    "extract_film_audio": "taking out the sound",
+    "separate_film_speech": "separating voices",
+    "measure_film_mouths": "measuring mouths",
+    "gate_film_speech": "finding speech",
+    "predict_film": "predicting",
+}
+LAST = "predict_film"
+_STEPS = re.compile(r"(\d+) of (\d+) steps \(")
+_PLANNED = re.compile(r"(\w+) +(\d+)")
+_RULE = re.compile(r"(?:local)?rule (\w+):")
+_FINISHED = re.compile(r"Finished jobid: \d+ \(Rule: (\w+)\)")
+_LOG = re.compile(r"    log: (.+?)(?: \(check log file.*)?")
+
+
+class Progress:
+    """Hears a run's lines: shows videos done of all, the stage at work and the time left, and keeps what went wrong.
+
+    It is silent where there is no terminal.
+    """
+
+    def __init__(self) -> None:
+        self.planned: dict[str, int] = {}
+        self.done: dict[str, int] = {}
+        self._bar: tqdm[Any] = tqdm(unit="step", disable=None, leave=False, bar_format="{l_bar}{bar}| {remaining} left")
+        self._tail: deque[str] = deque(maxlen=30)
+        self._logs: list[str] = []
+        self._said: list[str] = []
+        self._failing = False
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.close()
+
+    def hear(self, line: str) -> None:
+        """Take in one line."""
+        self._tail.append(line)
+        if line.startswith("error: "):
+            self._said.append(line.removeprefix("error: "))
+        elif found := _STEPS.match(line):
+            self._bar.total = int(found[2])
+            self._bar.n = int(found[1])
+            self._bar.refresh()
+        elif found := _FINISHED.match(line):
+            self.done[found[1]] = self.done.get(found[1], 0) + 1
+            self._describe(found[1])
+        elif found := _RULE.match(line):
+            self._describe(found[1])
+        elif line.startswith("Error in rule "):
+            self._failing = True
+        elif self._failing and (found := _LOG.fullmatch(line)):
+            self._logs.append(found[1])
+            self._failing = False
+        elif not self.done and (found := _PLANNED.fullmatch(line)):
+            self.planned[found[1]] = int(found[2])
+
+    def sentences(self, folder: Path) -> list[str]:
+        """Why the run failed: what it said itself, and the last words of each job's log; else its last lines."""
+        found = list(dict.fromkeys(self._said))
+        for name in dict.fromkeys(self._logs):
+            path = folder / name
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+            last = next((line for line in reversed(lines) if line.startswith("error: ")), lines[-1] if lines else "?")
+            found.append(f"{last.removeprefix('error: ')} (log: {path})")
+        return found or list(self._tail)
+
+    def _describe(self, rule: str) -> None:
+        videos = self.planned.get(LAST)
+        counted = f"{self.done.get(LAST, 0)} of {videos} videos, " if videos else ""
+        self._bar.set_description_str(f"{counted}{STAGES.get(rule, rule.replace('_', ' '))}")

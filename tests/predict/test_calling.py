@@ -1,0 +1,103 @@
+"""The ways in from outside of the workflow: the command, the function, and what is said on the way."""
+
+import sys
+
+import pytest
+
+import abaw
+from abaw.commands import console
+from abaw.predict import calling
+from abaw.predict.progress import Progress
+from abaw.running.errors import UserError
+
+LINES = """Job stats:
+job                     count
+--------------------  -------
+find_people                 2
+predict_film                2
+total                       4
+
+rule find_people:
+    wildcards: film=a
+Finished jobid: 3 (Rule: find_people)
+1 of 4 steps (25%) done
+Finished jobid: 4 (Rule: predict_film)
+2 of 4 steps (50%) done
+Error in rule find_people:
+    jobid: 5
+    log: logs/find_people/b.log (check log file(s) for error details)
+"""
+
+
+def test_a_run_is_put_into_videos_and_the_reason_of_a_failure(tmp_path):
+    (tmp_path / "logs/find_people").mkdir(parents=True)
+    (tmp_path / "logs/find_people/b.log").write_text("device: cpu\nerror: the disk is full; make room\nmore\n")
+    with Progress() as progress:
+        for line in LINES.splitlines():
+            progress.hear(line)
+    assert progress.planned["predict_film"] == 2
+    assert progress.done == {"find_people": 1, "predict_film": 1}
+    log = tmp_path / "logs/find_people/b.log"
+    assert progress.sentences(tmp_path) == [f"the disk is full; make room (log: {log})"]
+
+
+def test_what_the_workflow_says_itself_comes_first_and_else_its_last_lines():
+    with Progress() as progress:
+        progress.hear("error: the configuration is wrong: seed is -1")
+    assert progress.sentences(calling.ROOT) == ["the configuration is wrong: seed is -1"]
+    with Progress() as progress:
+        progress.hear("MissingInputException in rule x")
+    assert progress.sentences(calling.ROOT) == ["MissingInputException in rule x"]
+
+
+def test_the_package_can_be_called_and_names_a_video_that_is_not_there(tmp_path):
+    with pytest.raises(UserError, match=r"there is no video .*/film\.mp4"):
+        abaw.predict(tmp_path / "film.mp4")
+    with pytest.raises(AttributeError, match="has no attribute 'predicts'"):
+        abaw.predicts  # noqa: B018
+
+
+def test_a_package_without_its_workflow_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(calling, "ROOT", tmp_path)
+    with pytest.raises(UserError, match="the workflow is not beside the package"):
+        calling.root()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["predict"], "the following arguments are required: FOLDER"),
+        (["predict", "v", "--subjects", "some"], "it is 'some', expected prominent, all or a whole number"),
+        (["predict", "v", "--subjects", "0"], "expected prominent, all or a whole number"),
+        (["predict", "v", "--cores", "no"], "it is 'no', expected a whole number from 1 on"),
+        (["predict", "v", "--margin", "3"], "unrecognized arguments: --margin 3"),
+        (["infos"], "invalid choice: 'infos'"),
+    ],
+)
+def test_a_wrong_flag_is_named_with_what_is_expected(monkeypatch, capsys, arguments, says):
+    monkeypatch.setattr(sys, "argv", ["abaw", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        console.main()
+    assert caught.value.code == 2
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "value"), [("all", "all"), ("prominent", "prominent"), ("3", 3)])
+def test_every_flag_of_predict_is_a_key_of_the_configuration(monkeypatch, tmp_path, text, value):
+    given = {}
+    monkeypatch.setattr(calling, "predict_folder", lambda *arguments: given.update(enumerate(arguments)))
+    (tmp_path / "failed.csv").write_text("video,path,reason\n")
+    flags = ["--out", str(tmp_path), "--fps", "10", "--from", "1", "--to", "2.5", "--subjects", text, "--cores", "3"]
+    monkeypatch.setattr(sys, "argv", ["abaw", "predict", "v", "--bundle", "b.zip", *flags])
+    with pytest.raises(SystemExit) as caught:
+        console.main()
+    assert caught.value.code == 0
+    assert [str(given[0]), str(given[2]), given[4]] == ["v", "b.zip", 3]
+    assert given[3] == {"fps": 10.0, "from_s": 1.0, "to_s": 2.5, "subjects": value}
+    assert set(given[3]) | {"videos", "bundle", "out"} == set(abaw_keys())
+
+
+def abaw_keys():
+    from abaw.config import PredictConfig
+
+    return PredictConfig.model_fields

@@ -1,0 +1,214 @@
+"""The stage predict: what the people in any video express, by the models of a bundle; on request, `snakemake predict`.
+
+In: the videos of `predict.videos` and the bundle of `predict.bundle`. Sound, voice, mouths and gate are the rules of the
+stage speech, with the bundle's settings; what they make lies in results/films.
+Out: in the folder `predict.out`, {film}/frames.parquet, frames.csv and metadata.json, and failed.csv of them all.
+Page: docs/predict.md.
+"""
+
+if PLAN is not None:
+
+    OUT, FILMS = CONFIG.predict.out, "results/films"
+    OPENED = f"{FILMS}/bundle"
+
+    use rule digest_video as digest_film with:
+        output:
+            f"{FILMS}/digests/{{film}}.sha256",
+        log:
+            "logs/digest_film/{film}.log",
+        benchmark:
+            "results/benchmarks/digest_film/{film}.tsv"
+
+    use rule extract_audio as extract_film_audio with:
+        input:
+            code=code("speech/extract_audio"),
+            video=f"{FILMS}/digests/{{film}}.sha256",
+        output:
+            f"{FILMS}/mixture/{{film}}.flac",
+        log:
+            "logs/extract_film_audio/{film}.log",
+        benchmark:
+            "results/benchmarks/extract_film_audio/{film}.tsv"
+        params:
+            on_unreadable="skip",
+
+    use rule separate_speech as separate_film_speech with:
+        input:
+            code=code("speech/separate_speech"),
+            mixture=f"{FILMS}/mixture/{{film}}.flac",
+        output:
+            f"{FILMS}/vocals/{{film}}.flac",
+        log:
+            "logs/separate_film_speech/{film}.log",
+        benchmark:
+            "results/benchmarks/separate_film_speech/{film}.tsv"
+        params:
+            separator=PLAN.speech.separator,
+            settings=as_json(PLAN.speech.audio.model_dump()),
+
+    use rule measure_mouths as measure_film_mouths with:
+        input:
+            code=code("speech/measure_mouths"),
+            video=f"{FILMS}/digests/{{film}}.sha256",
+            faces=f"{FILMS}/faces/{{film}}.parquet",
+            crops=[],
+        output:
+            f"{FILMS}/mouths/{{film}}.parquet",
+        log:
+            "logs/measure_film_mouths/{film}.log",
+        benchmark:
+            "results/benchmarks/measure_film_mouths/{film}.tsv"
+        params:
+            rate_hz=PLAN.speech.gate.rate_hz or "",
+            margin_px=PLAN.faces.margin_px,
+            on_unreadable="skip",
+
+    use rule gate_speech as gate_film_speech with:
+        input:
+            code=code("speech/gate_speech"),
+            mouths=f"{FILMS}/{PLAN.mouths}/{{film}}.parquet",
+            voice=[] if PLAN.speech.gate.source == "mouth" else f"{FILMS}/vocals/{{film}}.flac",
+        output:
+            f"{FILMS}/voiced/{{film}}.parquet",
+        log:
+            "logs/gate_film_speech/{film}.log",
+        benchmark:
+            "results/benchmarks/gate_film_speech/{film}.tsv"
+        params:
+            settings=as_json(PLAN.speech.gate.model_dump()),
+            kind=PLAN.mouths,
+
+    rule open_bundle:
+        """Check the files of the bundle against their digests, and lay them out for all jobs."""
+        input:
+            code=code("predict/open_bundle"),
+            bundle=PLAN.bundle_files(),
+        output:
+            [f"{OPENED}/{name}" for name in PLAN.bundle_names()],
+        log:
+            "logs/open_bundle.log",
+        benchmark:
+            "results/benchmarks/open_bundle.tsv"
+        conda:
+            "../../envs/main.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory_mb(1000),
+            runtime=minutes(30),
+        params:
+            source=str(PLAN.source),
+            folder=OPENED,
+        shell:
+            "python {input.code[0]:q}" " --bundle {params.source:q}" " --output {params.folder:q}" " > {log:q} 2>&1"
+
+    rule find_people:
+        """Find, follow and crop the people in one video: the prominent one, everybody, or so many at a time."""
+        input:
+            code=code("predict/find_people"),
+            video=f"{FILMS}/digests/{{film}}.sha256",
+            network=detector_network(PLAN.faces),
+        output:
+            f"{FILMS}/faces/{{film}}.parquet",
+        log:
+            "logs/find_people/{film}.log",
+        benchmark:
+            "results/benchmarks/find_people/{film}.tsv"
+        conda:
+            "../../envs/main.yaml"
+        threads: CONFIG.compute.threads
+        resources:
+            mem_mb=memory_mb(2000),
+            runtime=minutes(60, per_video=0.1),
+            gpu=DETECTOR_GPUS,
+        params:
+            video=video_file,
+            subjects=json.dumps(CONFIG.predict.subjects),
+            from_s=CONFIG.predict.from_s,
+            to_s="" if CONFIG.predict.to_s is None else CONFIG.predict.to_s,
+            settings=as_json(PLAN.faces.model_dump()),
+            compute=compute_on(CONFIG.compute.detector_device),
+        shell:
+            "take_gpu {resources.gpu}; python {input.code[0]:q}"
+            " --video {params.video:q}"
+            " --subjects {params.subjects:q}"
+            " --from-s {params.from_s}"
+            " --to-s {params.to_s}"
+            " --settings {params.settings:q}"
+            " --compute {params.compute:q}"
+            " --network {input.network:q}"
+            " --threads {threads}"
+            " --output {output:q}"
+            " > {log:q} 2>&1"
+
+    rule predict_film:
+        """Say what each person of one video expresses at each frame, by the bundle's preferred systems."""
+        input:
+            code=code("predict/predict_film"),
+            digest=f"{FILMS}/digests/{{film}}.sha256",
+            faces=f"{FILMS}/faces/{{film}}.parquet",
+            voiced=f"{FILMS}/voiced/{{film}}.parquet",
+            voice=f"{FILMS}/vocals/{{film}}.flac" if PLAN.hears else [],
+            bundle=rules.open_bundle.output,
+        output:
+            frames=f"{OUT}/{{film}}/frames.parquet",
+            csv=f"{OUT}/{{film}}/frames.csv",
+            metadata=f"{OUT}/{{film}}/metadata.json",
+        log:
+            "logs/predict_film/{film}.log",
+        benchmark:
+            "results/benchmarks/predict_film/{film}.tsv"
+        conda:
+            "../../envs/main.yaml"
+        threads: CONFIG.compute.threads
+        resources:
+            mem_mb=memory_mb(4000),
+            runtime=minutes(60, per_video=0.1),
+            gpu=NETWORK_GPUS,
+        params:
+            video=video_file,
+            folder=OPENED,
+            from_s=CONFIG.predict.from_s,
+            to_s="" if CONFIG.predict.to_s is None else CONFIG.predict.to_s,
+            fps=PLAN.faces.analysis_rate_hz,
+            settings=as_json(CONFIG.predict.model_dump(include={"fps", "from_s", "to_s", "subjects"})),
+            compute=compute_on(CONFIG.compute.device),
+        shell:
+            "take_gpu {resources.gpu}; python {input.code[0]:q}"
+            " --film {wildcards.film:q}"
+            " --video {params.video:q}"
+            " --digest {input.digest:q}"
+            " --faces {input.faces:q}"
+            " --voiced {input.voiced:q}"
+            " --voice {input.voice:q}"
+            " --bundle {params.folder:q}"
+            " --from-s {params.from_s}"
+            " --to-s {params.to_s}"
+            " --fps {params.fps}"
+            " --settings {params.settings:q}"
+            " --compute {params.compute:q}"
+            " --frames {output.frames:q}"
+            " --csv {output.csv:q}"
+            " --metadata {output.metadata:q}"
+            " > {log:q} 2>&1"
+
+    rule list_failed:
+        """List the videos that cannot be read, with what stands against each."""
+        input:
+            code=code("predict/list_failed"),
+        output:
+            f"{OUT}/failed.csv",
+        log:
+            "logs/list_failed.log",
+        benchmark:
+            "results/benchmarks/list_failed.tsv"
+        localrule: True
+        conda:
+            "../../envs/main.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory_mb(500),
+            runtime=minutes(10),
+        params:
+            failed=json.dumps([[one.film, str(one.path), one.reason] for one in PLAN.films.failed]),
+        shell:
+            "python {input.code[0]:q}" " --failed {params.failed:q}" " --output {output:q}" " > {log:q} 2>&1"

@@ -41,6 +41,7 @@ include: "workflow/rules/submission.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/bundle.smk"
 include: "workflow/rules/predict.smk"
+include: "workflow/rules/outputs.smk"
 
 
 onstart:
@@ -86,4 +87,4 @@ rule bundle:
 rule predict:
     """What the people in the videos of `predict.videos` express, a folder for each video."""
     input:
-        lambda wildcards: worded("abaw.predict.plan", "wanted", PLAN, CONFIG.predict.out),
+        lambda wildcards: worded("abaw.predict.plan", "wanted", PLAN, CONFIG.predict),

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-import write_frames
 import write_summary
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +15,7 @@ from people import blanked, made_table
 from abaw.outputs.people import CLASSES, expression_runs, people_of, speaking_runs
 from abaw.outputs.summary import summary_of
 from abaw.running.errors import UserError
-from abaw.tables.files import write_table
+from abaw.tables.files import write_csv, write_table
 
 
 def changed(table, name, values):
@@ -101,12 +100,10 @@ def test_a_summary_holds_at_any_rate(times):
     assert np.allclose(one[numbers], other[numbers])
 
 
-def test_frames_as_csv_are_the_table(tmp_path, monkeypatch):
+def test_frames_as_csv_are_the_table(tmp_path):
     table = blanked(made_table(video='a "b", ü'), "arousal", "va_system")
-    write_table("people", table, tmp_path / "frames.parquet")
     written = tmp_path / "frames.csv"
-    monkeypatch.setattr("sys.argv", ["", "--frames", str(tmp_path / "frames.parquet"), "--out", str(written)])
-    write_frames.main()
+    write_csv(table, written)
     back = pd.read_csv(written)
     assert list(back.columns) == table.column_names
     assert len(back) == len(table) and set(back["video"]) == {'a "b", ü'}
@@ -121,12 +118,15 @@ def test_the_summary_of_a_folder_has_a_line_a_person(tmp_path, monkeypatch):
     for video, people in {"one": 1, "nobody": 0, "three": 3}.items():
         paths.append(str(tmp_path / video / "frames.parquet"))
         write_table("people", made_table(video=video, subjects=people), paths[-1])
-    monkeypatch.setattr("sys.argv", ["", "--frames", *paths, "--out", str(tmp_path / "summary.csv")])
+    (tmp_path / "failed.csv").write_text('video,path,reason\nbroken,/b.mp4,"it is cut off, copy it again"\n')
+    arguments = ["", "--frames", *paths, "--failed", str(tmp_path / "failed.csv")]
+    monkeypatch.setattr("sys.argv", [*arguments, "--out", str(tmp_path / "summary.csv")])
     write_summary.main()
     back = pd.read_csv(tmp_path / "summary.csv")
-    assert list(back["video"]) == ["one", "nobody", "three", "three", "three"]
-    assert list(back["subject"].fillna(0)) == [1, 0, 1, 2, 3]
-    assert list(back["seen_s"]) == pytest.approx([2, 0, 2, 40 / 30, 2])
+    assert list(back["video"]) == ["one", "nobody", "three", "three", "three", "broken"]
+    assert list(back["subject"].fillna(0)) == [1, 0, 1, 2, 3, 0]
+    assert list(back["seen_s"])[:-1] == pytest.approx([2, 0, 2, 40 / 30, 2])
+    assert list(back["problem"].dropna()) == ["it is cut off, copy it again"]
 
 
 def test_tables_of_another_form_are_refused_in_a_sentence():

@@ -98,6 +98,7 @@ if PLAN is not None:
         input:
             code=code("outputs/write_summary"),
             frames=expand(f"{OUT}/{{film}}/frames.parquet", film=PLAN.films.paths),
+            failed=f"{OUT}/failed.csv",
         output:
             f"{OUT}/summary.csv",
         log:
@@ -111,7 +112,11 @@ if PLAN is not None:
             mem_mb=memory_mb(1500),
             runtime=minutes(30),
         shell:
-            "python {input.code[0]:q} --frames {input.frames:q} --out {output:q} > {log:q} 2>&1"
+            "python {input.code[0]:q}"
+            " --frames {input.frames:q}"
+            " --failed {input.failed:q}"
+            " --out {output:q}"
+            " > {log:q} 2>&1"
 
     rule write_index:
         """All films of the folder on one page."""

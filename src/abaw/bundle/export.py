@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ def _settings(config: Config) -> dict[str, Any]:
     }
 
 
-def _task(task: TaskName, sources: Sources, cards: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _task(task: TaskName, sources: Sources, cards: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     widths, fits = sources.widths(task), sources.fits(task)
     fixed_s = sources.config.timeline.smoothing_s
     models = {
@@ -135,7 +136,7 @@ def _preferred(task: TaskName, systems: list[str], scores: list[dict[str, Any]])
     return systems[0]
 
 
-def _licences(cards: dict[TaskName, dict[str, dict[str, Any]]]) -> dict[str, str]:
+def _licences(cards: Mapping[TaskName, Mapping[str, Mapping[str, Any]]]) -> dict[str, str]:
     """Of the backbones and the encoder, by name."""
     found = {}
     for of_task in cards.values():

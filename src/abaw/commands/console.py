@@ -4,8 +4,9 @@ import argparse
 import csv
 import sys
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import NoReturn, TextIO, get_args
 
+from abaw.config.predict import Also
 from abaw.running.errors import UserError
 
 DOC = """What the people in videos express: valence, arousal, expression, second by second.
@@ -40,6 +41,9 @@ def _arguments() -> argparse.ArgumentParser:
     predict.add_argument("--from", type=float, default=0.0, dest="from_s", metavar="S", help="second to begin at")
     predict.add_argument("--to", type=float, dest="to_s", metavar="S", help="second to end at")
     predict.add_argument("--subjects", type=_subjects, default="all", metavar="prominent|all|N", help="who has rows")
+    predict.add_argument(
+        "--also", nargs="+", choices=get_args(Also), default=[], help="what else is made of each video"
+    )
     info = commands.add_parser("info", help="what a bundle knows")
     info.add_argument("bundle", type=Path, metavar="BUNDLE", help="a folder or a zip")
     export = commands.add_parser("export", help="the models of the run in this folder as a bundle")
@@ -55,13 +59,16 @@ def _predict(args: argparse.Namespace) -> None:
 
     if args.bundle is None and DEFAULT_BUNDLE.exists():
         _tell(DEFAULT_BUNDLE, sys.stderr)
-    settings = {name: getattr(args, name) for name in ("fps", "from_s", "to_s", "subjects")}
+    settings = {name: getattr(args, name) for name in ("fps", "from_s", "to_s", "subjects", "also")}
     predict_folder(args.videos, args.out, args.bundle, settings, args.cores)
     with (args.out.expanduser() / "failed.csv").open(newline="", encoding="utf-8") as handle:
         failed = list(csv.DictReader(handle))
     for row in failed:
         print(f"{row['video']}: {row['reason']}", file=sys.stderr)
-    print(f"written to {args.out}" + (f"; {len(failed)} videos cannot be read, see failed.csv" if failed else ""))
+    print(
+        f"written to {args.out}, open index.html there"
+        + (f"; {len(failed)} videos cannot be read, see failed.csv" if failed else "")
+    )
 
 
 def _info(args: argparse.Namespace) -> None:

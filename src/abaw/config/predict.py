@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from abaw.config.base import Section
 
+Also = Literal["annotated", "elan", "praat", "subtitles", "speakers"]
+
 
 class PredictConfig(Section):
     """Videos without labels, and what is wanted of them: `snakemake predict`, `make predict` or `abaw predict`."""
@@ -29,6 +31,11 @@ class PredictConfig(Section):
         description="prominent: the one person who stands out, over cuts and absences; all: everybody who is seen for "
         "a second; a number: at any time so many at most, those who stand out. Of the last two nobody is recognised: "
         "after a cut, and after an absence of more than a second, a person has a new number."
+    )
+
+    also: list[Also] = Field(
+        description="What is made of each video beside its tables and its page: annotated, a video with everything "
+        "drawn in; elan, praat and subtitles, what those programs read; speakers, who speaks when, as RTTM."
     )
 
     @model_validator(mode="after")

@@ -14,10 +14,10 @@ import pyarrow as pa
 from pympi import Elan
 
 from abaw.outputs.people import CLASSES, PROBABILITIES, People
-from abaw.outputs.text import write_csv
 from abaw.outputs.tiers import Tier
 from abaw.outputs.viewer import COLORS, VALUE_COLORS
 from abaw.running.files import whole_file
+from abaw.tables.files import write_csv
 from abaw.tasks import DIMENSIONS
 
 VOCABULARY, LANGUAGE = "expressions", "eng"

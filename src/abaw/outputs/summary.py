@@ -1,5 +1,7 @@
 """One line a video and person: how long they are seen and speak, and what they express."""
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 import pyarrow as pa
 
@@ -10,9 +12,9 @@ SUMMARY = pa.schema(
     [("video", pa.string()), ("subject", pa.int32()), ("seen_s", pa.float64()), ("speaking_s", pa.float64())]
     + [(f"{name}_{kind}", pa.float64()) for name in DIMENSIONS for kind in ("mean", "deviation")]
     + [(f"share_{name}", pa.float64()) for name in CLASSES]
-    + [("changes_per_min", pa.float64()), ("share_measured", pa.float64())]
+    + [("changes_per_min", pa.float64()), ("share_measured", pa.float64()), ("problem", pa.string())]
 )
-"""Seconds, values in [-1, 1], shares in [0, 1]; null where nothing is known."""
+"""Seconds, values in [-1, 1], shares in [0, 1]; null where nothing is known. `problem` says why a video has nothing."""
 
 
 def summary_of(people: People) -> pa.Table:
@@ -26,6 +28,12 @@ def summary_of(people: People) -> pa.Table:
     """
     rows = [{"video": people.video, **_line(person, people.duration_s)} for person in people.persons]
     rows = rows or [{"video": people.video, "seen_s": 0.0}]
+    return pa.Table.from_pylist(rows, schema=SUMMARY)
+
+
+def summary_of_failed(failed: Iterable[Mapping[str, str]]) -> pa.Table:
+    """A row for each video that cannot be read, of mappings with its `video` and the `reason`."""
+    rows = [{"video": one["video"], "problem": one["reason"]} for one in failed]
     return pa.Table.from_pylist(rows, schema=SUMMARY)
 
 

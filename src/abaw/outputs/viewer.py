@@ -79,6 +79,7 @@ def index(rows: Sequence[Mapping[str, Any]], folder: Path, thumbnails: Mapping[s
             "url": f"{quote(os.fsencode(name), safe='')}/viewer.html",
             "thumbnail": base64.b64encode(thumbnails[name]).decode() if name in thumbnails else None,
             "people": [row for row in people if row["subject"] is not None],
+            "problem": people[0]["problem"],
         }
         for name, people in videos.items()
     ]

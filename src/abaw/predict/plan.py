@@ -6,10 +6,20 @@ from pathlib import Path
 from abaw.bundle.form import Bundle
 from abaw.bundle.reading import files_of_bundle, read_bundle
 from abaw.config import FacesConfig, PredictConfig, SpeechConfig
+from abaw.config.predict import Also
 from abaw.predict.films import Films, find_films, readable
 from abaw.running.errors import UserError
 
 DEFAULT_BUNDLE = Path(__file__).resolve().parents[3] / "resources" / "bundles" / "default"
+
+KINDS = ("frames.parquet", "frames.csv", "metadata.json", "viewer.html")
+ALSO: dict[Also, str] = {
+    "annotated": "annotated.mp4",
+    "elan": "{film}.eaf",
+    "praat": "{film}.TextGrid",
+    "subtitles": "{film}.vtt",
+    "speakers": "{film}.rttm",
+}
 
 
 @dataclass(frozen=True)
@@ -65,9 +75,10 @@ def plan_prediction(settings: PredictConfig, with_probe: bool) -> Plan | None:
     return Plan(readable(films) if with_probe else films, source, bundle, faces, bundle.settings.speech)
 
 
-def wanted(plan: Plan | None, out: str) -> list[str]:
+def wanted(plan: Plan | None, settings: PredictConfig) -> list[str]:
     """What the target `predict` asks for; `UserError` where no videos are named."""
     if plan is None:
         raise UserError("predict.videos is null, so there is nothing to predict; set it to the folder of your videos")
-    kinds = ("frames.parquet", "frames.csv", "metadata.json")
-    return [f"{out}/{film}/{kind}" for film in plan.films.paths for kind in kinds] + [f"{out}/failed.csv"]
+    kinds = [*KINDS, *(ALSO[name] for name in settings.also)]
+    each = [f"{settings.out}/{film}/{kind.format(film=film)}" for film in plan.films.paths for kind in kinds]
+    return each + [f"{settings.out}/{name}" for name in ("failed.csv", "summary.csv", "index.html")]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import csv
@@ -18,6 +19,8 @@ from abaw.tables.schemas import SCHEMAS, VOICED
 
 GROUP_ROWS = 256
 """Rows of a group where a table is written row by row: a few megabytes of crops."""
+CSV_DECIMALS = 6
+"""Microseconds, and more than half floats know of a value; the Parquet file has all digits."""
 BUFFER_BYTES = 1 << 20
 """What is read of a column at once, where the groups of a file are large."""
 
@@ -36,9 +39,16 @@ def write_table(
 
 
 def write_csv(table: pa.Table, path: str | PathLike[str]) -> None:
-    """Write a table as CSV with a header, whole or not at all; nulls are empty, text is quoted."""
+    """Write a table as CSV (RFC 4180, UTF-8, a header), whole or not at all; nulls are empty.
+
+    Floats are rounded to `CSV_DECIMALS`; columns keep their names and order.
+    """
+    for place, field in enumerate(table.schema):
+        if pa.types.is_floating(field.type):
+            column = pc.round(table[field.name].cast(pa.float64()), CSV_DECIMALS)
+            table = table.set_column(place, field.name, column)
     with whole_file(path) as beside:
-        csv.write_csv(table, beside)
+        csv.write_csv(table, beside, csv.WriteOptions(quoting_style="needed"))
 
 
 @contextmanager

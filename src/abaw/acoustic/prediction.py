@@ -1,24 +1,22 @@
-"""What a trained acoustic model says of whole tracks, and its embeddings at the analysed frames (paper §4.3)."""
+"""What a trained acoustic model says of whole tracks (paper §3.2.1)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import torch
 from tqdm import tqdm
 
 from abaw.acoustic.encoder import Wav2Vec2Model
 from abaw.acoustic.model import AudioModel
-from abaw.acoustic.training import build, embed_track, predict_track, prediction_table
+from abaw.acoustic.training import build, predict_track, prediction_table
 from abaw.config import AcousticNetworkConfig
 from abaw.nn import checkpoint
 from abaw.speech.audio import read_flac
-from abaw.tables.arrays import blocks, runs_of
+from abaw.tables.arrays import runs_of
 from abaw.tables.schemas import SCHEMAS, predictions
 from abaw.tasks import TaskName
-from abaw.timeline.interpolation import interpolate, overlap_mean
 
 
 def load_acoustic(
@@ -49,19 +47,3 @@ def predict_samples(
         table = prediction_table(task, sample, *found, runs_of(voiced, sample))
         tables.append(table.select(tables[0].column_names).cast(tables[0].schema))
     return pa.concat_tables(tables)
-
-
-def embed_samples(
-    task: TaskName,
-    model: AudioModel,
-    settings: AcousticNetworkConfig,
-    tracks: Mapping[str, Path],
-    frames: pa.Table,
-    device: torch.device,
-) -> Iterator[pa.Table]:
-    """The `voice_embeddings` table of each sample of an `embeddings` table, at its frames and in its order."""
-    for sample, block in blocks(frames):
-        found = embed_track(task, model, read_flac(tracks[sample]), settings, device)
-        values = interpolate(*overlap_mean(*found), block["time_s"].to_numpy()).astype(np.float16)
-        column = pa.FixedSizeListArray.from_arrays(values.ravel(), values.shape[1])
-        yield block.drop(["embedding"]).append_column("embedding", column).cast(SCHEMAS["voice_embeddings"])

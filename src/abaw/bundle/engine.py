@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from abaw.acoustic.embedding import embed_samples as embed_voices
 from abaw.acoustic.encoder import Wav2Vec2Config, Wav2Vec2Model
 from abaw.acoustic.model import AudioModel
-from abaw.acoustic.prediction import embed_samples as embed_voices
 from abaw.acoustic.prediction import load_acoustic, predict_samples
 from abaw.attention.prediction import predict_attention
 from abaw.bundle.form import JSON_NAME, StoredTask

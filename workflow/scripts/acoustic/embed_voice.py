@@ -11,7 +11,8 @@ from pathlib import Path
 import pyarrow as pa
 from tqdm import tqdm
 
-from abaw.acoustic.prediction import embed_samples, load_acoustic
+from abaw.acoustic.embedding import embed_samples
+from abaw.acoustic.prediction import load_acoustic
 from abaw.commands.base import parser, run, settings_from
 from abaw.config import AcousticNetworkConfig, ComputeConfig
 from abaw.nn import runtime

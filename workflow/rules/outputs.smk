@@ -7,7 +7,10 @@ Page: docs/outputs.md.
 
 if PLAN is not None:
 
-    PAGES = [f"src/abaw/outputs/pages/{name}" for name in ("viewer.html", "viewer.js", "index.html", "style.css")]
+    PAGES = [
+        str(SOURCE / "abaw" / "outputs" / "pages" / name)
+        for name in ("viewer.html", "viewer.js", "index.html", "style.css")
+    ]
 
     rule write_viewer:
         """Put the untouched video above the curves, on one page."""

@@ -1,5 +1,6 @@
-"""`python -m abaw` is the console command `abaw`."""
+"""`python -m abaw`: the console command."""
 
 from abaw.commands.console import main
 
-main()
+if __name__ == "__main__":
+    main()

@@ -115,4 +115,4 @@ def test_smoothing_is_behind_the_timeline_and_behind_no_earlier_stage():
         for script in scripts.glob("*/*.py")
         if ROOT / "src" / "abaw" / "timeline" / "alignment.py" in files_behind(script, ROOT / "src")
     }
-    assert with_timeline == {"align_predictions", "sweep_smoothing", "estimate_nested"}
+    assert with_timeline == {"align_predictions", "sweep_smoothing", "estimate_nested", "predict_film"}

@@ -190,11 +190,11 @@ def test_threads_may_decode_side_by_side(clip):
 
 
 def test_nothing_else_of_the_project_opens_media():
-    """The embedded corpus's films are written with PyAV, by the project itself; nothing else knows a decoder."""
+    """The embedded corpus's films and the annotated videos are written with PyAV; nothing else knows a decoder."""
     openers = re.compile(r"^\s*(import|from) (av|ffmpeg|imageio_ffmpeg)\b|cv2\.VideoCapture|torchcodec", re.MULTILINE)
     sources = [*(ROOT / "src" / "abaw").rglob("*.py"), *(ROOT / "workflow").rglob("*.py")]
-    found = {path.parent.name for path in sources if openers.search(path.read_text(encoding="utf-8"))}
-    assert found == {"media", "demo"}
-    assert [path.name for path in sources if path.parent.name == "demo" and openers.search(path.read_text())] == [
-        "film.py"
-    ]
+    found = [path for path in sources if openers.search(path.read_text(encoding="utf-8"))]
+    writers = {path.name: path.read_text(encoding="utf-8") for path in found if path.parent.name != "media"}
+    assert set(writers) == {"film.py", "burning.py"}
+    for text in writers.values():
+        assert len(re.findall(r"av\.open\(", text)) == len(re.findall(r'av\.open\([^)]*\)?[^)]*"w"', text)) == 1

@@ -129,21 +129,27 @@ def predicted(videos, zipped, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("elsewhere")
     done = abaw(folder, "predict", str(videos), "--out", "out put", "--bundle", str(zipped), "--cores", "2")
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "written to out put; 2 videos cannot be read, see failed.csv" in done.stdout
+    assert "written to out put, open index.html there; 2 videos cannot be read, see failed.csv" in done.stdout
     assert "half: " in done.stderr and "text: " in done.stderr
     return folder / "out put"
 
 
 def test_every_video_has_its_outcome(predicted):
     found = {path.name for path in predicted.iterdir()}
-    assert found == {".abaw", "failed.csv", "Über_uns_(1)", "nobody.mp4", "nobody.mkv"}
+    films = {"Über_uns_(1)", "nobody.mp4", "nobody.mkv"}
+    assert found == {".abaw", "failed.csv", "summary.csv", "index.html", *films}
+    for film in films:
+        files = {"frames.parquet", "frames.csv", "metadata.json", "viewer.html", "thumbnail.jpg"}
+        assert {path.name for path in (predicted / film).iterdir()} == files
     with (predicted / "failed.csv").open(newline="", encoding="utf-8") as handle:
         failed = {row["video"]: row["reason"] for row in csv.DictReader(handle)}
     assert set(failed) == {"half", "text"}
     assert all("copy it again, or convert it" in reason for reason in failed.values()), failed
-    about = {
-        name: json.loads((predicted / name / "metadata.json").read_text()) for name in found - {".abaw", "failed.csv"}
-    }
+    with (predicted / "summary.csv").open(newline="", encoding="utf-8") as handle:
+        lines = [(row["video"], row["subject"], row["problem"]) for row in csv.DictReader(handle)]
+    assert {video for video, _, _ in lines} == films | set(failed)
+    assert {video: problem for video, _, problem in lines if problem} == failed
+    about = {name: json.loads((predicted / name / "metadata.json").read_text()) for name in films}
     assert (about["Über_uns_(1)"]["subjects"], about["nobody.mp4"]["subjects"]) == (1, 0)
     assert about["nobody.mkv"]["subjects"] >= 3
     assert "no face was found" in about["nobody.mp4"]["problems"]

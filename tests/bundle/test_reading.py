@@ -130,3 +130,16 @@ def test_nothing_is_written_beside_the_folder_and_a_zip_that_swells_is_cut_short
     assert not (tmp_path / "beside.txt").exists()
     assert sum(path.stat().st_size for path in (tmp_path / "out").rglob("*") if path.is_file()) < 1000
     assert [path.name for path in (tmp_path / "out/expr").iterdir()] == ["static.safetensors"]
+
+
+def test_a_zip_with_any_byte_damaged_is_whole_all_the_same_or_refused_in_a_sentence(tmp_path):
+    zip_bundle(write(tmp_path / "given"), tmp_path / "given.zip")
+    good = (tmp_path / "given.zip").read_bytes()
+    refused = 0
+    for place in range(0, len(good), 2):
+        (tmp_path / "bad.zip").write_bytes(good[:place] + bytes([good[place] ^ 0xFF]) + good[place + 1 :])
+        try:
+            unpack_bundle(tmp_path / "bad.zip", tmp_path / "out")
+        except UserError:
+            refused += 1
+    assert refused > len(good) / 4

@@ -3,7 +3,6 @@
 import csv
 import shutil
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from abaw.config import Config
 from abaw.running.files import whole_file
 from abaw.tasks import TASKS, TaskName
 from abaw.timeline.widths import best_width
-from abaw.weights.cards import check_card, git_commit, read_card
+from abaw.weights.cards import check_card, git_commit, package_version, read_card
 
 LIMITS = [
     "What is recognised is what a face and a voice express, not what a person feels; it is no ground for a decision "
@@ -47,7 +46,7 @@ def export_bundle(config: Config, folder: Path, encoder: dict[str, Any] | None) 
     bundle = {
         "form": FORM,
         "version": VERSION,
-        "package": f"abaw-flow {_version()}",
+        "package": f"abaw-flow {package_version('abaw-flow') or 'of no version'}",
         "commit": git_commit(),
         "threads": config.compute.threads,
         "trained_on": {
@@ -143,10 +142,3 @@ def _licences(cards: Mapping[TaskName, Mapping[str, Mapping[str, Any]]]) -> dict
         found[of_task[STATIC]["backbone"]] = of_task[STATIC]["licence"] or "not stated"
         found[f"encoder {of_task['acoustic']['encoder']}"] = of_task["acoustic"]["encoder_licence"]
     return found
-
-
-def _version() -> str:
-    try:
-        return version("abaw-flow")
-    except PackageNotFoundError:  # it runs from its source
-        return "0"

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
+import lzma
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from pydantic import ValidationError
 
@@ -17,6 +17,8 @@ from abaw.running.files import whole_file
 
 LARGEST_JSON_BYTES = 16 << 20
 _PIECE = 1 << 20
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, EOFError, OSError, RuntimeError)
+"""What reading a zip raises that is cut off, altered, encrypted, or packed by a method that is not known here."""
 
 
 def read_bundle(path: Path) -> Bundle:
@@ -24,10 +26,19 @@ def read_bundle(path: Path) -> Bundle:
 
     Raises `UserError` with one sentence where there is none, or it is newer than this code, or of another form.
     """
-    with _opened(path, JSON_NAME) as handle:
-        text = handle.read(LARGEST_JSON_BYTES + 1)
-    if len(text) > LARGEST_JSON_BYTES:
-        raise UserError(f"{path} is no bundle: its {JSON_NAME} is longer than {LARGEST_JSON_BYTES >> 20} MiB")
+    return _parsed(path, _json_text(path))
+
+
+def _json_text(path: Path) -> bytes:
+    text = b""
+    for piece in _pieces(path, JSON_NAME):
+        text += piece
+        if len(text) > LARGEST_JSON_BYTES:
+            raise UserError(f"{path} is no bundle: its {JSON_NAME} is longer than {LARGEST_JSON_BYTES >> 20} MiB")
+    return text
+
+
+def _parsed(path: Path, text: bytes) -> Bundle:
     try:
         said = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -56,12 +67,13 @@ def unpack_bundle(path: Path, folder: Path) -> Bundle:
 
     Raises `UserError` where a file is missing, is not the one that `bundle.json` means, or is a link.
     """
-    bundle = read_bundle(path)
+    text = _json_text(path)
+    bundle = _parsed(path, text)
     for name, expected in bundle.files.items():
         digest = hashlib.sha256()
         left = expected.size_bytes
-        with _opened(path, name) as source, whole_file(folder / name) as beside, beside.open("wb") as target:
-            while piece := source.read(min(_PIECE, left + 1)):
+        with whole_file(folder / name) as beside, beside.open("wb") as target:
+            for piece in _pieces(path, name):
                 left -= len(piece)
                 if left < 0:
                     break
@@ -72,8 +84,8 @@ def unpack_bundle(path: Path, folder: Path) -> Bundle:
                     f"{path} has been altered or cut off: {name} is not the file of {expected.size_bytes} bytes "
                     f"with the sha256 {expected.sha256}; get the bundle again"
                 )
-    with _opened(path, JSON_NAME) as source, whole_file(folder / JSON_NAME) as beside:
-        beside.write_bytes(source.read(LARGEST_JSON_BYTES))
+    with whole_file(folder / JSON_NAME) as beside:
+        beside.write_bytes(text)
     return bundle
 
 
@@ -84,29 +96,32 @@ def files_of_bundle(path: Path) -> list[str]:
     return [str(path / name) for name in (JSON_NAME, *read_bundle(path).files)]
 
 
-@contextmanager
-def _opened(path: Path, name: str) -> Iterator[IO[bytes]]:
-    """A file of the bundle, whose name comes from a form that has no way out of the folder."""
+def _pieces(path: Path, name: str) -> Iterator[bytes]:
+    """A file of the bundle, whose name comes from a form that has no way out of the folder, piece by piece."""
     if path.is_dir():
-        file = path / name
-        if any(
-            part.is_symlink() for part in (file, *(p for p in file.parents if p.is_relative_to(path) and p != path))
-        ):
-            raise UserError(f"{file} is a link; a bundle must hold its files itself")
-        if not file.is_file():
-            raise UserError(f"{path} is no complete bundle: it has no {name}; export it or copy it again")
-        with file.open("rb") as handle:
-            yield handle
+        with _checked(path, name).open("rb") as handle:
+            yield from iter(lambda: handle.read(_PIECE), b"")
         return
     if not path.exists():
         raise UserError(f"there is no bundle {path}; give a folder or a zip that `abaw export` has made")
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(name) as handle:
-            yield handle
+        with zipfile.ZipFile(path) as archive, archive.open(name) as packed:
+            while piece := packed.read(_PIECE):
+                yield piece
     except KeyError as error:
         raise UserError(f"{path} is no complete bundle: it has no {name} at its top; get it again") from error
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
+    except _DAMAGED as error:
         raise UserError(f"{path} is no bundle: it is neither a folder nor a whole zip ({error})") from error
+
+
+def _checked(path: Path, name: str) -> Path:
+    """A file in the folder of a bundle; `UserError` where it is not there or a link leads to it."""
+    file = path / name
+    if any(part.is_symlink() for part in (file, *(p for p in file.parents if p.is_relative_to(path) and p != path))):
+        raise UserError(f"{file} is a link; a bundle must hold its files itself")
+    if not file.is_file():
+        raise UserError(f"{path} is no complete bundle: it has no {name}; export it or copy it again")
+    return file
 
 
 def zip_bundle(folder: Path, path: Path) -> None:

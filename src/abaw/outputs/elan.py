@@ -44,9 +44,10 @@ def write_elan(people: People, tiers: Sequence[Tier], video: Path, start_s: floa
     person are columns of the CSV, a row for each frame; nothing where nothing is known.
     """
     curves, linking = path.with_suffix(".csv"), path.with_name(f"{path.stem}_tsconf.xml")
-    write_csv(curves_of(people), curves)
+    table = curves_of(people)
+    write_csv(table, curves)
     with whole_file(linking) as beside:
-        beside.write_bytes(_linking(people, curves))
+        beside.write_bytes(_linking(table.column_names[1:], curves))
     with whole_file(path) as beside:
         Elan.to_eaf(str(beside), _document(tiers, video, start_s, path, curves, linking))
     return [path, curves, linking]
@@ -97,13 +98,12 @@ def _put_times_in_order(eaf: Elan.Eaf) -> None:
             aligned[key] = (names[start], names[end], *rest)
 
 
-def _linking(people: People, curves: Path) -> bytes:
+def _linking(names: Sequence[str], curves: Path) -> bytes:
     root = ElementTree.Element("timeseries", {"date": _DATE, "version": "1.0"})
     about = {"sample-type": "Discontinuous Rate", "source-url": _address(curves), "time-column": "0"}
     source = ElementTree.SubElement(root, "tracksource", about)
     ElementTree.SubElement(source, "property", {"key": "provider", "value": _PROVIDER})
     forms = [("-1.0", color) for color in VALUE_COLORS] + [("0.0", color) for color in COLORS]
-    names = curves_of(people).column_names[1:]
     for place, name in enumerate(names):
         low, color = forms[place % len(forms)]
         track = ElementTree.SubElement(source, "track", {"derivative": "0", "name": name})

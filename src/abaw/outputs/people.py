@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from abaw.running.errors import UserError
 from abaw.tables.arrays import matrix
-from abaw.tasks import DIMENSIONS, EXPRESSIONS
+from abaw.tasks import DIMENSIONS, TASKS
 
-CLASSES = tuple(name.lower() for name in EXPRESSIONS)
+CLASSES = TASKS["expr"].outputs
 """The expressions as the table writes them."""
 PROBABILITIES = tuple(f"p_{name}" for name in CLASSES)
 BOX = ("x0_px", "y0_px", "x1_px", "y1_px")

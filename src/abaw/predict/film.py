@@ -5,7 +5,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from abaw.tables.files import read_table
 from abaw.tables.schemas import SCHEMAS
 from abaw.tasks import TASKS, TaskName
 from abaw.timeline.rows import Rows
+from abaw.weights.cards import package_version
 from abaw.weights.manifest import sha256_of
 
 VERSIONS = ("abaw-flow", "torch", "onnxruntime", "mediapipe", "av", "numpy")
@@ -108,7 +108,7 @@ def predict_film(film: Film, bundle: Path, compute: ComputeConfig) -> Predicted:
         "duration_s": float(film.info.duration_s),
         "analysed_fps": film.rate_hz,
         "device": str(engine.device),
-        "versions": {name: _version(name) for name in VERSIONS} | {"python": platform.python_version()},
+        "versions": {name: package_version(name) for name in VERSIONS} | {"python": platform.python_version()},
         "bundle": {
             "sha256": sha256_of(bundle / JSON_NAME),
             "made_by": engine.bundle.package,
@@ -134,10 +134,3 @@ def _said(engine: Engine, film: Film, subjects: Sequence[str]) -> dict[TaskName,
         values = matrix(table, TASKS[task].outputs).reshape(len(subjects), film.info.n_frames, -1)
         found[task] = known.preferred, dict(zip(subjects, values, strict=True))
     return found
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from abaw.predict.circumplex import on_circumplex
 from abaw.tables.arrays import matrix
 from abaw.tables.schemas import SCHEMAS
-from abaw.tasks import DIMENSIONS, EXPRESSIONS, TaskName
+from abaw.tasks import DIMENSIONS, TASKS, TaskName
 
 BOX = ["x0_px", "y0_px", "x1_px", "y1_px", "score"]
 SLACK_S = 1e-6
@@ -85,10 +85,10 @@ def people_rows(
         columns["va_system"] = pa.array([said["va"].system] * n, pa.string())
     if "expr" in said:
         shares = said["expr"].outputs
-        columns |= {f"p_{name.lower()}": _column(shares[:, k], known) for k, name in enumerate(EXPRESSIONS)}
-        names = np.array([name.lower() for name in EXPRESSIONS], object)
+        classes = TASKS["expr"].outputs
+        columns |= {f"p_{name}": _column(shares[:, k], known) for k, name in enumerate(classes)}
         largest = shares.astype(np.float32).argmax(axis=1)
-        columns["expression"] = pa.array(names[largest], pa.string(), mask=~known)
+        columns["expression"] = pa.array(np.array(classes, object)[largest], pa.string(), mask=~known)
         columns["expr_system"] = pa.array([said["expr"].system] * n, pa.string())
         if "va" not in said:
             at = on_circumplex(shares)

@@ -16,6 +16,11 @@ STAGES = {
     "measure_film_mouths": "measuring mouths",
     "gate_film_speech": "finding speech",
     "predict_film": "predicting",
+    "write_viewer": "drawing pages",
+    "export_annotations": "writing for other programs",
+    "annotate_video": "drawing into the videos",
+    "write_summary": "summing up",
+    "write_index": "drawing pages",
 }
 LAST = "predict_film"
 _STEPS = re.compile(r"(\d+) of (\d+) steps \(")

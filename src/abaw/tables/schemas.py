@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from abaw.tasks import DIMENSIONS, EXPRESSIONS, TASKS, TaskName
+from abaw.tasks import DIMENSIONS, TASKS, TaskName
 
 EMBEDDING_SIZE = 256
 VOICED = "voiced"
@@ -95,7 +95,7 @@ SCHEMAS["people"] = _schema(
     },
     {name: pa.float32() for name in ("x0_px", "y0_px", "x1_px", "y1_px", "score")}
     | {name: pa.float32() for name in DIMENSIONS}
-    | {f"p_{name.lower()}": pa.float32() for name in EXPRESSIONS}
+    | {f"p_{name}": pa.float32() for name in TASKS["expr"].outputs}
     | {"expression": pa.string()}
     | {f"{name}_proxy": pa.float32() for name in DIMENSIONS}
     | {"speaking": pa.bool_(), "age_s": pa.float64(), "va_system": pa.string(), "expr_system": pa.string()},

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -56,4 +57,12 @@ def git_commit() -> str | None:
     try:
         return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def package_version(name: str) -> str | None:
+    """The version of an installed package; None where it runs from its source or is not there."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
         return None

@@ -1,5 +1,8 @@
 """The device of a job: said in its log, missed in a sentence; half precision where the card has units for it."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -62,3 +65,33 @@ def test_memory_that_is_yet_to_be_written_is_not_filled_and_algorithms_are_deter
     start("cpu")
     assert torch.are_deterministic_algorithms_enabled()
     assert not torch.utils.deterministic.fill_uninitialized_memory
+
+
+FAULTS = """
+import resource, sys
+import torch
+from abaw.config import ComputeConfig
+from abaw.nn import runtime
+if sys.argv[1] == "start":
+    runtime.start(ComputeConfig(device="cpu", threads=1), seed=0)
+for _ in range(3):
+    torch.zeros(20_000_000)  # 80 MB, 20,000 pages, freed at once
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(3):
+    torch.zeros(20_000_000)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is glibc that gives memory back")
+def test_memory_that_a_step_has_freed_is_there_for_the_next():
+    faults = [
+        int(
+            subprocess.run(
+                [sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True
+            ).stdout.splitlines()[-1]
+        )
+        for how in ("start", "without")
+    ]
+    assert faults[0] < 1000
+    assert faults[0] < faults[1] / 10

@@ -9,6 +9,7 @@ all that is measured from docs/measured.json.
 """
 
 import argparse
+import inspect
 import json
 import sys
 import types
@@ -67,11 +68,13 @@ def config_readme() -> str:
         fields = {name: info for name, info in model.model_fields.items() if not _section_of(info)}
         if not fields:
             continue
-        lines += [f"## {path or 'top level'}", "", (model.__doc__ or "").strip(), ""]
+        lines += [f"## {path or 'top level'}", "", inspect.cleandoc(model.__doc__ or ""), ""]
         lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
         for name, info in fields.items():
-            default = yaml.safe_dump(here[name], default_flow_style=True).removesuffix("...\n").strip()
-            lines.append(f"| `{name}` | {_type(info)} | `{default}` | {info.description} |")
+            value = here.get(name, None if info.is_required() else info.default)
+            default = yaml.safe_dump(value, default_flow_style=True).removesuffix("...\n").strip()
+            default = "" if name not in here and info.is_required() else f"`{default}`"
+            lines.append(f"| `{name}` | {_type(info)} | {default} | {info.description} |")
         lines.append("")
     return "\n".join(lines)
 
@@ -109,7 +112,7 @@ def _sections(path: str, model: type[Section], values: Any) -> Iterator[tuple[st
             continue
         here, below = f"{path}.{name}" if path else name, values[name]
         if typing.get_origin(info.annotation) is dict:  # sections by name, of which the first is shown
-            below, here = next(iter(below.values())), f"{here}.NAME"
+            below, here = next(iter(below.values()), {}), f"{here}.NAME"
         yield from _sections(here, inner, below)
 
 

@@ -42,7 +42,6 @@ def export_bundle(config: Config, folder: Path, encoder: dict[str, Any] | None) 
             with whole_file(folder / inside) as beside:
                 shutil.copyfile(path, beside)
             files[inside] = {"sha256": cards[task][name]["sha256"], "size_bytes": path.stat().st_size}
-    forests = [name for name, system in sorted(config.systems.items()) if system.fusion == "forest"]
     bundle = {
         "form": FORM,
         "version": VERSION,
@@ -56,7 +55,7 @@ def export_bundle(config: Config, folder: Path, encoder: dict[str, Any] | None) 
         },
         "licences": _licences(cards),
         "limits": ([OF_THE_DEMO] if config.corpus.source == "demo" else []) + LIMITS,
-        "left_out": [f"{name}: a random forest, which does not travel" for name in forests],
+        "left_out": [f"{name}: {why}" for name, why in sources.left_out().items()],
         "encoder": encoder,
         "settings": _settings(config),
         "tasks": {task: _task(task, sources, cards[task]) for task in TASKS},

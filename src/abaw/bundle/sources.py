@@ -13,7 +13,7 @@ STATIC = "static"
 class Sources:
     """The models and the systems of a configuration, and where a run writes them.
 
-    Random forests stay behind: on AffWild2 their trees take 18 GB.
+    Random forests stay behind: on AffWild2 their trees take 18 GB. So do systems of models that others have run.
     """
 
     config: Config
@@ -33,7 +33,18 @@ class Sources:
 
     def systems(self) -> list[str]:
         """The systems that travel."""
-        return sorted(name for name, system in self.config.systems.items() if system.fusion != "forest")
+        return sorted(set(self.config.systems) - set(self.left_out()))
+
+    def left_out(self) -> dict[str, str]:
+        """The systems that do not travel, and why."""
+        found = {}
+        for name, system in sorted(self.config.systems.items()):
+            brought = [model for model in system.models if model in self.config.models]
+            if brought:
+                found[name] = f"the predictions of {', '.join(brought)} were brought, and there is no model to travel"
+            elif system.fusion == "forest":
+                found[name] = "a random forest, which does not travel"
+        return found
 
     def fits(self, task: TaskName) -> dict[str, str]:
         """The file of the weights of each system that has some."""

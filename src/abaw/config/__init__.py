@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 from abaw.config.base import Section
 from abaw.config.corpus import CorpusConfig, DemoConfig, PretrainingConfig, PretrainingRoots, PretrainingStrides
 from abaw.config.faces import FacesConfig, ResourcesConfig
+from abaw.config.foreign import GivenModelConfig
 from abaw.config.fusion import DirichletConfig, ForestConfig, FusionConfig, ScoringConfig, SystemConfig, TimelineConfig
 from abaw.config.models import (
     AcousticConfig,
@@ -61,6 +62,7 @@ __all__ = [
     "FunctionalConfig",
     "FusionConfig",
     "GateConfig",
+    "GivenModelConfig",
     "ImageTrainingConfig",
     "JointPhaseConfig",
     "OverTimeConfig",
@@ -82,7 +84,7 @@ __all__ = [
 ]
 
 
-SystemName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class Config(Section):
@@ -101,17 +103,23 @@ class Config(Section):
     functional: FunctionalConfig
     acoustic: AcousticConfig
     attention: AttentionConfig
+    models: dict[Name, GivenModelConfig]
     timeline: TimelineConfig
     fusion: FusionConfig
-    systems: Annotated[dict[SystemName, SystemConfig], Field(min_length=1, max_length=5)]
+    systems: Annotated[dict[Name, SystemConfig], Field(min_length=1, max_length=5)]
     scoring: ScoringConfig
     pretraining: PretrainingConfig
     predict: PredictConfig
 
     @property
-    def models(self) -> list[str]:
-        """The names of all models that write predictions."""
+    def own_models(self) -> list[str]:
+        """The names of the models that the workflow trains."""
         return ["visual", "acoustic", "functional", *(f"{name}_attention" for name in self.attention.mechanisms)]
+
+    @property
+    def all_models(self) -> list[str]:
+        """The names of all models that have predictions: the workflow's own, then those that are brought."""
+        return [*self.own_models, *sorted(self.models)]
 
     @property
     def crop_side_px(self) -> int:
@@ -123,10 +131,18 @@ class Config(Section):
     def _systems_have_models(self) -> "Config":
         for name, system in self.systems.items():
             for model in system.models:
-                if model not in self.models:
-                    raise ValueError(f"systems.{name}.models has {model!r}, expected some of {', '.join(self.models)}")
-            if name in self.models:
+                if model not in self.all_models:
+                    known = ", ".join(self.all_models)
+                    raise ValueError(f"systems.{name}.models has {model!r}, expected some of {known}")
+            if name in self.all_models:
                 raise ValueError(f"systems.{name} has the name of a model; give it another")
+        return self
+
+    @model_validator(mode="after")
+    def _brought_models_have_names_of_their_own(self) -> "Config":
+        for name in self.models:
+            if name in ("visual", "acoustic", "functional", "self_attention", "cross_attention", "constant"):
+                raise ValueError(f"models.{name} has a name of the workflow's own; give it another")
         return self
 
     @model_validator(mode="after")

@@ -97,7 +97,9 @@ def model_frames(
     seconds.
     """
     task = validation.task
-    scores = [_scores(table, validation) for table in tables]  # (candidates, folds) each
+    # (candidates, folds) each; of a single candidate there is nothing to choose
+    alone = [np.zeros((1, validation.n_folds))]
+    scores = alone if _is_alone(task, tables) else [_scores(table, validation) for table in tables]
     widths = [timeline.smoothing_s]
     if timeline.width == "best":
         widths = sorted({*timeline.sweep_s, timeline.smoothing_s})
@@ -181,6 +183,10 @@ def _by_forest(
         seed,
         threads,
     ).test
+
+
+def _is_alone(task: TaskName, tables: Sequence[pa.Table]) -> bool:
+    return len(tables) == 1 and len(candidate_outputs(task, tables[0])) == 1
 
 
 def _scores(table: pa.Table, validation: Validation) -> Array:

@@ -1,6 +1,6 @@
 """Which tables hold what a model or a system says of every frame, by the names in the configuration."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from abaw.config import SystemConfig
@@ -17,10 +17,14 @@ class Members:
 
 @dataclass(frozen=True)
 class Systems:
-    """The models that write predictions, and the systems that are made of them, by name."""
+    """The models that have predictions, and the systems that are made of them, by name.
+
+    Of the models that are `brought` there are no predictions of training.
+    """
 
     models: Sequence[str]
     systems: Mapping[str, SystemConfig]
+    brought: Collection[str] = ()
 
     def members(self) -> dict[str, dict[str, object]]:
         """What each system is made of, without its title, which changes nothing: the values of `Members`."""
@@ -49,7 +53,7 @@ class Systems:
         """
         found = {model: f"results/frames/{task}/{model}/{split}.parquet" for model in self.models}
         if split == "train":
-            return found
+            return {model: path for model, path in found.items() if model not in self.brought}
         for name, system in self.systems.items():
             alone = system.fusion == "none"
             found[name] = found[system.models[0]] if alone else f"results/systems/{task}/{name}/{split}.parquet"

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 _FIRST = re.compile(r"train(?:; (?P<chosen>[^;]*) on val)?")
 FRAMES_MODEL = "epoch of the frames' model"
 """The choice on validation that is behind everything that is made of embeddings of faces."""
+BROUGHT = "brought; on what it was fitted is not known"
+"""Of the predictions of other programs."""
 
 
 def trained(*chosen: str) -> str:
@@ -29,6 +31,8 @@ def also_chosen(fitted_on: str, *chosen: str) -> str:
     >>> also_chosen("train; epoch on val; weights on val", "width")
     'train; epoch, width on val; weights on val'
     """
+    if fitted_on.startswith(BROUGHT):
+        return f"{fitted_on}; {', '.join(chosen)} on val"
     rest = _FIRST.sub("", fitted_on, count=1)
     return trained(*choices(fitted_on), *chosen) + rest
 
@@ -39,4 +43,7 @@ def fused(models: Sequence[str], how: str) -> str:
     >>> fused(["train; epoch on val", "train; epoch, architecture on val"], "weights on val")
     'train; epoch, architecture on val; weights on val'
     """
-    return f"{trained(*(choice for words in models for choice in choices(words)))}; {how}"
+    brought = [words for words in dict.fromkeys(models) if words.startswith(BROUGHT)]
+    own = [words for words in models if words not in brought]
+    ours = [trained(*(choice for words in own for choice in choices(words)))] if own else []
+    return "; ".join([*ours, *brought, how])

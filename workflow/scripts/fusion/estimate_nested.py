@@ -21,12 +21,12 @@ from abaw.fusion.nested import Validation, folds_of, model_frames, system_frames
 from abaw.fusion.systems import Members
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
-from abaw.tables.arrays import frames_table, matrix, truth_at
-from abaw.tables.files import read_table, write_table
+from abaw.tables.arrays import candidates_table, frames_table, matrix, truth_at
+from abaw.tables.files import read_metadata, read_table, write_table
 from abaw.tables.priors import label_prior
-from abaw.tables.provenance import FRAMES_MODEL, trained
-from abaw.tables.schemas import SCHEMAS, candidates, frames, labels
-from abaw.tasks import TASKS
+from abaw.tables.provenance import BROUGHT, FRAMES_MODEL, trained
+from abaw.tables.schemas import SCHEMAS, candidates, frames, labels, predictions
+from abaw.tasks import TASKS, TaskName
 from abaw.timeline.rows import rows_of
 
 FITTED_ON = f"{trained(FRAMES_MODEL)}; all else chosen on other videos of val"
@@ -53,6 +53,7 @@ def main() -> None:
         arguments.error("--models and --candidates, --systems and --output need one value for each of the other")
 
     found: dict[str, pa.Table] = {}
+    brought: set[str] = set()
     chosen: dict[str, object] = {}
     keys, validation = read_validation(args)
     if validation is not None:
@@ -62,7 +63,8 @@ def main() -> None:
         asked = sorted({model for system in args.systems.values() for model in system.models})
         of_models = {}
         for model in tqdm(asked, "models", disable=None):
-            read = [read_table(candidates(args.task), path) for path in tables[model]]
+            read = [read_candidates(args.task, path) for path in tables[model]]
+            brought |= {model} if BROUGHT in read_metadata(tables[model][0]).get("fitted_on", "") else set()
             of_models[model], choices = model_frames(read, validation, args.timeline)
             chosen[model] = [each | {"cell": tables[model][each["cell"]].parent.name} for each in choices]
         for name, system in tqdm(args.systems.items(), "systems", disable=None):
@@ -73,12 +75,25 @@ def main() -> None:
                 print(f"{name} has no nested estimate: {error}")
     for name, path in zip(sorted(args.systems), args.output, strict=True):
         table = found.get(name, SCHEMAS[frames(args.task)].empty_table())
-        write_table(frames(args.task), table, path, {"fitted_on": FITTED_ON})
+        own = f"{FITTED_ON}; {BROUGHT}" if brought & set(args.systems[name].models) else FITTED_ON
+        write_table(frames(args.task), table, path, {"fitted_on": own})
     with whole_file(args.chosen) as beside:
         folds = {} if validation is None else validation.fold
         text = json.dumps({"task": args.task, "folds": folds, "chosen": chosen}, indent=2, sort_keys=True)
         beside.write_text(text + "\n", encoding="utf-8", newline="\n")
     print(f"{len(found)} of {len(args.systems)} systems, {len(set(folds.values()))} folds: {args.chosen}")
+
+
+def read_candidates(task: TaskName, path: Path) -> pa.Table:
+    """A table of candidates; the predictions of a model of which nothing is chosen are a single one."""
+    if read_metadata(path)["abaw_table"] == candidates(task):
+        return read_table(candidates(task), path)
+    table = read_table(predictions(task), path)
+    start_s, end_s = matrix(table, ["start_s", "end_s"]).T
+    outputs = matrix(table, TASKS[task].outputs)
+    unknown = np.full((len(table), len(TASKS[task].labels)), np.nan)
+    samples = table["sample"].to_pylist()
+    return candidates_table(samples, start_s, end_s, outputs[None], unknown, task, chooses=False)
 
 
 def read_validation(args: argparse.Namespace) -> tuple[pa.Table, Validation | None]:

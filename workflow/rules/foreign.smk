@@ -1,0 +1,48 @@
+"""The stage foreign: what a team brings of its own, checked and brought into the form of the workflow's tables.
+
+In: the files in the folders that `models` names, and the tracks in results/corpus.
+Out: results/predictions/{task}/{model}/{split}.parquet.
+Read by: timeline and fusion. Page: docs/foreign.md.
+"""
+
+
+rule import_predictions:
+    """Check the predictions of a model that others have run, and write them as ours are."""
+    input:
+        code=code("foreign/import_predictions"),
+        given=lambda wildcards: str(
+            worded(
+                "abaw.foreign.reading",
+                "find_table",
+                Path(CONFIG.models[wildcards.model].predictions),
+                f"{wildcards.task}_{wildcards.split}",
+            )
+        ),
+        tracks="results/corpus/{task}/{split}/tracks.parquet",
+    output:
+        "results/predictions/{task}/{model}/{split}.parquet",
+    log:
+        "logs/import_predictions/{task}_{model}_{split}.log",
+    benchmark:
+        "results/benchmarks/import_predictions/{task}_{model}_{split}.tsv"
+    wildcard_constraints:
+        model="|".join(CONFIG.models) or "(?!)",
+        split="val|test",
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb(2000, per_input=20),
+        runtime=minutes(20, per_input=0.1),
+    params:
+        settings=lambda wildcards: as_json(config["models"][wildcards.model]),
+        skipped=lambda wildcards: LAYOUT.skipped_of(wildcards.task, wildcards.split),
+    shell:
+        "python {input.code[0]:q}"
+        " --task {wildcards.task}"
+        " --given {input.given:q}"
+        " --tracks {input.tracks:q}"
+        " --skipped {params.skipped:q}"
+        " --settings {params.settings:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"

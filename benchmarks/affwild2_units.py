@@ -173,14 +173,20 @@ def picture() -> Work:
 
     from abaw.faces.crop import encode_crop
     from abaw.static.augmentation import augmentation
-    from abaw.static.crops import Crops, Jpegs
+    from abaw.static.feed import Feed, Jpegs
+    from abaw.static.model import as_images
 
     _, spec, _ = _static("va")
     face = cv2.resize(skimage.data.astronaut()[0:240, 100:300], (200, 240))
-    crops = Crops(Jpegs.of([encode_crop(face, section("faces")["jpeg_quality"])] * 32), {})
+    jpegs = Jpegs.of([encode_crop(face, section("faces")["jpeg_quality"])] * 64, spec.input_px)
+    feed = Feed(jpegs, spec.input_px, torch.device("cpu"), held_bytes=0)
     augment = augmentation(section("static")["augmentation"], spec.input_px)
-    cpu = torch.device("cpu")
-    return lambda: torch.stack([augment(image) for image in crops.images(range(32), spec, cpu)]), len(crops)
+
+    def ready() -> None:
+        for batch in feed.batches([torch.arange(len(jpegs))]):
+            augment(as_images(batch.pixels, torch.device("cpu")))
+
+    return ready, len(jpegs)
 
 
 def embedding(task: str) -> Work:

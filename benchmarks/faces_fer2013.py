@@ -33,6 +33,7 @@ from abaw.tasks import EXPRESSIONS, TASKS
 CONFIG = yaml.safe_load((Path(__file__).resolve().parents[1] / "config" / "config.yaml").read_text(encoding="utf-8"))
 SEVEN = EXPRESSIONS[:-1]
 """FER2013 has no Other."""
+SIDE_PX = 96
 
 
 def read_faces(path: Path, *splits: str) -> list[Crops]:
@@ -41,13 +42,13 @@ def read_faces(path: Path, *splits: str) -> list[Crops]:
     cropped = crop_faces("fer", rows, FacesConfig.model_validate(CONFIG["faces"]), "original", threads=1)
     found = [row for row in tqdm(cropped, str(path), len(rows), unit="face", disable=None) if row is not None]
     parts = [[row for row in found if row["split"] == split] for split in splits] or [found]
-    return [crops_of([pa.Table.from_pylist(part, SCHEMAS["pretraining_crops"])]) for part in parts]
+    return [crops_of([pa.Table.from_pylist(part, SCHEMAS["pretraining_crops"])], SIDE_PX) for part in parts]
 
 
 def phase(changes: str) -> JointPhaseConfig:
     """The settings of the pre-training as config.yaml has them, at 96 px: the faces have 48."""
     static = CONFIG["static"]
-    form = static["backbones"]["expr"] | {"input_px": 96}
+    form = static["backbones"]["expr"] | {"input_px": SIDE_PX}
     own = {name: value for name, value in static["pretraining"].items() if name != "enabled"}
     given = json.loads(changes)
     training = own["training"] | given.pop("training", {})

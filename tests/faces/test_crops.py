@@ -194,7 +194,7 @@ def test_the_frame_level_model_reads_imported_faces(tmp_path):
     imported(tmp_path, clip, fill(tmp_path / "a", [1, 11, 21]))
     labels = {"sample": ["a"] * 25, "frame": range(1, 26), "expression": [3] * 20 + [None] * 5}
     truth = pa.table({k: list(v) for k, v in labels.items()})
-    [crops] = labelled_crops("expr", [tmp_path / "faces.parquet"], [Part(["a"])], truth)
+    [crops] = labelled_crops("expr", [tmp_path / "faces.parquet"], [Part(["a"])], truth, side_px=224)
     assert [crops.jpegs.read(number) for number in range(len(crops))] == [jpeg(1), jpeg(11)]
     assert crops.labels["expr"].tolist() == [3, 3]
     torch.manual_seed(0)

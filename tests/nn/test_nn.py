@@ -6,9 +6,11 @@ import audmetric
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from settings import SHORT_TRAINING as TRAINING
 from torch import nn
 
+from abaw.config import TrainingConfig
 from abaw.nn import checkpoint, losses
 from abaw.nn.resume import Resume
 from abaw.nn.training import Group, fit, rate_factor
@@ -302,3 +304,57 @@ def test_weights_are_as_readable_as_the_umask_has_it(tmp_path, umask, mode):
         os.umask(before)
     for name in ("model.safetensors", "card.json"):
         assert (tmp_path / name).stat().st_mode & 0o777 == mode
+
+
+def test_the_last_epoch_is_kept_without_measuring_the_others(tmp_path):
+    last = TRAINING.model_copy(update={"keep": "last"})
+    model, states, loss, evaluate = regression([0.1])
+    history = fit(model, loss, 9, evaluate, "measure", last, seed=1, outputs=lambda: model.weight.detach().clone())
+    assert (history.best_epoch, len(states)) == (3, 1)
+    assert model.weight.item() == states[0]
+    assert [sorted(epoch) for epoch in history.epochs] == [["train_loss"]] * 2 + [["measure", "train_loss"]]
+    assert history.outputs.shape[0] == 1
+    history.write(tmp_path / "history.csv")
+    lines = (tmp_path / "history.csv").read_text().splitlines()
+    assert lines[0] == "epoch,train_loss,measure,kept"
+    assert [line.split(",")[2:] for line in lines[1:]] == [["", "0"], ["", "0"], ["0.100000", "1"]]
+
+
+def test_what_is_not_measured_cannot_be_waited_for():
+    with pytest.raises(ValidationError, match="keep: last no epoch is measured on the way; set it to null"):
+        TrainingConfig.model_validate(TRAINING.model_dump() | {"keep": "last", "patience": 3})
+
+
+def test_averaged_weights_are_measured_and_kept_and_survive_a_kill(tmp_path):
+    """Against the average written out, of what a training without it goes through."""
+    averaging = TRAINING.model_copy(update={"epochs": 4, "ema_decay": 0.5, "keep": "last"})
+    plain, loss, evaluate = noisy_network()
+    kept = {name: tensor.clone() for name, tensor in plain.state_dict().items()}
+
+    class Watched(list):
+        def __call__(self, items):
+            if self:
+                self.take()
+            self.append(1)
+            return loss(items)
+
+        def take(self):
+            share = min(0.5, (1 + len(self)) / (10 + len(self)))
+            for name, tensor in plain.state_dict().items():
+                kept[name] = share * kept[name] + (1 - share) * tensor
+
+    watched = Watched()
+    fit(plain, watched, 20, evaluate, "measure", averaging.model_copy(update={"ema_decay": None}), 1)
+    watched.take()
+    for killed in (False, True):
+        model, loss, evaluate = noisy_network()
+        resume = Resume(tmp_path / f"{killed}.pt", "this training")
+        if killed:
+            calls = iter(range(12))
+            with pytest.raises(StopIteration):
+                fit(model, lambda i: (next(calls), loss(i))[1], 20, evaluate, "measure", averaging, 1, resume)  # noqa: B023
+            model, loss, evaluate = noisy_network()
+        fit(model, loss, 20, evaluate, "measure", averaging, 1, resume)
+        for name, tensor in model.state_dict().items():
+            if tensor.is_floating_point():
+                torch.testing.assert_close(tensor, kept[name], atol=1e-6, rtol=1e-5)

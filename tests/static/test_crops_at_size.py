@@ -93,7 +93,7 @@ def learned(path):
     n_frames = (CROPS + 1) // 2
     keys = {"sample": np.repeat(["a_left", "a_right"], n_frames), "frame": np.tile(np.arange(1, n_frames + 1), 2)}
     truth = pa.table(keys | {"expression": pa.array(np.tile(np.arange(n_frames) % 8, 2), pa.int8())})
-    parts = labelled_crops("expr", [path], [Part(["a_left"], 8), Part(["a_right"], 40)], truth)
+    parts = labelled_crops("expr", [path], [Part(["a_left"], 8), Part(["a_right"], 40)], truth, SPEC.input_px)
     return [([_grey(part, n) for n in range(0, len(part), 50)], len(part), part.labels["expr"]) for part in parts]
 
 
@@ -112,7 +112,7 @@ def test_both_splits_learn_from_a_table_that_is_larger_than_their_memory(faces, 
 
 
 def pretrained(paths):
-    train, val = pretraining_crops(paths)
+    train, val = pretraining_crops(paths, SPEC.input_px, threads=2)
     return (len(train), len(val), [_grey(val, n) for n in range(len(val))], [_grey(train, n) for n in (0, -1)])
 
 

@@ -56,13 +56,13 @@ def test_fusion_is_not_below_its_models_and_says_what_it_was_fitted_on(finished,
     assert value["system_2"] >= max(value["visual"], value["acoustic"]) - 1e-4
     assert value["system_3"] >= max(value["visual"], value["acoustic"], value["functional"]) - 1e-4
     assert value["system_4_in_sample"] > value["system_4_out_of_bag"] > value["system_4"]
-    assert found["visual"]["fitted_on"] == "train; epoch of the frames' model, epoch, window, normaliser on val"
+    assert found["visual"]["fitted_on"] == "train; epoch, window, normaliser on val"
     assert found["system_1"]["fitted_on"] == found["visual"]["fitted_on"]
     assert found["acoustic"]["fitted_on"] == "train; epoch, architecture on val"
-    assert found["functional"]["fitted_on"] == "train; epoch of the frames' model, functionals, kernel, C on val"
+    assert found["functional"]["fitted_on"] == "train; functionals, kernel, C on val"
     assert found["system_2"]["fitted_on"].endswith("window, normaliser, architecture on val; weights on val")
     assert found["system_4"]["fitted_on"].endswith("functionals, kernel, C on val; forest on val, other videos")
-    assert found["system_2_nested"]["fitted_on"].endswith("all else chosen on other videos of val")
+    assert found["system_2_nested"]["fitted_on"] == "train; all chosen on other videos of val"
     assert {name for name in found if name.endswith("nested")} == {f"system_{n}_nested" for n in (1, 2, 3)}
     assert set(found) >= {"self_attention", "cross_attention", "constant"}
 

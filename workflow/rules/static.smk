@@ -27,7 +27,7 @@ rule pretrain_static:
         "results/benchmarks/pretrain_static/{backbone}.tsv"
     conda:
         "../../envs/main.yaml"
-    threads: CONFIG.compute.threads
+    threads: max(CONFIG.compute.threads, CONFIG.compute.decoding_threads)
     resources:
         mem_mb=memory_mb(8000),
         runtime=minutes(60, per_input=0.012 * CONFIG.static.pretraining.training.epochs),
@@ -43,6 +43,7 @@ rule pretrain_static:
         " --settings {params.settings:q}"
         " --compute {params.compute:q}"
         " --seed {params.seed}"
+        " --threads {threads}"
         " --weights {output.weights:q}"
         " --card {output.card:q}"
         " --history {output.history:q}"
@@ -68,7 +69,7 @@ rule train_static:
         "results/benchmarks/train_static/{task}_{backbone}.tsv"
     conda:
         "../../envs/main.yaml"
-    threads: CONFIG.compute.threads
+    threads: max(CONFIG.compute.threads, CONFIG.compute.decoding_threads)
     resources:
         mem_mb=memory_mb(6000),
         runtime=minutes(60, per_input=0.012 * CONFIG.static.training.epochs),
@@ -88,6 +89,7 @@ rule train_static:
         " --settings {params.settings:q}"
         " --compute {params.compute:q}"
         " --seed {params.seed}"
+        " --threads {threads}"
         " --weights {output.weights:q}"
         " --card {output.card:q}"
         " --history {output.history:q}"

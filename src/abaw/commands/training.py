@@ -38,6 +38,8 @@ def resume_of(args: argparse.Namespace) -> Resume:
     digest = hashlib.sha256(torch.__version__.encode())
     made = {args.weights, args.card, args.history, *(getattr(args, name, None) for name in ("scored", "candidates"))}
     for name, value in sorted(vars(args).items()):
+        if name == "threads":  # those that decode pictures, which change no result
+            continue
         values = value if isinstance(value, list) else [value]
         digest.update(f"{name}={[str(item) for item in values]}\n".encode())
         for path in values:

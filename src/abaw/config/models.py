@@ -24,6 +24,10 @@ class ComputeConfig(Section):
 class MachineConfig(ComputeConfig):
     """Where and on how many threads the networks run."""
 
+    decoding_threads: Annotated[int, Field(ge=1, le=64)] = Field(
+        description="Threads that decode pictures ahead of a network that learns from them, where they are too many "
+        "to be kept decoded. They change no result."
+    )
     detector_device: Literal["cpu", "cuda"] = Field(
         description="Device of the face detector, one job a video; cuda needs onnxruntime-gpu in place of onnxruntime, "
         "and retinaface or insightface."
@@ -31,7 +35,7 @@ class MachineConfig(ComputeConfig):
 
 
 class TrainingConfig(Section):
-    """How a network is trained; the epoch with the best challenge measure on the validation split is kept."""
+    """How a network is trained."""
 
     epochs: Annotated[int, Field(ge=1, le=1000)] = Field(description="Passes over the training data.")
     batch_size: Annotated[int, Field(ge=2, le=4096)] = Field(description="Items of a step.")
@@ -58,13 +62,35 @@ class TrainingConfig(Section):
     lowest_rate: Annotated[float, Field(ge=0, lt=1)] = Field(
         description="Learning rate at the foot of the cosine (authors' visual models: 0.0001)."
     )
+    keep: Literal["best", "last"] = Field(
+        description="The epoch whose weights are kept: best, that with the best challenge measure on validation "
+        "(paper); last, so that nothing is chosen, and validation is only measured once, at the end."
+    )
     patience: Annotated[int, Field(ge=1)] | None = Field(
-        description="Epochs without a better measure after which training ends; null trains all epochs."
+        description="Epochs without a better measure after which training ends; null trains all epochs. It needs "
+        "keep: best."
+    )
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        description="Decay of an exponential moving average of the weights over the steps, such as 0.998; it is "
+        "measured and kept instead of an epoch's own weights. null: there is none (paper)."
     )
     clip_norm: Annotated[float, Field(gt=0)] | None = Field(
         description="Longest gradient of a step, as the norm over all parameters; longer ones are scaled down. null: "
         "none is (authors' code, but for the transformer over time, where it is an option)."
     )
+
+    @property
+    def chosen_on_val(self) -> list[str]:
+        """What of the training is chosen on validation, in words."""
+        return ["epoch"] if self.keep == "best" else []
+
+    @model_validator(mode="after")
+    def _patience_has_measures(self) -> "TrainingConfig":
+        if self.keep == "last" and self.patience is not None:
+            raise ValueError(
+                f"patience is {self.patience}, but with keep: last no epoch is measured on the way; set it to null"
+            )
+        return self
 
 
 class BackboneConfig(Section):

@@ -34,3 +34,14 @@ def decode_crop(jpeg: bytes) -> np.ndarray:
     if bgr is None:
         raise ValueError("a stored crop is no image")
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def refit_crop(jpeg: bytes, most_px: int, side_px: int, jpeg_quality: int = 95) -> bytes:
+    """A stored crop as it is, or where its longer side is above `most_px`, smaller: it is `side_px` then.
+
+    Raises ValueError where it is no image.
+    """
+    rgb = decode_crop(jpeg)
+    if max(rgb.shape[:2]) <= most_px:
+        return jpeg
+    return encode_crop(cv2.cvtColor(fitted(rgb, side_px), cv2.COLOR_RGB2BGR), jpeg_quality)

@@ -2,8 +2,8 @@
 
 For each fold everything that is chosen on validation is chosen anew on the other folds: of each model the epoch and the
 cell, the width of smoothing where that is chosen, weights or forest of the fusion. What that says of the fold's videos
-is put together and scored once. What is not chosen anew is the epoch of the frames' model, on whose embeddings other
-models are trained: that would be their training again for each fold.
+is put together and scored once. Where the epoch of the frames' model is chosen, it is not chosen anew: other models are
+trained on its embeddings, and that would be their training again for each fold.
 
 Each model comes as tables of candidates (`abaw.tables.schemas.candidates`): what each of its epochs in each of its
 cells says of validation. A candidate is judged on all folds at once, from sums over the videos.

@@ -1,4 +1,7 @@
-"""Losses of the two challenges, over the values that have a label."""
+"""Losses of the two challenges, over the values that have a label.
+
+They select by weights of 0 and 1, not by masks: a GPU would have to be waited for to know how many a mask selects.
+"""
 
 from collections.abc import Callable
 from typing import Literal
@@ -23,25 +26,29 @@ def ccc_loss(outputs: Tensor, truth: Tensor) -> Tensor:
     `outputs` and `truth` are (..., n_dimensions); items with a NaN in `truth` are left out. Without two labelled items
     there is no covariance, and the loss is a zero that still has a gradient.
     """
-    flat, target = outputs.flatten(0, -2), truth.flatten(0, -2)
-    known = ~target.isnan().any(dim=-1)
-    flat, target = flat[known], target[known]
-    if len(flat) < 2:
-        return outputs.sum() * 0.0
-    mean_x, mean_y = flat.mean(0), target.mean(0)
-    covariance = ((flat - mean_x) * (target - mean_y)).mean(0)
-    spread = flat.var(0, unbiased=False) + target.var(0, unbiased=False) + (mean_x - mean_y) ** 2
-    return (1 - 2 * covariance / spread.clamp_min(1e-8)).sum()
+    flat, target, known = _flat(outputs, truth)
+    n = known.sum()
+    over = known / n.clamp_min(1)
+    mean_x, mean_y = (flat * over).sum(0), (target * over).sum(0)
+    off_x, off_y = flat - mean_x, target - mean_y
+    covariance = (off_x * off_y * over).sum(0)
+    spread = ((off_x**2 + off_y**2) * over).sum(0) + (mean_x - mean_y) ** 2
+    return (1 - 2 * covariance / spread.clamp_min(1e-8)).sum() * (n > 1)
 
 
 def rmse_loss(outputs: Tensor, truth: Tensor) -> Tensor:
     """Mean over the dimensions of the root mean squared error; shapes and unknown items as in `ccc_loss`."""
-    flat, target = outputs.flatten(0, -2), truth.flatten(0, -2)
-    known = ~target.isnan().any(dim=-1)
-    if not known.any():
-        return outputs.sum() * 0.0
-    squared = ((flat[known] - target[known]) ** 2).mean(0)
-    return (squared + 1e-12).sqrt().mean()  # the root has no gradient at 0
+    flat, target, known = _flat(outputs, truth)
+    n = known.sum()
+    squared = ((flat - target) ** 2 * known).sum(0) / n.clamp_min(1)
+    return (squared + 1e-12).sqrt().mean() * (n > 0)  # the root has no gradient at 0
+
+
+def _flat(outputs: Tensor, truth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Outputs and truth (n, n_dimensions), 0 where unknown, and which items are known, (n, 1), as 0 and 1."""
+    target = truth.flatten(0, -2)
+    known = ~target.isnan().any(dim=-1, keepdim=True)
+    return outputs.flatten(0, -2), target.where(known, 0.0), known.to(outputs.dtype)
 
 
 def expression_loss(class_weights: Tensor, label_smoothing: float = 0.0, focus: float = 0.0) -> Loss:
@@ -54,15 +61,13 @@ def expression_loss(class_weights: Tensor, label_smoothing: float = 0.0, focus: 
     def loss(outputs: Tensor, truth: Tensor) -> Tensor:
         target = truth.flatten()
         known = ~target.isnan()
-        if not known.any():
-            return outputs.sum() * 0.0
-        logits, classes = outputs.flatten(0, -2)[known], target[known].long()
+        logits, classes = outputs.flatten(0, -2), target.where(known, 0.0).long()
         each = functional.cross_entropy(
             logits, classes, weight=class_weights, label_smoothing=label_smoothing, reduction="none"
         )
         if focus:
             each = each * (1 - logits.softmax(-1).gather(1, classes[:, None])[:, 0]) ** focus
-        return each.sum() / class_weights[classes].sum().clamp_min(1e-12)
+        return (each * known).sum() / (class_weights[classes] * known).sum().clamp_min(1e-12)
 
     return loss
 

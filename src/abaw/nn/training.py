@@ -1,8 +1,9 @@
-"""One training loop for every network: warm-up, schedule, the best epoch by the challenge measure kept."""
+"""One training loop for every network: warm-up, schedule, the best epoch by the challenge measure kept, or the last."""
 
 import csv
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +14,22 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from abaw.config import TrainingConfig
+from abaw.nn.averaging import Averaged
 from abaw.nn.resume import Resume
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
 
 Scores = dict[str, float]
+FINITE_EVERY = 50
+"""Steps after which the losses are read, to end a training whose loss is not finite; a GPU waits for each reading."""
 
 
 @dataclass(frozen=True)
 class History:
-    """What a training did: one entry an epoch, the epoch whose weights were kept (from 1), and by which measure.
+    """What a training did: one entry an epoch, the epoch whose weights were kept (from 1), and the measure of interest.
 
-    `outputs`, where they were asked for, are what the model of each epoch says of validation, (epochs, ...).
+    Where the last epoch is kept, no other was measured. `outputs`, where they were asked for, are what the model of
+    each epoch that was measured says of validation, (epochs, ...).
     """
 
     epochs: list[Scores]
@@ -35,7 +40,7 @@ class History:
     def write(self, path: Path) -> None:
         """Write one CSV line an epoch, with a column `kept` that is 1 for the epoch whose weights were kept."""
         with whole_file(path) as beside, beside.open("w", newline="", encoding="utf-8") as handle:
-            names = ["epoch", *self.epochs[0], "kept"]
+            names = ["epoch", *self.epochs[self.best_epoch - 1], "kept"]
             writer = csv.DictWriter(handle, names, lineterminator="\n")
             writer.writeheader()
             for number, scores in enumerate(self.epochs, start=1):
@@ -58,7 +63,7 @@ class _Progress:
         self, model: nn.Module, settings: TrainingConfig, steps: int, seed: int, groups: Sequence[Group] | None
     ) -> None:
         self.model = model
-        self.clip_norm = settings.clip_norm
+        self.clip_norm, self.learning_rate = settings.clip_norm, settings.learning_rate
         self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.optimiser = _optimiser(groups or [Group(self.trained)], settings)
         factor = rate_factor(settings, steps)
@@ -66,12 +71,14 @@ class _Progress:
         self.generator = torch.Generator().manual_seed(seed)
         self.epochs: list[Scores] = []
         self.outputs: list[Tensor] = []
+        self.average = None if settings.ema_decay is None else Averaged(model, settings.ema_decay)
         self.best, self.best_state = 0, deepcopy(model.state_dict())
 
     def state(self) -> dict[str, Any]:
         parts = {name: getattr(self, name).state_dict() for name in ("model", "optimiser", "schedule")}
         values = {name: getattr(self, name) for name in ("epochs", "outputs", "best", "best_state")}
-        return parts | values | {"generator": self.generator.get_state()}
+        average = None if self.average is None else (self.average.steps, self.average.tensors)
+        return parts | values | {"generator": self.generator.get_state(), "average": average}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         for name in ("model", "optimiser", "schedule"):
@@ -79,6 +86,10 @@ class _Progress:
         for name in ("epochs", "outputs", "best", "best_state"):
             setattr(self, name, state[name])
         self.generator.set_state(state["generator"])
+        if self.average is not None:
+            self.average.steps = state["average"][0]
+            for own, kept in zip(self.average.tensors, state["average"][1], strict=True):
+                own.copy_(kept)
 
     def step(self, loss: Tensor) -> None:
         self.optimiser.zero_grad(set_to_none=True)
@@ -87,16 +98,22 @@ class _Progress:
             nn.utils.clip_grad_norm_(self.trained, self.clip_norm)
         self.optimiser.step()
         self.schedule.step()
+        if self.average is not None:
+            self.average.update()
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """While it lasts, the model is the one that may be kept."""
+        return nullcontext() if self.average is None else self.average.in_place()
 
     def end_epoch(self, scores: Scores, measure: str) -> None:
         self.epochs.append({name: float(value) for name, value in scores.items()})
-        if self.best == 0 or scores[measure] > self.epochs[self.best - 1][measure]:
+        if measure in scores and (self.best == 0 or scores[measure] > self.epochs[self.best - 1][measure]):
             self.best, self.best_state = len(self.epochs), deepcopy(self.model.state_dict())
 
 
 def fit(
     model: nn.Module,
-    batch_loss: Callable[[Tensor], Tensor],
+    batch_loss: Callable[[Any], Tensor],
     n_items: int,
     evaluate: Callable[[], Scores],
     measure: str,
@@ -104,15 +121,17 @@ def fit(
     seed: int,
     resume: Resume | None = None,
     *,
+    load: Callable[[Iterable[Tensor]], Iterable[Any]] = iter,
     groups: Sequence[Group] | None = None,
     before_epoch: Callable[[int], None] | None = None,
     outputs: Callable[[], Tensor] | None = None,
 ) -> History:
-    """Train `model` in place and leave it with the weights of its best epoch.
+    """Train `model` in place and leave it with the weights of its best epoch, or of its last, as `settings.keep` says.
 
-    `batch_loss` maps the numbers of a batch's items (int64, on the CPU) to their loss; `evaluate` scores the model, in
-    evaluation mode, on the validation split; `measure` names the score that chooses the epoch (the earliest of equals).
-    With `resume` the state is kept after each epoch, and a training that was cut off goes on from there.
+    `batch_loss` maps a batch to its loss. A batch is the numbers of its items (int64, on the CPU), or what `load` makes
+    of the batches of an epoch, which may work ahead. `evaluate` scores the model, in evaluation mode, on the validation
+    split; `measure` names the score that chooses the epoch (the earliest of equals). Where the last is kept, only that
+    one is scored. With `resume` the state is kept after each epoch, and a training that was cut off goes on from there.
 
     `groups` are the parameters where not all have the peak rate; `before_epoch` is told the number of each epoch, from
     1; `outputs`, asked after `evaluate`, is what the history keeps of each epoch's model.
@@ -131,29 +150,44 @@ def fit(
             break
         if before_epoch:
             before_epoch(epoch)
-        model.train()
-        losses = []
-        for items in _batches(torch.randperm(n_items, generator=progress.generator), settings.batch_size):
-            loss = batch_loss(items)
-            if not torch.isfinite(loss):
-                raise UserError(
-                    f"the loss became {loss.item()} in epoch {epoch}; a lower training.learning_rate than "
-                    f"{settings.learning_rate} may help"
-                )
-            progress.step(loss)
-            losses.append(loss.item())
-        model.eval()
-        with torch.inference_mode():
-            scores = evaluate()
-            if outputs:
-                progress.outputs.append(outputs())
-        progress.end_epoch({"train_loss": sum(losses) / len(losses), **scores}, measure)
+        order = torch.randperm(n_items, generator=progress.generator)
+        scores = {"train_loss": _train(progress, load(_batches(order, settings.batch_size)), batch_loss, epoch)}
+        with progress.averaged():
+            if settings.keep == "best" or epoch == settings.epochs:
+                model.eval()
+                with torch.inference_mode():
+                    scores |= evaluate()
+                    if outputs:
+                        progress.outputs.append(outputs())
+            progress.end_epoch(scores, measure)
         if resume:
             resume.save(progress.state())
     model.load_state_dict(progress.best_state)
     model.eval()
     kept = torch.stack(progress.outputs) if progress.outputs else None
     return History(progress.epochs, progress.best, measure, kept)
+
+
+def _train(progress: _Progress, batches: Iterable[Any], batch_loss: Callable[[Any], Tensor], epoch: int) -> float:
+    """Train for an epoch; the mean loss of its steps, which are summed where they are computed and hardly ever read."""
+    progress.model.train()
+    total, n = torch.zeros((), dtype=torch.float64), 0
+    for batch in batches:
+        loss = batch_loss(batch)
+        progress.step(loss)
+        total, n = total.to(loss.device) + loss.detach(), n + 1
+        if n % FINITE_EVERY == 0:
+            _check_finite(total, epoch, progress.learning_rate)
+    _check_finite(total, epoch, progress.learning_rate)
+    return total.item() / n
+
+
+def _check_finite(total: Tensor, epoch: int, learning_rate: float) -> None:
+    if not torch.isfinite(total):
+        raise UserError(
+            f"the loss became {total.item()} in epoch {epoch}; a lower training.learning_rate than {learning_rate} may "
+            "help"
+        )
 
 
 def _batches(order: Tensor, size: int) -> Iterator[Tensor]:
@@ -167,9 +201,9 @@ def _optimiser(groups: Sequence[Group], settings: TrainingConfig) -> torch.optim
     rate, decay = settings.learning_rate, settings.weight_decay
     scaled: list[dict[str, Any]] = [{"params": group.parameters, "lr": rate * group.rate_scale} for group in groups]
     if settings.optimiser == "sgd":
-        return torch.optim.SGD(scaled, rate, momentum=0.9, weight_decay=decay)
+        return torch.optim.SGD(scaled, rate, momentum=0.9, weight_decay=decay, fused=True)
     kind = torch.optim.AdamW if settings.optimiser == "adamw" else torch.optim.Adam
-    return kind(scaled, rate, weight_decay=decay)
+    return kind(scaled, rate, weight_decay=decay, fused=True)
 
 
 def rate_factor(settings: TrainingConfig, epoch_steps: int) -> Callable[[int], float]:

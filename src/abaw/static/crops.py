@@ -1,61 +1,24 @@
-"""Labelled face crops as training items: compressed in a scratch file, decoded when asked for."""
+"""Labelled face crops as training items, of about the size that the network sees."""
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from tqdm import tqdm
 
-from abaw.faces.crop import decode_crop
 from abaw.running.errors import UserError
-from abaw.static.model import StaticSpec, letterbox, to_batch
+from abaw.static.feed import Jpegs
 from abaw.tables.arrays import labels_at, labels_by_sample, matrix, rows_by_sample
 from abaw.tables.files import read_groups, read_rows, read_table
 from abaw.tasks import TASKS, TaskName
 
 HELD_OUT = 10
 """Every tenth item of the pre-training corpora validates where none of them has a validation split."""
-
-
-@dataclass(frozen=True)
-class Jpegs:
-    """Compressed images, one after the other in a scratch file without a name, which goes with the process.
-
-    In memory are only their places in it, (n,): AffWild2's crops, or those of ten corpora, are more than that holds.
-    What is free of the memory caches the file, without this process's asking.
-    """
-
-    file: IO[bytes]
-    begins: NDArray[np.int64]
-    sizes: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, jpegs: Iterable[bytes]) -> "Jpegs":
-        """Write the images, as they come, to the folder that TMPDIR names."""
-        file = TemporaryFile(prefix="abaw.crops.")  # noqa: SIM115 (it lives as long as this object)
-        sizes = np.fromiter((file.write(jpeg) for jpeg in jpegs), np.int64)
-        file.flush()
-        return cls(file, np.cumsum(sizes) - sizes, sizes)
-
-    def __len__(self) -> int:
-        return len(self.sizes)
-
-    def __getitem__(self, items: NDArray[np.integer]) -> "Jpegs":
-        """Some of the images, out of the same file."""
-        return Jpegs(self.file, self.begins[items], self.sizes[items])
-
-    def read(self, item: int) -> bytes:
-        """One image; threads may read at the same time."""
-        return os.pread(self.file.fileno(), int(self.sizes[item]), int(self.begins[item]))
 
 
 @dataclass(frozen=True)
@@ -74,10 +37,6 @@ class Crops:
     def __getitem__(self, items: NDArray[np.integer]) -> "Crops":
         return Crops(self.jpegs[items], {task: values[items] for task, values in self.labels.items()})
 
-    def images(self, items: Sequence[int], spec: StaticSpec, device: torch.device) -> Tensor:
-        """The crops of some items as a batch in [0, 1]."""
-        return to_batch([letterbox(decode_crop(self.jpegs.read(item)), spec.input_px) for item in items], device)
-
 
 class Part(NamedTuple):
     """Samples whose crops are wanted, every n-th of each sample."""
@@ -86,10 +45,13 @@ class Part(NamedTuple):
     every_nth: int = 1
 
 
-def labelled_crops(task: TaskName, faces: Sequence[Path], parts: Sequence[Part], labels: pa.Table) -> list[Crops]:
+def labelled_crops(
+    task: TaskName, faces: Sequence[Path], parts: Sequence[Part], labels: pa.Table, side_px: int, threads: int = 1
+) -> list[Crops]:
     """The frames of each part, such as a split, that have a face and a label, out of `faces` tables.
 
-    Each table is read once, and of its crops only those that are wanted, a few at a time.
+    Each table is read once, and of its crops only those that are wanted, a few at a time. Those that are much larger
+    than `side_px` are made smaller, by `threads` threads.
     """
     by_sample = labels_by_sample(task, labels)
     part_of = {sample: number for number, part in enumerate(parts) for sample in part.samples}
@@ -117,13 +79,13 @@ def labelled_crops(task: TaskName, faces: Sequence[Path], parts: Sequence[Part],
             for group in read_rows("faces", path, ["crop"], np.sort(rows)):
                 yield from group["crop"].to_pylist()
 
-    stored = Jpegs.of(jpegs())
+    stored = Jpegs.of(jpegs(), side_px, threads)
     whole = Crops(stored[np.concatenate(places)], {task: _flat(task, np.concatenate(values))})
     return [whole[np.flatnonzero(np.concatenate(of_part) == number)] for number in range(len(parts))]
 
 
-def pretraining_crops(paths: Sequence[Path]) -> tuple[Crops, Crops]:
-    """Training and validation crops of `pretraining_crops` tables, with the labels of both challenges.
+def pretraining_crops(paths: Sequence[Path], side_px: int, threads: int = 1) -> tuple[Crops, Crops]:
+    """Training and validation crops of `pretraining_crops` tables, with the labels of both challenges; see `crops_of`.
 
     Where no corpus has a validation split, every tenth of the training crops validates instead. Raises `UserError`
     where there is nothing to train on or to choose by.
@@ -138,7 +100,7 @@ def pretraining_crops(paths: Sequence[Path]) -> tuple[Crops, Crops]:
                 splits.append(pc.equal(table["split"], "val").to_numpy())
                 yield table
 
-    whole = crops_of(tables())
+    whole = crops_of(tables(), side_px, threads)
     validates = np.concatenate(splits)
     if not validates.any():
         validates = np.arange(len(whole)) % HELD_OUT == HELD_OUT - 1
@@ -151,8 +113,11 @@ def pretraining_crops(paths: Sequence[Path]) -> tuple[Crops, Crops]:
     return train, val
 
 
-def crops_of(tables: Iterable[pa.Table]) -> Crops:
-    """All rows of tables `pretraining_crops`, in their order, with the labels of both challenges."""
+def crops_of(tables: Iterable[pa.Table], side_px: int, threads: int = 1) -> Crops:
+    """All rows of tables `pretraining_crops`, in their order, with the labels of both challenges.
+
+    Crops that are much larger than `side_px` are made smaller, by `threads` threads.
+    """
     found = {name: [np.empty((0, len(task.labels)))] for name, task in TASKS.items()}
 
     def jpegs() -> Iterator[bytes]:
@@ -161,7 +126,7 @@ def crops_of(tables: Iterable[pa.Table]) -> Crops:
                 found[name].append(matrix(table, task.labels))
             yield from table["crop"].to_pylist()
 
-    stored = Jpegs.of(jpegs())
+    stored = Jpegs.of(jpegs(), side_px, threads)
     return Crops(stored, {name: _flat(name, np.concatenate(values)) for name, values in found.items()})
 
 

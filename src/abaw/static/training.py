@@ -1,6 +1,5 @@
 """Train the frame-level model on labelled crops, in either of its two phases (paper §2.2.1, §3.2.2)."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +12,15 @@ from abaw import metrics
 from abaw.config import PhaseConfig
 from abaw.nn.losses import task_loss
 from abaw.nn.resume import Resume
+from abaw.nn.runtime import half_on_gpu
 from abaw.nn.training import History, Scores, fit
 from abaw.running.errors import UserError
 from abaw.static.augmentation import augmentation
 from abaw.static.crops import Crops
+from abaw.static.feed import Batch, Feed
 from abaw.static.imagenet import load_backbone_weights
 from abaw.static.layers import rate_groups, unfreezing
-from abaw.static.model import StaticModel, StaticSpec, normalise, start_from
+from abaw.static.model import Normaliser, StaticModel, StaticSpec, as_images, start_from
 from abaw.tasks import TASKS, TaskName
 from abaw.weights.cards import read_card
 
@@ -37,6 +38,7 @@ def train_static(
     resume: Resume | None = None,
     pretrained: tuple[Path, Path] | None = None,
     expression_weight: float = 1.0,
+    decoding_threads: int = 1,
 ) -> tuple[StaticModel, StaticSpec, History]:
     """Train the whole network, with a head for each task that `train` has labels for; losses are added.
 
@@ -69,18 +71,22 @@ def train_static(
         )
         for task in tasks
     }
-    truth = {task: torch.from_numpy(train.labels[task]).float() for task in tasks}
+    truth = {task: torch.from_numpy(train.labels[task]).float().to(device) for task in tasks}
     augment = augmentation(settings.augmentation, spec.input_px)
     weights = {task: expression_weight if task == "expr" and len(tasks) > 1 else 1.0 for task in tasks}
+    learned, judged = (Feed(part.jpegs, spec.input_px, device, decoding_threads) for part in (train, val))
+    normalise = Normaliser(spec, device)
 
-    def batch_loss(items: Tensor) -> Tensor:
-        images = torch.stack([augment(image) for image in train.images(items.tolist(), spec, device)])
-        outputs = model(_laid_out(images, spec))[1]
-        each = [weights[task] * losses[task](outputs[task], truth[task][items].to(device)) for task in tasks]
+    def batch_loss(batch: Batch) -> Tensor:
+        images = normalise(augment(as_images(batch.pixels, device)))
+        with half_on_gpu(device):
+            outputs = model(images)[1]
+        items = batch.items.to(device, non_blocking=True)
+        each = [weights[task] * losses[task](outputs[task].float(), truth[task][items]) for task in tasks]
         return torch.stack(each).sum()
 
     def evaluate() -> Scores:
-        outputs = predict_crops(model, val, spec, device)
+        outputs = predict_fed(model, judged, spec, device)
         scores = {task: metrics.score(task, val.labels[task], outputs[task]) for task in chosen_by}
         found = {name: value for each in scores.values() for name, value in each.items()}
         return found | {MEAN_MEASURE: float(np.mean([found[name] for name in measures]))}
@@ -96,6 +102,7 @@ def train_static(
         settings.training,
         seed,
         resume,
+        load=learned.batches,
         groups=rate_groups(model, settings),
         before_epoch=unfreezing(model, settings.unfrozen_layers),
     )
@@ -106,20 +113,20 @@ def predict_crops(
     model: StaticModel, crops: Crops, spec: StaticSpec, device: torch.device
 ) -> dict[TaskName, NDArray[np.float32]]:
     """The outputs of each head for all crops, (n, 2) or (n, 8), of a model in evaluation mode."""
-    with torch.inference_mode():
-        parts = [model(images)[1] for images in _all_images(crops, spec, device)]
-    return {task: torch.cat([part[task] for part in parts]).cpu().numpy() for task in spec.tasks}
+    return predict_fed(model, Feed(crops.jpegs, spec.input_px, device), spec, device)
+
+
+def predict_fed(
+    model: StaticModel, feed: Feed, spec: StaticSpec, device: torch.device
+) -> dict[TaskName, NDArray[np.float32]]:
+    """`predict_crops` of pictures that may be fed again."""
+    normalise = Normaliser(spec, device)
+    parts = torch.arange(len(feed.jpegs)).split(INFERENCE_BATCH)
+    batches = tqdm(feed.batches(parts), "images", len(parts), leave=False, disable=None)
+    with torch.inference_mode(), half_on_gpu(device):
+        found = [model(normalise(as_images(batch.pixels, device)))[1] for batch in batches]
+    return {task: torch.cat([part[task] for part in found]).float().cpu().numpy() for task in spec.tasks}
 
 
 def _known(labels: NDArray[np.float64]) -> bool:
     return bool((~np.isnan(labels)).any())
-
-
-def _all_images(crops: Crops, spec: StaticSpec, device: torch.device) -> Iterator[Tensor]:
-    for start in tqdm(range(0, len(crops), INFERENCE_BATCH), "images", leave=False, disable=None):
-        yield _laid_out(crops.images(range(start, min(start + INFERENCE_BATCH, len(crops))), spec, device), spec)
-
-
-def _laid_out(images: Tensor, spec: StaticSpec) -> Tensor:
-    """Normalised, and with channels last in memory: a training step takes two thirds of the time on a CPU."""
-    return normalise(images, spec).contiguous(memory_format=torch.channels_last)

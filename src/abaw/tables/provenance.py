@@ -1,11 +1,15 @@
 """What a table was fitted on, in words that grow from stage to stage: `train; epoch, window on val; weights on val`."""
 
+import json
 import re
 from collections.abc import Sequence
+from pathlib import Path
+
+from abaw.tables.files import read_metadata
 
 _FIRST = re.compile(r"train(?:; (?P<chosen>[^;]*) on val)?")
 FRAMES_MODEL = "epoch of the frames' model"
-"""The choice on validation that is behind everything that is made of embeddings of faces."""
+"""The choice on validation that is behind everything that is made of embeddings of faces, where the best is kept."""
 BROUGHT = "brought; on what it was fitted is not known"
 """Of the predictions of other programs."""
 
@@ -23,6 +27,11 @@ def choices(fitted_on: str) -> list[str]:
     """What was chosen on validation of the models behind a table, out of the words of `trained` or `fused`."""
     found = _FIRST.match(fitted_on)
     return found["chosen"].split(", ") if found and found["chosen"] else []
+
+
+def chosen_behind(embeddings: Path) -> list[str]:
+    """What was chosen on validation of the model behind a table of embeddings, which has its card in its metadata."""
+    return choices(json.loads(read_metadata(embeddings)["model"])["fitted_on"])
 
 
 def also_chosen(fitted_on: str, *chosen: str) -> str:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from abaw.commands.base import parser, run
 from abaw.commands.choosing import add_choosing_arguments, copy_best
-from abaw.tables.files import read_tables, write_table
-from abaw.tables.provenance import trained
+from abaw.tables.files import read_metadata, read_tables, write_table
 from abaw.tables.schemas import scored
 from abaw.tasks import TASKS
 
@@ -24,7 +23,7 @@ def main() -> None:
 
     cards, best = copy_best(args, "architecture")
     table = read_tables(scored(args.task), args.scored)
-    write_table(scored(args.task), table, args.output_scored, {"fitted_on": trained("epoch")})
+    write_table(scored(args.task), table, args.output_scored, {"fitted_on": read_metadata(args.scored[0])["fitted_on"]})
     measure = TASKS[args.task].challenge_measure
     reached = cards[best]["validation"][measure]
     print(f"{len(cards)} models; {cards[best]['architecture']}: {measure} {reached:.3f} on the windows of val")

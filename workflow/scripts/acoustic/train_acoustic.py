@@ -70,11 +70,13 @@ def main() -> None:
         args.task, args.architecture, train, val, args.settings, args.seed, device, resume, list(heard.values())
     )
     table = scored_windows(args.task, model, val, args.settings, device)
-    write_table(scored(args.task), table, args.scored, {"fitted_on": trained("epoch")})
-    write_table(candidates(args.task), epoch_candidates(args.task, val, heard, args.settings, history), args.candidates)
+    fitted_on = trained(*args.settings.training.chosen_on_val)
+    write_table(scored(args.task), table, args.scored, {"fitted_on": fitted_on})
+    said = epoch_candidates(args.task, val, heard, args.settings, history)
+    write_table(candidates(args.task), said, args.candidates, {"fitted_on": fitted_on})
     licence = licence_of(args.settings.encoder)
     card = {"architecture": args.architecture, "encoder": args.settings.encoder, "encoder_licence": licence}
-    card["fitted_on"] = trained("epoch")
+    card["fitted_on"] = fitted_on
     write_training(args, model, history, card, len(train), resume)
     print(f"encoder: {args.settings.encoder}, licence: {licence}")
 

@@ -16,7 +16,7 @@ from abaw.dynamic.training import Sequences, epoch_candidates, train_over_time
 from abaw.nn import runtime
 from abaw.tables.files import read_tables, write_table
 from abaw.tables.priors import label_prior
-from abaw.tables.provenance import FRAMES_MODEL, choices, trained
+from abaw.tables.provenance import choices, chosen_behind, trained
 from abaw.tables.schemas import EMBEDDING_SIZE, candidates, labels
 from abaw.weights.cards import read_card
 
@@ -48,9 +48,10 @@ def main() -> None:
     history = train_over_time(args.task, model, train, val, args.settings, args.seed, device, resume)
     card = {"window": window, "mechanism": args.mechanism, "voice_width": voice_width}
     card |= {"prior": label_prior(args.task, train.labels)}
-    voice = choices(read_card(args.acoustic_card)["fitted_on"])
-    card |= {"fitted_on": trained(FRAMES_MODEL, *(f"{choice} of the voice's model" for choice in voice), "epoch")}
-    write_table(candidates(args.task), epoch_candidates(args.task, val, history), args.candidates)
+    voice = [f"{choice} of the voice's model" for choice in choices(read_card(args.acoustic_card)["fitted_on"])]
+    card |= {"fitted_on": trained(*chosen_behind(args.train[0]), *voice, *args.settings.training.chosen_on_val)}
+    table = epoch_candidates(args.task, val, history)
+    write_table(candidates(args.task), table, args.candidates, {"fitted_on": card["fitted_on"]})
     write_training(args, model, history, card, len(train.windows), resume)
 
 

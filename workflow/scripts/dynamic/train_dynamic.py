@@ -14,7 +14,7 @@ from abaw.dynamic.training import Normaliser, Sequences, build_dynamic, epoch_ca
 from abaw.nn import runtime
 from abaw.tables.files import read_table, read_tables, write_table
 from abaw.tables.priors import label_prior
-from abaw.tables.provenance import FRAMES_MODEL, trained
+from abaw.tables.provenance import chosen_behind, trained
 from abaw.tables.schemas import candidates, labels
 
 
@@ -41,14 +41,16 @@ def main() -> None:
     resume = resume_of(args)
     model = build_dynamic(args.task, train, args.normaliser, args.settings)
     history = train_over_time(args.task, model, train, val, args.settings, args.seed, device, resume)
+    fitted_on = trained(*chosen_behind(args.train), *args.settings.training.chosen_on_val)
     card = {
         "window": window,
         "window_s": args.window_s,
         "normaliser": args.normaliser,
         "prior": label_prior(args.task, train.labels),
-        "fitted_on": trained(FRAMES_MODEL, "epoch"),
+        "fitted_on": fitted_on,
     }
-    write_table(candidates(args.task), epoch_candidates(args.task, val, history), args.candidates)
+    table = epoch_candidates(args.task, val, history)
+    write_table(candidates(args.task), table, args.candidates, {"fitted_on": fitted_on})
     write_training(args, model, history, card, len(train.windows), resume)
 
 

@@ -24,12 +24,10 @@ from abaw.running.files import whole_file
 from abaw.tables.arrays import candidates_table, frames_table, matrix, truth_at
 from abaw.tables.files import read_metadata, read_table, write_table
 from abaw.tables.priors import label_prior
-from abaw.tables.provenance import BROUGHT, FRAMES_MODEL, trained
+from abaw.tables.provenance import BROUGHT, FRAMES_MODEL, choices, trained
 from abaw.tables.schemas import SCHEMAS, candidates, frames, labels, predictions
 from abaw.tasks import TASKS, TaskName
 from abaw.timeline.rows import rows_of
-
-FITTED_ON = f"{trained(FRAMES_MODEL)}; all else chosen on other videos of val"
 
 
 def main() -> None:
@@ -52,6 +50,9 @@ def main() -> None:
     if len(args.models) != len(args.candidates) or len(args.systems) != len(args.output):
         arguments.error("--models and --candidates, --systems and --output need one value for each of the other")
 
+    behind = {choice for path in args.candidates for choice in choices(read_metadata(path)["fitted_on"])}
+    left = [FRAMES_MODEL] if FRAMES_MODEL in behind else []
+    fitted_on = f"{trained(*left)}; all{' else' * len(left)} chosen on other videos of val"
     found: dict[str, pa.Table] = {}
     brought: set[str] = set()
     chosen: dict[str, object] = {}
@@ -64,9 +65,9 @@ def main() -> None:
         of_models = {}
         for model in tqdm(asked, "models", disable=None):
             read = [read_candidates(args.task, path) for path in tables[model]]
-            brought |= {model} if BROUGHT in read_metadata(tables[model][0]).get("fitted_on", "") else set()
-            of_models[model], choices = model_frames(read, validation, args.timeline)
-            chosen[model] = [each | {"cell": tables[model][each["cell"]].parent.name} for each in choices]
+            brought |= {model} if BROUGHT in read_metadata(tables[model][0])["fitted_on"] else set()
+            of_models[model], of_folds = model_frames(read, validation, args.timeline)
+            chosen[model] = [each | {"cell": tables[model][each["cell"]].parent.name} for each in of_folds]
         for name, system in tqdm(args.systems.items(), "systems", disable=None):
             try:
                 fused = system_frames(system, of_models, validation, args.fusion, args.seed, args.threads)
@@ -75,7 +76,7 @@ def main() -> None:
                 print(f"{name} has no nested estimate: {error}")
     for name, path in zip(sorted(args.systems), args.output, strict=True):
         table = found.get(name, SCHEMAS[frames(args.task)].empty_table())
-        own = f"{FITTED_ON}; {BROUGHT}" if brought & set(args.systems[name].models) else FITTED_ON
+        own = f"{fitted_on}; {BROUGHT}" if brought & set(args.systems[name].models) else fitted_on
         write_table(frames(args.task), table, path, {"fitted_on": own})
     with whole_file(args.chosen) as beside:
         folds = {} if validation is None else validation.fold

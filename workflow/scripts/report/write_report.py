@@ -15,6 +15,7 @@ from abaw.commands.base import parser, run
 from abaw.config import SystemConfig
 from abaw.report.page import comparison, inline, render, shown, smoothing_tables
 from abaw.running.files import whole_file
+from abaw.tables.provenance import FRAMES_MODEL
 from abaw.tasks import TASKS
 
 
@@ -43,6 +44,7 @@ def main() -> None:
         "affwild2": args.edition == "affwild2",
         "resamples": args.resamples,
         "tables": comparison(read_csv(args.tables), {name: system.title for name, system in args.systems.items()}),
+        "epoch_left": any(FRAMES_MODEL in row["fitted_on"] for row in scores),
         "scores": [row | {"shown": shown(row["value"], row["low"], row["high"])} for row in scores],
         "smoothing": smoothing_tables(sweeps),
         "forests": [fit | {"title": TASKS[fit["task"]].title} for fit in forests],

@@ -21,13 +21,16 @@ def main() -> None:
     add_training_arguments(arguments, of_one_task=False)
     arguments.add_argument("--settings", type=settings_from(JointPhaseConfig), required=True)
     arguments.add_argument("--crops", type=Path, nargs="+", required=True)
+    arguments.add_argument("--threads", type=int, required=True, help="that decode pictures; they change no result")
     args = arguments.parse_args()
 
     device = runtime.start(args.compute, args.seed)
-    train, val = pretraining_crops(args.crops)
+    train, val = pretraining_crops(args.crops, args.settings.input_px, args.threads)
     resume = resume_of(args)
     weight = args.settings.expression_weight
-    model, spec, history = train_static(train, val, args.settings, args.seed, device, resume, expression_weight=weight)
+    model, spec, history = train_static(
+        train, val, args.settings, args.seed, device, resume, expression_weight=weight, decoding_threads=args.threads
+    )
     corpora = Counter(read_tables("pretraining_crops", args.crops, ["corpus"])["corpus"].to_pylist())
     write_training(args, model, history, {**spec.as_card(), "corpora": dict(corpora)}, len(train), resume)
 

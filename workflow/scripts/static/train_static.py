@@ -25,7 +25,8 @@ from abaw.weights.cards import read_card
 def read_crops(args: argparse.Namespace, truth: pa.Table) -> list[Crops]:
     """The crops of training and validation; `UserError` where there is nothing to learn from or to choose by."""
     samples = [read_table("tracks", path)["sample"].to_pylist() for path in args.tracks]
-    crops = labelled_crops(args.task, args.faces, [Part(samples[0], args.settings.every_nth), Part(samples[1])], truth)
+    parts = [Part(samples[0], args.settings.every_nth), Part(samples[1])]
+    crops = labelled_crops(args.task, args.faces, parts, truth, args.settings.input_px, args.threads)
     for part, path in zip(crops, args.tracks, strict=True):
         if not len(part):
             raise UserError(f"no analysed frame of the tracks in {path} has both a face and a label of {args.task}")
@@ -40,6 +41,7 @@ def main() -> None:
     arguments.add_argument("--tracks", type=Path, nargs=2, required=True, help="training, validation")
     arguments.add_argument("--faces", type=Path, nargs="+", required=True)
     arguments.add_argument("--pretrained", type=Path, nargs="*", default=[], help="weights and card to start from")
+    arguments.add_argument("--threads", type=int, required=True, help="that decode pictures; they change no result")
     args = arguments.parse_args()
 
     device = runtime.start(args.compute, args.seed)
@@ -47,9 +49,9 @@ def main() -> None:
     train, val = read_crops(args, truth)
     resume = resume_of(args)
     start = tuple(args.pretrained) or None
-    model, spec, history = train_static(train, val, args.settings, args.seed, device, resume, start)
+    model, spec, history = train_static(train, val, args.settings, args.seed, device, resume, start, args.threads)
     card = spec.as_card() | {"pretrained_sha256": start and read_card(start[1])["sha256"]}
-    card["fitted_on"] = trained(FRAMES_MODEL)
+    card["fitted_on"] = trained(*(FRAMES_MODEL for _ in args.settings.training.chosen_on_val))
     write_training(args, model, history, card, len(train), resume)
 
 

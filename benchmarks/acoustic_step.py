@@ -15,7 +15,7 @@ import time
 
 import torch
 
-from abaw.acoustic.encoder import PDEM, Wav2Vec2Model
+from abaw.acoustic.encoders.waveform import PDEM, Wav2Vec2, Wav2Vec2Model
 from abaw.acoustic.model import ARCHITECTURES, AudioModel
 from abaw.nn.losses import ccc_loss
 
@@ -29,9 +29,9 @@ def main() -> None:
     args = command.parse_args()
 
     torch.manual_seed(0)
-    encoder = Wav2Vec2Model(PDEM)
+    encoder = Wav2Vec2(Wav2Vec2Model(PDEM), window_s=4)
     if args.checkpointing:
-        encoder.activation_checkpointing_enable()
+        encoder.network.activation_checkpointing_enable()
     model = AudioModel("va", args.architecture, encoder, window_s=4).train()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimiser = torch.optim.Adam(trained, 1e-4)

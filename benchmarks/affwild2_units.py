@@ -246,11 +246,10 @@ def attention_step() -> Work:
 
 def _acoustic(train: bool) -> tuple[Any, Any]:
     import torch
-    from acoustic_step import PDEM
+    from abaw.acoustic.encoders.waveform import PDEM, Wav2Vec2, Wav2Vec2Model
+    from abaw.acoustic.model import AudioModel
 
-    from abaw.acoustic.model import AudioModel, Wav2Vec2Model
-
-    model = AudioModel("va", "AudioModelV3", Wav2Vec2Model(PDEM), window_s=4)
+    model = AudioModel("va", "AudioModelV3", Wav2Vec2(Wav2Vec2Model(PDEM), window_s=4), window_s=4)
     return model.train(train), torch.randn(2, 64000)
 
 

@@ -9,9 +9,10 @@ from settings import ACOUSTIC as SETTINGS
 from torch import nn
 
 from abaw.acoustic.augmentation import Augmentation
-from abaw.acoustic.encoder import PDEM, LogMel, Wav2Vec2Model, load_encoder
+from abaw.acoustic.encoders.loading import load_encoder
+from abaw.acoustic.encoders.waveform import PDEM, LogMel, Wav2Vec2, Wav2Vec2Model
 from abaw.acoustic.model import ARCHITECTURES, AudioModel
-from abaw.acoustic.training import Voice, VoicedWindows
+from abaw.acoustic.training import Voice, VoicedWindows, build
 from abaw.nn.positions import sinusoidal_positions
 from abaw.running.errors import UserError
 from abaw.timeline.rows import row_times
@@ -26,7 +27,7 @@ def counted(parameters) -> int:
 
 def of_form(task, architecture):
     with torch.device("meta"):  # shapes without memory
-        return AudioModel(task, architecture, Wav2Vec2Model(PDEM), 4)
+        return AudioModel(task, architecture, Wav2Vec2(Wav2Vec2Model(PDEM), 4), 4)
 
 
 @pytest.mark.parametrize(("architecture", "layers"), [("AudioModelV1", 2), ("AudioModelV2", 2), ("AudioModelV3", 4)])
@@ -50,7 +51,7 @@ def test_sizes_on_pdem_s_form(architecture, layers):
 def test_v2_and_v3_are_transformers_with_32_and_16_heads_and_positions():
     assert ARCHITECTURES["AudioModelV2"].over_time == ARCHITECTURES["AudioModelV3"].over_time == "transformer"
     torch.manual_seed(0)
-    model = AudioModel("va", "AudioModelV2", load_encoder(SETTINGS), 4).eval()
+    model = AudioModel("va", "AudioModelV2", load_encoder("small", 4), 4).eval()
     assert [layer.self_attn.num_heads for layer in model.over_time.layers] == [32, 16]
     x = torch.randn(2, 11, 64)
     with torch.inference_mode():
@@ -64,10 +65,10 @@ def test_v2_and_v3_are_transformers_with_32_and_16_heads_and_positions():
 
 def test_v3_needs_four_encoder_layers_or_a_word():
     with pytest.raises(UserError, match="4 encoder layers are to be trained, but the encoder has only 2"):
-        AudioModel("va", "AudioModelV3", load_encoder(SETTINGS), 4)
-    model = AudioModel("va", "AudioModelV3", load_encoder(SETTINGS), 4, trained_layers=1)
+        AudioModel("va", "AudioModelV3", load_encoder("small", 4), 4)
+    model = AudioModel("va", "AudioModelV3", load_encoder("small", 4), 4, trained_layers=1)
     assert isinstance(model.over_time.layers, nn.ModuleList)
-    model = AudioModel("va", "AudioModelV3", load_encoder(SETTINGS), 4, trained_layers="all")
+    model = AudioModel("va", "AudioModelV3", load_encoder("small", 4), 4, trained_layers="all")
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
@@ -88,7 +89,7 @@ def test_mel_bands_are_those_of_transformers_own_numpy():
 def test_embeddings_for_attention_are_as_wide_as_the_model():
     for architecture, width in (("AudioModelV1", 256), ("AudioModelV2", 1024), ("AudioModelV3", 1024)):
         with torch.device("meta"):
-            model = AudioModel("va", architecture, Wav2Vec2Model(PDEM), 4).eval()
+            model = AudioModel("va", architecture, Wav2Vec2(Wav2Vec2Model(PDEM), 4), 4).eval()
             assert model.embed(torch.zeros(2, 64000)).shape == (2, 20, width)
 
 
@@ -97,7 +98,7 @@ def test_checkpointing_changes_memory_and_no_gradient():
     for checkpointing in (False, True):
         torch.manual_seed(0)
         settings = SETTINGS.model_copy(update={"gradient_checkpointing": checkpointing})
-        model = AudioModel("va", "AudioModelV1", load_encoder(settings), 4).train()
+        model = build("va", "AudioModelV1", settings).train()
         model.over_time.layers.dropout = 0.0
         for module in model.modules():
             if isinstance(module, nn.Dropout):
@@ -141,6 +142,7 @@ def test_a_volume_reaches_the_encoder():
     windows = VoicedWindows.of("expr", [voice], SETTINGS)
     quieter = Augmentation((10.0, 40.0), (-20.0, -20.0))
     torch.manual_seed(0)
-    found = torch.cat([windows.batch(np.zeros(8, int), torch.device("cpu"), quieter) for _ in range(4)]).std(dim=1)
+    encoder, cpu = load_encoder("small", 4), torch.device("cpu")
+    found = torch.cat([windows.batch(np.zeros(8, int), encoder, cpu, quieter)[0] for _ in range(4)]).std(dim=1)
     assert found.min() == pytest.approx(0.1, abs=1e-3)
     assert found.max() < 1.1

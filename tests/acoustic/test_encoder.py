@@ -1,11 +1,13 @@
 """The speech encoder: a folder or an id, whole or refused."""
 
+import json
+
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from settings import ACOUSTIC
 
-from abaw.acoustic.encoder import Wav2Vec2Config, Wav2Vec2Model, licence_of, load_encoder
+from abaw.acoustic.encoders.loading import licence_of, load_encoder
+from abaw.acoustic.encoders.waveform import Wav2Vec2Config, Wav2Vec2Model
 from abaw.running.errors import UserError
 
 
@@ -29,18 +31,21 @@ def stored_encoder(folder, card=None):
 
 def test_an_encoder_folder_loads_exactly_and_an_incomplete_one_is_refused(tmp_path):
     encoder = stored_encoder(tmp_path / "whole", card="---\nlicense: cc-by-nc-sa-4.0\n---\nA model.\n")
-    settings = ACOUSTIC.model_copy(update={"encoder": str(tmp_path / "whole")})
-    loaded = load_encoder(settings)
+    folder = str(tmp_path / "whole")
+    loaded = load_encoder(folder, 4)
     assert all(torch.equal(a, b) for a, b in zip(encoder.parameters(), loaded.parameters(), strict=True))
-    assert licence_of(settings.encoder) == "cc-by-nc-sa-4.0"
+    assert licence_of(folder) == "cc-by-nc-sa-4.0"
     weights = tmp_path / "whole" / "model.safetensors"
     whole = load_file(weights)
     for name in ("encoder.layers.0.attention.k_proj.weight", "encoder.pos_conv_embed.conv.weight_g"):
         save_file({key: value for key, value in whole.items() if key != f"wav2vec2.{name}"}, weights, {"format": "pt"})
         with pytest.raises(UserError, match=r"lack encoder\.(layers\.0\.attention\.k_proj|pos_conv_embed\.conv)"):
-            load_encoder(settings)
-    with pytest.raises(UserError, match="neither 'small' nor a folder"):
-        load_encoder(ACOUSTIC.model_copy(update={"encoder": "nowhere"}))
+            load_encoder(folder, 4)
+    with pytest.raises(UserError, match="none of small and whisper_tiny_en, nor a folder"):
+        load_encoder("nowhere", 4)
+    (tmp_path / "whole" / "config.json").write_text(json.dumps({"model_type": "bert"}))
+    with pytest.raises(UserError, match="is of the type bert, expected one of wav2vec2, hubert"):
+        load_encoder(folder, 4)
 
 
 def test_an_encoder_is_found_by_its_id(tmp_path, monkeypatch):
@@ -52,9 +57,8 @@ def test_an_encoder_is_found_by_its_id(tmp_path, monkeypatch):
     encoder = stored_encoder(stored / "snapshots" / commit)
     (stored / "refs").mkdir()
     (stored / "refs" / "v1").write_text(commit)
-    settings = ACOUSTIC.model_copy(update={"encoder": f"{name}@v1"})
-    loaded = load_encoder(settings)
+    loaded = load_encoder(f"{name}@v1", 4)
     assert all(torch.equal(a, b) for a, b in zip(encoder.parameters(), loaded.parameters(), strict=True))
-    assert licence_of(settings.encoder) == "cc-by-nc-sa-4.0"
+    assert licence_of(f"{name}@v1") == "cc-by-nc-sa-4.0"
     with pytest.raises(UserError, match=r"the encoder audeering/nothing cannot be loaded"):
-        load_encoder(ACOUSTIC.model_copy(update={"encoder": "audeering/nothing"}))
+        load_encoder("audeering/nothing", 4)

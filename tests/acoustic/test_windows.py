@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abaw.acoustic.model import cut, normalise
+from abaw.acoustic.waveforms import cut, normalise
 from abaw.acoustic.windows import window_labels, windows_in_run, windows_over
 from abaw.timeline.rows import row_times
 

@@ -1,4 +1,4 @@
-"""AudioModelV1, V2 and V3: a wav2vec2 encoder, two layers over time, and convolutional aggregation (paper §2.1).
+"""AudioModelV1, V2 and V3: a speech encoder, two layers over time, and convolutional aggregation (paper §2.1).
 
 On a window of 4 s they give four class scores, one a second, or 20 values of valence and arousal, five a second. V1 has
 gated recurrent units over the encoder's steps, V2 and V3 transformer layers with 32 and 16 heads; the last two encoder
@@ -8,18 +8,15 @@ layers of V1 and V2 are trained, the last four of V3.
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from abaw.acoustic.encoder import Wav2Vec2Model
+from abaw.acoustic.encoders.base import SpeechEncoder
 from abaw.acoustic.windows import LABEL_RATE_HZ
 from abaw.nn.positions import sinusoidal_positions
 from abaw.running.errors import UserError
 from abaw.tables.schemas import EMBEDDING_SIZE
 from abaw.tasks import TASKS, TaskName
 
-SAMPLE_RATE_HZ = 16_000
 GRU_WIDTH = 256
 HEADS = (32, 16)
 """Of the two transformer layers (paper §2.1)."""
@@ -41,13 +38,13 @@ ARCHITECTURES: dict[str, Architecture] = {
 
 
 class AudioModel(nn.Module):
-    """Waveforms (n, 64000), normalised, to outputs (n, 20, 2) in (-1, 1) for VA, or logits (n, 4, 8) for EXPR."""
+    """Waveforms (n, 64000), as the encoder prepares them, to outputs (n, 20, 2) in (-1, 1) for VA, or logits (n, 4, 8) for EXPR."""
 
     def __init__(
         self,
         task: TaskName,
         architecture: str,
-        encoder: Wav2Vec2Model,
+        encoder: SpeechEncoder,
         window_s: int,
         trained_layers: int | Literal["all"] | None = None,
     ) -> None:
@@ -56,8 +53,8 @@ class AudioModel(nn.Module):
         self.architecture = architecture
         self.encoder = encoder
         if trained_layers != "all":
-            _train_only_last(encoder, chosen.trained_layers if trained_layers is None else trained_layers)
-        hidden = encoder.config.hidden_size
+            encoder.train_only_last(chosen.trained_layers if trained_layers is None else trained_layers)
+        hidden = encoder.width
         self.over_time = _Recurrent(hidden) if chosen.over_time == "gru" else _Transformer(hidden)
         width = GRU_WIDTH if chosen.over_time == "gru" else hidden
         self.aggregate = _aggregation(task, width, window_s)
@@ -65,16 +62,16 @@ class AudioModel(nn.Module):
         self.head = nn.Linear(EMBEDDING_SIZE, len(TASKS[task].outputs))
         self.activation = nn.Tanh() if task == "va" else nn.Identity()
 
-    def forward(self, waveforms: Tensor) -> Tensor:
-        """Outputs over the steps of each window."""
-        return self.activation(self.head(self.compress(self.embed(waveforms))))
+    def forward(self, waveforms: Tensor, known: Tensor | None = None) -> Tensor:
+        """Outputs over the steps of each window; `known` says which samples are sound, None where all are."""
+        return self.activation(self.head(self.compress(self.embed(waveforms, known))))
 
-    def embed(self, waveforms: Tensor) -> Tensor:
+    def embed(self, waveforms: Tensor, known: Tensor | None = None) -> Tensor:
         """What comes out of the aggregation, (n, steps, width): the embeddings that attention fusion takes.
 
         They are as wide as the encoder, 1024 with PDEM's, where V1 has 256.
         """
-        hidden = self.over_time(self.encoder(waveforms).last_hidden_state)
+        hidden = self.over_time(self.encoder(waveforms, known))
         return self.aggregate(hidden.transpose(1, 2)).transpose(1, 2)
 
 
@@ -94,6 +91,11 @@ class _Transformer(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
+        if width % max(HEADS):
+            raise UserError(
+                f"an encoder {width} wide cannot have {max(HEADS)} attention heads over it; take AudioModelV1 in "
+                f"acoustic.architectures, or an encoder whose width {max(HEADS)} divides"
+            )
         self.layers = nn.ModuleList(
             nn.TransformerEncoderLayer(width, heads, dim_feedforward=width, dropout=0.1, batch_first=True)
             for heads in HEADS
@@ -104,29 +106,6 @@ class _Transformer(nn.Module):
         for layer in self.layers:
             steps = layer(steps)
         return steps
-
-
-def normalise(waveforms: NDArray[np.integer | np.floating], known: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Zero mean and unit variance over each window's known samples, zeros elsewhere, as the wav2vec2 processor does.
-
-    `waveforms` and `known` are (n, n_samples); a window without a sound stays zero.
-    """
-    signal = waveforms.astype(np.float32) / 32768
-    count = np.maximum(known.sum(axis=1, keepdims=True), 1)
-    mean = (signal * known).sum(axis=1, keepdims=True) / count
-    centred = (signal - mean) * known
-    variance = (centred**2).sum(axis=1, keepdims=True) / count
-    return (centred / np.sqrt(variance + 1e-7)).astype(np.float32)
-
-
-def cut(track: NDArray[np.int16], start_s: float, window_s: int) -> tuple[NDArray, NDArray]:
-    """One window of a 16 kHz track: samples (n_samples,), zeros beyond the track's end, and which of them are known."""
-    length = window_s * SAMPLE_RATE_HZ
-    first = round(start_s * SAMPLE_RATE_HZ)
-    found = track[first : first + length]
-    window = np.zeros(length, dtype=np.int16)
-    window[: len(found)] = found
-    return window, np.arange(length) < len(found)
 
 
 def steps_per_window(task: TaskName, window_s: int) -> int:
@@ -142,18 +121,3 @@ def _aggregation(task: TaskName, width: int, window_s: int) -> nn.Sequential:
         return nn.Sequential(*first, *last)
     second = [nn.MaxPool1d(5), nn.ReLU(), nn.Conv1d(width, width, kernel_size=3), nn.BatchNorm1d(width)]
     return nn.Sequential(*first, *second, *last)
-
-
-def _train_only_last(encoder: Wav2Vec2Model, trained_layers: int) -> None:
-    layers = encoder.encoder.layers
-    if trained_layers > len(layers):
-        raise UserError(
-            f"{trained_layers} encoder layers are to be trained, but the encoder has only {len(layers)}; set "
-            "acoustic.network.trained_layers, or take another architecture or encoder"
-        )
-    encoder.requires_grad_(False)
-    encoder.feature_extractor._requires_grad = (
-        False  # else transformers keeps all its steps for a gradient nobody takes
-    )
-    for layer in layers[len(layers) - trained_layers :]:
-        layer.requires_grad_(True)

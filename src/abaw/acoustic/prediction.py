@@ -8,7 +8,7 @@ import pyarrow as pa
 import torch
 from tqdm import tqdm
 
-from abaw.acoustic.encoder import Wav2Vec2Model
+from abaw.acoustic.encoders.base import SpeechEncoder
 from abaw.acoustic.model import AudioModel
 from abaw.acoustic.training import build, predict_track, prediction_table
 from abaw.config import AcousticNetworkConfig
@@ -25,7 +25,7 @@ def load_acoustic(
     card: Mapping[str, Any],
     settings: AcousticNetworkConfig,
     device: torch.device,
-    encoder: Wav2Vec2Model | None = None,
+    encoder: SpeechEncoder | None = None,
 ) -> AudioModel:
     """The trained model that `card` describes, on an `encoder` of its form or on that which the settings name."""
     model = build(task, card["architecture"], settings, encoder)

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from abaw import metrics
 from abaw.acoustic.augmentation import Augmentation
-from abaw.acoustic.encoder import Wav2Vec2Model, load_encoder
-from abaw.acoustic.model import SAMPLE_RATE_HZ, AudioModel, cut, normalise, steps_per_window
+from abaw.acoustic.encoders.base import SpeechEncoder
+from abaw.acoustic.encoders.loading import load_encoder
+from abaw.acoustic.model import AudioModel, steps_per_window
+from abaw.acoustic.waveforms import SAMPLE_RATE_HZ, cut_windows
 from abaw.acoustic.windows import window_labels, windows_in_run, windows_over
 from abaw.config import AcousticNetworkConfig
 from abaw.nn.losses import task_loss
@@ -87,26 +89,33 @@ class VoicedWindows:
         left_s = np.array([len(track) for track in self.tracks])[self.track] / SAMPLE_RATE_HZ - self.start_s
         return float(left_s.clip(0, self.window_s).mean() / self.window_s)
 
-    def batch(self, items: NDArray[np.int64], device: torch.device, augmentation: Augmentation | None = None) -> Tensor:
-        """The normalised waveforms of some windows, with an `augmentation` each changed in one way."""
-        waveforms, known = cut_windows([(self.tracks[self.track[n]], self.start_s[n]) for n in items], self.window_s)
-        found = torch.from_numpy(normalise(waveforms, known))
-        return (augmentation(found, torch.from_numpy(known)) if augmentation else found).to(device)
+    def batch(
+        self,
+        items: NDArray[np.int64],
+        encoder: SpeechEncoder,
+        device: torch.device,
+        augmentation: Augmentation | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Waveforms of some windows as `encoder` wants them, with an `augmentation` each changed in one way.
+
+        The second are the samples that are known; both are (n, n_samples).
+        """
+        waveforms, known = _prepared([(self.tracks[self.track[n]], self.start_s[n]) for n in items], encoder)
+        return (augmentation(waveforms, known) if augmentation else waveforms).to(device), known.to(device)
 
 
-def cut_windows(
-    places: Iterable[tuple[NDArray[np.int16], float]], window_s: int
-) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
-    """Windows (n, n_samples) from tracks at their starts (s), and which samples are known: those within the track."""
-    windows, known = zip(*(cut(track, start_s, window_s) for track, start_s in places), strict=True)
-    return np.stack(windows), np.stack(known)
+def _prepared(places: Iterable[tuple[NDArray[np.int16], float]], encoder: SpeechEncoder) -> tuple[Tensor, Tensor]:
+    waveforms, known = cut_windows(places, encoder.window_s)
+    return encoder.prepare(waveforms, known), torch.from_numpy(known)
 
 
 def build(
-    task: TaskName, architecture: str, settings: AcousticNetworkConfig, encoder: Wav2Vec2Model | None = None
+    task: TaskName, architecture: str, settings: AcousticNetworkConfig, encoder: SpeechEncoder | None = None
 ) -> AudioModel:
     """A fresh model of the paper's three, on an `encoder` or on that which the settings name."""
-    encoder = load_encoder(settings) if encoder is None else encoder
+    encoder = load_encoder(settings.encoder, settings.window_s) if encoder is None else encoder
+    if settings.gradient_checkpointing:
+        encoder.network.activation_checkpointing_enable()
     return AudioModel(task, architecture, encoder, settings.window_s, settings.trained_layers)
 
 
@@ -132,10 +141,10 @@ def train_acoustic(
     augmentation = Augmentation.of(settings)
 
     def batch_loss(items: Tensor) -> Tensor:
-        waveforms = train.batch(items.numpy(), device, augmentation)
+        waveforms, known = train.batch(items.numpy(), model.encoder, device, augmentation)
         np.random.seed(int(torch.randint(2**31, ())))  # transformers masks by it; torch's state is kept for a resume
         with half_on_gpu(device):
-            outputs = model(waveforms)
+            outputs = model(waveforms, known)
         return loss(outputs.float(), truth[items].to(device))
 
     on_windows = np.empty((0, len(TASKS[task].outputs)), np.float32)
@@ -185,7 +194,8 @@ def window_outputs(
     """Outputs (n * steps, 2 or 8) and labels (n * steps, 2 or 1) of every step of every window, one after the other."""
     with torch.inference_mode(), half_on_gpu(device):
         parts = np.array_split(np.arange(len(windows)), -(-len(windows) // batch_size))
-        outputs = np.concatenate([model(windows.batch(items, device)).float().cpu().numpy() for items in parts])
+        batches = (windows.batch(items, model.encoder, device) for items in parts)
+        outputs = np.concatenate([model(*batch).float().cpu().numpy() for batch in batches])
     width = windows.labels.shape[2] if windows.labels.ndim == 3 else 1
     return outputs.reshape(-1, outputs.shape[2]), windows.labels.reshape(-1, width)
 
@@ -216,7 +226,7 @@ def predict_track(
     device: torch.device,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
     """Predict on a whole 16 kHz track, voiced or not: starts (n,) and ends (n,) in seconds, outputs (n, 2 or 8)."""
-    return _over_track(task, model, track, settings, device)
+    return _over_track(task, model, model, track, settings, device)
 
 
 def embed_track(
@@ -227,12 +237,13 @@ def embed_track(
     device: torch.device,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
     """The embeddings (n, width) of a whole 16 kHz track; see `predict_track`."""
-    return _over_track(task, model.embed, track, settings, device)
+    return _over_track(task, model, model.embed, track, settings, device)
 
 
 def _over_track(
     task: TaskName,
-    network: Callable[[Tensor], Tensor],
+    model: AudioModel,
+    network: Callable[[Tensor, Tensor], Tensor],
     track: NDArray[np.int16],
     settings: AcousticNetworkConfig,
     device: torch.device,
@@ -243,8 +254,8 @@ def _over_track(
     with torch.inference_mode(), half_on_gpu(device):
         for first in range(0, len(starts), settings.training.batch_size):
             some = starts[first : first + settings.training.batch_size]
-            waveforms, known = cut_windows([(track, start_s) for start_s in some], settings.window_s)
-            outputs.append(network(torch.from_numpy(normalise(waveforms, known)).to(device)).float().cpu().numpy())
+            waveforms, known = _prepared([(track, start_s) for start_s in some], model.encoder)
+            outputs.append(network(waveforms.to(device), known.to(device)).float().cpu().numpy())
     begins, ends, counts = spans_over(task, duration_s, settings)
     return begins, ends, np.concatenate(outputs).reshape(len(counts), -1)[counts]
 

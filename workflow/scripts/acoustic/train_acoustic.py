@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from abaw.acoustic.encoder import licence_of
+from abaw.acoustic.encoders.loading import licence_of
 from abaw.acoustic.model import ARCHITECTURES
 from abaw.acoustic.training import Voice, VoicedWindows, epoch_candidates, scored_windows, train_acoustic
 from abaw.commands.base import parser, run, settings_from

@@ -246,6 +246,7 @@ def attention_step() -> Work:
 
 def _acoustic(train: bool) -> tuple[Any, Any]:
     import torch
+
     from abaw.acoustic.encoders.waveform import PDEM, Wav2Vec2, Wav2Vec2Model
     from abaw.acoustic.model import AudioModel
 

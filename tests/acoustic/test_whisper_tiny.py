@@ -104,7 +104,11 @@ def written(arrays: dict[str, np.ndarray], version: int = 6) -> bytes:
     return b"".join(parts) + struct.pack("<I", 0)
 
 
-ARRAYS = {"a/x": np.arange(6, dtype=np.float16).reshape(2, 3), "b/y": np.ones(4, np.float32), "b/n": np.array(7, np.int8)}
+ARRAYS = {
+    "a/x": np.arange(6, dtype=np.float16).reshape(2, 3),
+    "b/y": np.ones(4, np.float32),
+    "b/n": np.array(7, np.int8),
+}
 
 
 def test_arrays_come_back_as_they_were(tmp_path):
@@ -124,7 +128,10 @@ def test_arrays_come_back_as_they_were(tmp_path):
         (b"", "cannot be read"),
         (written(ARRAYS, version=5), "begin with the version 5, not 6"),
         (written(ARRAYS)[:60], "ends at byte 60, within a piece of"),
-        (written(ARRAYS).replace(struct.pack("<B2I", 2, 2, 3), struct.pack("<B2I", 2, 2**31, 3)), "gives? a/x 12 bytes"),
+        (
+            written(ARRAYS).replace(struct.pack("<2I", 2, 3), struct.pack("<2I", 2**31, 3)),
+            "give a/x 12 bytes",
+        ),
         (written(ARRAYS).replace(struct.pack("<BI", 4, 12), struct.pack("<BI", 9, 12)), "give a/x the type 9"),
         (written({"a": np.ones((1,) * 9, np.int8)}), "give a 9 axes"),
         (written(ARRAYS).replace(b"a/x\0", b"a/xy"), "has no name"),

@@ -17,7 +17,7 @@ from abaw.weights.manifest import sha256_of
 SETTINGS = FunctionalConfig(
     window_s=2.0,
     min_share=0.5,
-    scaling="standard",
+    scalings=["standard"],
     sets=[["mean", "max", "min"], ["mean"]],
     kernels=["linear", "rbf"],
     regularisation=[0.1, 1.0, 10.0],
@@ -59,7 +59,7 @@ def tables(task, names, seed, rate_hz=5, seconds=20):
 
 @pytest.mark.parametrize("task", ["va", "expr"])
 def test_without_scaling_the_features_are_as_they_are(task, tmp_path):
-    bare = SETTINGS.model_copy(update={"scaling": "none", "sets": [["mean"]], "kernels": ["linear"]})
+    bare = SETTINGS.model_copy(update={"scalings": ["none"], "sets": [["mean"]], "kernels": ["linear"]})
     train = Windows.of(task, *tables(task, list("abcdef"), 1), bare)
     val = Windows.of(task, *tables(task, list("xyz"), 2), bare)
     choice = choose(task, train, val, bare)

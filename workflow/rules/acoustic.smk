@@ -1,4 +1,4 @@
-"""The stage acoustic: train the paper's models on a wav2vec2 encoder for each challenge, and keep the best.
+"""The stage acoustic: train the paper's models on a speech encoder for each challenge, and keep the best.
 
 In: the separated voices and voiced runs in results/speech, tracks and labels in results/corpus.
 Out: results/acoustic/{task}/{architecture}/ and results/acoustic/{task}/best/ with weights, card, history and scored
@@ -39,6 +39,7 @@ rule train_acoustic:
     params:
         settings=section("acoustic.network"),
         compute=compute_on(CONFIG.compute.device),
+        package=manifest_entries(*packaged(CONFIG.acoustic.network.encoder)),
         seed=lambda wildcards: config["seed"],
     shell:
         "take_gpu {resources.gpu}; python {input.code[0]:q}"
@@ -127,6 +128,7 @@ rule predict_acoustic:
     params:
         settings=section("acoustic.network"),
         compute=compute_on(CONFIG.compute.device),
+        package=manifest_entries(*packaged(CONFIG.acoustic.network.encoder)),
     shell:
         "take_gpu {resources.gpu}; python {input.code[0]:q}"
         " --task {wildcards.task}"
@@ -166,6 +168,7 @@ rule embed_voice:
     params:
         settings=section("acoustic.network"),
         compute=compute_on(CONFIG.compute.device),
+        package=manifest_entries(*packaged(CONFIG.acoustic.network.encoder)),
     shell:
         "take_gpu {resources.gpu}; python {input.code[0]:q}"
         " --task {wildcards.task}"

@@ -40,7 +40,7 @@ from abaw.running.machine import gpus_wanted, total_memory_mb
 from abaw.running.shell import gpus_of, prefix
 from abaw.tasks import SPLITS, TASKS
 from abaw.weights.given import files_of_weights
-from abaw.weights.manifest import read_manifest, weights_of_detector
+from abaw.weights.manifest import packaged, read_manifest, weights_of_detector
 
 # One machine runs the jobs itself, and shares out its memory and its GPUs; on a cluster others do.
 ONE_MACHINE = workflow.is_main_process and workflow.global_resources["_nodes"].value is None

@@ -38,7 +38,10 @@ ARCHITECTURES: dict[str, Architecture] = {
 
 
 class AudioModel(nn.Module):
-    """Waveforms (n, 64000), as the encoder prepares them, to outputs (n, 20, 2) in (-1, 1) for VA, or logits (n, 4, 8) for EXPR."""
+    """Waveforms (n, 64000), as the encoder prepares them, to outputs.
+
+    These are (n, 20, 2) in (-1, 1) for valence and arousal, and logits (n, 4, 8) for expressions.
+    """
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ LABEL_RATE_HZ = 5
 """Labels are read five times a second: 20 values on a window of 4 s."""
 
 
-def windows_over(duration_s: float, window_s: int, step_s: int) -> list[float]:
+def windows_over(duration_s: float, window_s: float, step_s: int) -> list[float]:
     """Starts of windows that together cover a whole recording; the last one ends with it, where it is that long."""
     starts = [
         float(number * step_s) for number in range(1 + max(0, math.floor((duration_s - window_s) / step_s + 1e-9)))

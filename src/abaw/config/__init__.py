@@ -30,12 +30,16 @@ from abaw.config.models import (
     FunctionalConfig,
     ImageTrainingConfig,
     JointPhaseConfig,
+    KelmConfig,
     MachineConfig,
     OverTimeConfig,
     PhaseConfig,
     PretrainingPhaseConfig,
+    ScalingName,
     StaticConfig,
     TrainingConfig,
+    VoiceFunctionalConfig,
+    VoiceStatisticsConfig,
 )
 from abaw.config.predict import PredictConfig
 from abaw.config.speech import AudioConfig, GateConfig, SpeechConfig
@@ -65,6 +69,7 @@ __all__ = [
     "GivenModelConfig",
     "ImageTrainingConfig",
     "JointPhaseConfig",
+    "KelmConfig",
     "OverTimeConfig",
     "PhaseConfig",
     "PredictConfig",
@@ -73,6 +78,7 @@ __all__ = [
     "PretrainingRoots",
     "PretrainingStrides",
     "ResourcesConfig",
+    "ScalingName",
     "ScoringConfig",
     "Section",
     "SpeechConfig",
@@ -80,6 +86,8 @@ __all__ = [
     "SystemConfig",
     "TimelineConfig",
     "TrainingConfig",
+    "VoiceFunctionalConfig",
+    "VoiceStatisticsConfig",
     "check_config",
 ]
 
@@ -101,6 +109,7 @@ class Config(Section):
     embedding: EmbeddingConfig
     dynamic: DynamicConfig
     functional: FunctionalConfig
+    voice_functional: VoiceFunctionalConfig
     acoustic: AcousticConfig
     attention: AttentionConfig
     models: dict[Name, GivenModelConfig]
@@ -114,7 +123,9 @@ class Config(Section):
     @property
     def own_models(self) -> list[str]:
         """The names of the models that the workflow trains."""
-        return ["visual", "acoustic", "functional", *(f"{name}_attention" for name in self.attention.mechanisms)]
+        heard = ["voice_functional"] if self.voice_functional.enabled else []
+        attention = (f"{name}_attention" for name in self.attention.mechanisms)
+        return ["visual", "acoustic", "functional", *heard, *attention]
 
     @property
     def all_models(self) -> list[str]:

@@ -283,12 +283,14 @@ class DynamicConfig(Section):
 
 
 class AcousticNetworkConfig(Section):
-    """An acoustic model on a wav2vec2 encoder, whichever of the three it is (paper §2.1)."""
+    """An acoustic model on a speech encoder, whichever of the three it is (paper §2.1)."""
 
     encoder: str = Field(
         min_length=1,
-        description="small: a small Wav2Vec2 on mel bands with random weights; else a Wav2Vec2 model such as PDEM's "
-        "(paper §2.1): a folder in Hugging Face's form, or an id there, owner/name or owner/name@revision, downloaded.",
+        description="whisper_tiny_en: Whisper tiny.en's encoder, which a package carries; small: a small Wav2Vec2 on "
+        "mel bands with random weights; else a folder in Hugging Face's form, or an id there, owner/name or "
+        "owner/name@revision, downloaded, of a Wav2Vec2 such as PDEM (paper §2.1), HuBERT, WavLM, data2vec-audio, "
+        "Wav2Vec2-BERT or Whisper.",
     )
     window_s: Literal[4] = Field(description="Length of a window in seconds (paper §3.2.1: 4).")
     step_s: Annotated[int, Field(ge=1, le=4)] = Field(description="Step between windows in seconds (paper §3.2.1: 2).")
@@ -340,21 +342,20 @@ class AcousticConfig(Section):
     _once = field_validator("architectures")(each_once)
 
 
-class FunctionalConfig(Section):
-    """Functionals of the embeddings over windows, and the kernel ELM on them (paper §2.2.2, Figure 2)."""
+ScalingName = Literal["none", "standard", "per_video"]
 
-    window_s: Annotated[float, Field(gt=0, le=60)] = Field(description="Length of a window (paper §2.2.2: 2).")
-    min_share: Annotated[float, Field(ge=0, le=1)] = Field(
-        description="Share of a window's analysed frames that must show a face; windows with fewer are dropped, and "
-        "those with a face in less than two."
+
+class KelmConfig(Section):
+    """The kernel ELMs that are tried on functionals (paper §2.2.2, Figure 2)."""
+
+    scalings: list[ScalingName] = Field(
+        min_length=1,
+        description="Ways to scale the functionals, each of which is tried. standard: each standardised over training, "
+        "then each window scaled to unit length (authors' published code); per_video: the same, but standardised over "
+        "the windows of its own track, and fitted on nothing else; none: as they are (the authors' submitted systems, "
+        "by their files' names).",
     )
-    scaling: Literal["none", "standard"] = Field(
-        description="standard: each functional standardised over training, then each window scaled to unit length "
-        "(authors' published code); none: as they are (the authors' submitted systems, by their files' names)."
-    )
-    sets: list[Annotated[list[Literal["mean", "max", "min"]], Field(min_length=1)]] = Field(
-        min_length=1, description="Sets of functionals that are tried (paper Table 4)."
-    )
+    sets: list[Any]
     kernels: list[Literal["linear", "rbf", "poly"]] = Field(min_length=1, description="Kernels that are tried.")
     regularisation: list[Annotated[float, Field(gt=0)]] = Field(
         min_length=1,
@@ -368,6 +369,55 @@ class FunctionalConfig(Section):
     )
     weighted: bool = Field(
         description="Weight the windows of an expression inversely to their count (paper §2.2.2: true)."
+    )
+
+    _once = field_validator("scalings", "kernels")(each_once)
+
+
+class FunctionalConfig(KelmConfig):
+    """Functionals of the faces' embeddings over windows, and the kernel ELM on them (paper §2.2.2, Figure 2)."""
+
+    window_s: Annotated[float, Field(gt=0, le=60)] = Field(description="Length of a window (paper §2.2.2: 2).")
+    min_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        description="Share of a window's analysed frames that must show a face; windows with fewer are dropped, and "
+        "those with a face in less than two."
+    )
+    sets: list[Annotated[list[Literal["mean", "max", "min"]], Field(min_length=1)]] = Field(
+        min_length=1, description="Sets of functionals that are tried (paper Table 4)."
+    )
+
+
+class VoiceStatisticsConfig(Section):
+    """What is taken of the voice in each window: statistics of an encoder's layers over the steps that are heard."""
+
+    encoder: str = Field(min_length=1, description="As `acoustic.network.encoder`.")
+    layers: list[Annotated[int, Field(ge=1, le=48)]] = Field(
+        min_length=1,
+        description="Layers of the encoder, counted from 1 at the bottom. Those in the middle know most of an emotion; "
+        "all four of Whisper tiny are some 3,000 numbers a window.",
+    )
+    window_s: Annotated[float, Field(ge=1, le=30)] = Field(description="Length of a window.")
+    step_s: Annotated[int, Field(ge=1, le=30)] = Field(description="Step between windows in seconds.")
+    loud_db: Annotated[float, Field(gt=0, le=200)] = Field(
+        description="How far below the window's loudest step one may lie and count: what is quieter is breath and room."
+    )
+    min_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        description="Share of a window that must lie in the target speaker's voiced runs. Then only steps within them "
+        "count; of any other window all loud steps do, and it is predicted but neither learned nor scored."
+    )
+
+    _once = field_validator("layers")(each_once)
+
+
+class VoiceFunctionalConfig(KelmConfig):
+    """A functional model of the voice, beyond the paper: statistics of a speech encoder into a kernel ELM."""
+
+    enabled: bool = Field(
+        description="Whether there is a model voice_functional, which is scored beside the others; systems may name it."
+    )
+    statistics: VoiceStatisticsConfig
+    sets: list[Annotated[list[Literal["mean", "deviation"]], Field(min_length=1)]] = Field(
+        min_length=1, description="Sets of functionals that are tried."
     )
 
 

@@ -1,5 +1,5 @@
-"""The stage functional: statistics of embeddings over 2 s, in kernel extreme learning machines (paper §2.2.2).
+"""The stage functional: statistics of embeddings over windows, in kernel extreme learning machines (paper §2.2.2).
 
-In: embeddings of faces at the analysed frames, labels. Out: the model with its card, the scores of the whole grid, and
-a prediction for each window. Read by timeline.
+In: embeddings of faces at the analysed frames, the separated voices with their voiced runs, labels. Out: the models
+with their cards, the scores of the whole grids, and a prediction for each window. Read by timeline.
 """

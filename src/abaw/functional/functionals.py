@@ -12,7 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Functional = Literal["mean", "max", "min"]
+Functional = Literal["mean", "max", "min", "deviation"]
+"""`deviation` is the voice's, the others are the faces'."""
 LEAST_FRAMES = 2
 
 
@@ -21,7 +22,7 @@ class WindowStatistics:
     """The windows that count, in order: the sample's number, begin and end in seconds, and a value of each functional.
 
     `of_sample`, `start_s` and `end_s` are (n,); `values` maps each functional to (n, width); `of_frame`, (n_frames,),
-    says which window each analysed frame is in, -1 for those of dropped windows.
+    says which window each analysed frame is in, -1 for those of dropped windows; of a voice there are none.
     """
 
     of_sample: NDArray[np.int64]

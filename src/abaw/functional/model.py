@@ -1,14 +1,16 @@
-"""The functional model: functionals of embeddings, scaled, into a kernel ELM (paper §2.2.2, Figure 2).
+"""A functional model: functionals of embeddings, scaled, into a kernel ELM (paper §2.2.2, Figure 2).
 
 As in the authors' code each feature is standardised over training, and each window scaled to unit length, or, as in
-what they submitted, neither (`functional.scaling`). Set of functionals, kernel and C are those with the best challenge
-measure on the windows of validation. The ELM is fitted to the classes' indicators; what it says of a class, at least
-0.001 and at most 1, counts as its share, whose logarithm is written, so that the softmax of the next stage gives these
-shares in proportion.
+what they submitted, neither; or each feature is standardised over the windows of its own track, which takes out what is
+particular to a person and is fitted on nothing else. Set of functionals, scaling, kernel and C are those with the best
+challenge measure on the windows of validation. The ELM is fitted to the classes' indicators; what it says of a class,
+at least 0.001 and at most 1, counts as its share, whose logarithm is written, so that the softmax of the next stage
+gives these shares in proportion.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from safetensors.numpy import load_file, save
 from sklearn.preprocessing import normalize
 
 from abaw import metrics
-from abaw.config import FunctionalConfig
+from abaw.config import FunctionalConfig, KelmConfig, ScalingName
 from abaw.functional.elm import KernelELMClassifier, KernelELMRegressor, path_outputs
 from abaw.functional.functionals import Functional, WindowStatistics, window_statistics
 from abaw.running.errors import UserError
@@ -36,11 +38,15 @@ Kelm = KernelELMRegressor | KernelELMClassifier
 
 @dataclass(frozen=True)
 class Windows:
-    """The windows of a split: names of all its samples, functionals, and labels (n, 2) or (n, 1), NaN where unknown."""
+    """The windows of a split: names of all its samples, functionals, and labels (n, 2) or (n, 1), NaN where unknown.
+
+    `of_what` they are, in words.
+    """
 
     names: list[str]
     statistics: WindowStatistics
     labels: NDArray[np.float64]
+    of_what: str = "faces"
 
     @classmethod
     def of(cls, task: TaskName, embeddings: pa.Table, labels: pa.Table | None, settings: FunctionalConfig) -> "Windows":
@@ -61,7 +67,9 @@ class Windows:
         by_sample = labels_by_sample(task, labels) if labels is not None else {}
         unlabelled = np.empty((0, len(TASKS[task].labels)))
         truth = [labels_at(by_sample.get(sample, unlabelled), block["frame"].to_numpy()) for sample, block in rows]
-        of_windows = _window_labels(task, np.concatenate([unlabelled, *truth]), statistics)
+        of_windows = labels_of_windows(
+            task, np.concatenate([unlabelled, *truth]), statistics.of_frame, len(statistics.start_s)
+        )
         return cls([sample for sample, _ in rows], statistics, of_windows)
 
     @property
@@ -70,13 +78,19 @@ class Windows:
         return np.array(self.names, dtype=object)[self.statistics.of_sample]
 
 
-def _window_labels(task: TaskName, labels: NDArray[np.float64], statistics: WindowStatistics) -> NDArray[np.float64]:
-    known = (statistics.of_frame >= 0) & ~np.isnan(labels).any(axis=1)
+def labels_of_windows(
+    task: TaskName, labels: NDArray[np.float64], of_frame: NDArray[np.integer], n_windows: int
+) -> NDArray[np.float64]:
+    """The labels (n_windows, 2 or 1) of windows: the mean of values, the most frequent class, NaN where none is known.
+
+    `labels` (n, 2 or 1) are read at times of which `of_frame` (n,) says in which window each is, -1 where in none.
+    """
+    known = (of_frame >= 0) & ~np.isnan(labels).any(axis=1)
     width = labels.shape[1] if task == "va" else len(TASKS[task].outputs)
-    sums = np.zeros((len(statistics.start_s), width))
+    sums = np.zeros((n_windows, width))
     values = labels[known] if task == "va" else np.eye(width)[labels[known, 0].astype(int)]
-    np.add.at(sums, statistics.of_frame[known], values)
-    counts = np.bincount(statistics.of_frame[known], minlength=len(sums))[:, None]
+    np.add.at(sums, of_frame[known], values)
+    counts = np.bincount(of_frame[known], minlength=n_windows)[:, None]
     means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
     if task == "va":
         return means
@@ -85,23 +99,53 @@ def _window_labels(task: TaskName, labels: NDArray[np.float64], statistics: Wind
 
 @dataclass(frozen=True)
 class Scaling:
-    """Features (n, width) less a mean and over a deviation, then to unit length; as they are where there is none."""
+    """Features (n, width) less a mean and over a deviation, then to unit length; as they are where `name` is none.
 
+    `mean` and `deviation` (width,) are those of training with standard; per_video takes each track's own.
+    """
+
+    name: ScalingName = "none"
     mean: NDArray[np.float64] | None = None
     deviation: NDArray[np.float64] | None = None
 
     @classmethod
-    def fitted(cls, features: NDArray[np.float64]) -> "Scaling":
-        """Mean and deviation of training; a deviation of 1 where a feature is constant."""
-        deviation = features.std(axis=0)
-        deviation[deviation == 0] = 1.0
-        return cls(features.mean(axis=0), deviation)
+    def fitted(cls, name: ScalingName, features: NDArray[np.float64]) -> "Scaling":
+        """What is fitted of it: with standard, to the features of training."""
+        if name != "standard":
+            return cls(name)
+        return cls(name, features.mean(axis=0), _nonzero(features.std(axis=0)))
 
-    def of(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The scaled features."""
+    def of(self, features: NDArray[np.float64], of_sample: NDArray[np.integer]) -> NDArray[np.float64]:
+        """The scaled features; `of_sample` (n,) is each window's track, whose windows stand together.
+
+        With per_video, features of a track of a single window, which has nothing to be compared with, are zeros.
+        """
+        if self.name == "per_video" and len(features):
+            return normalize(_standardised_within(features, of_sample))
         if self.mean is None or self.deviation is None or not len(features):
             return features
         return normalize((features - self.mean) / self.deviation)
+
+
+def _standardised_within(features: NDArray[np.float64], of_sample: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Features (n, width) less the mean and over the deviation of each run of equal `of_sample`."""
+    begins = np.flatnonzero(np.diff(of_sample, prepend=of_sample[0] - 1))
+    counts = np.diff(begins, append=len(features))
+
+    def mean_within(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.add.reduceat(values, begins, axis=0) / counts[:, None]
+
+    centred = features - np.repeat(mean_within(features), counts, axis=0)
+    # Rounding leaves something of a feature that is constant over a track.
+    deviation = np.sqrt(mean_within(centred**2))
+    deviation[deviation < 1e-9 * np.abs(features).max()] = 0.0
+    centred[np.repeat(deviation == 0, counts, axis=0)] = 0.0
+    return centred / np.repeat(_nonzero(deviation), counts, axis=0)
+
+
+def _nonzero(deviation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A deviation of 1 where a feature is constant."""
+    return np.where(deviation == 0, 1.0, deviation)
 
 
 @dataclass(frozen=True)
@@ -117,7 +161,7 @@ class FunctionalModel:
         """Valence and arousal (n, 2) in [-1, 1], or the logarithms of the classes' shares (n, 8)."""
         if not len(statistics.start_s):
             return np.empty((0, len(TASKS[task].outputs)))
-        features = self.scaling.of(statistics.features(self.functionals))
+        features = self.scaling.of(statistics.features(self.functionals), statistics.of_sample)
         return _as_outputs(task, path_outputs([self.elm], features)[0], self.classes)
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
@@ -133,6 +177,7 @@ class Cell:
     """One combination that `choose` tried, what it says of all windows of validation, (n, 2 or 8), and its scores."""
 
     functionals: Sequence[Functional]
+    scaling: ScalingName
     kernel: str
     c: float
     outputs: NDArray[np.float16]
@@ -149,21 +194,21 @@ class Choice:
     chosen: int
 
 
-def choose(task: TaskName, train: Windows, val: Windows, settings: FunctionalConfig) -> Choice:
+def choose(task: TaskName, train: Windows, val: Windows, settings: KelmConfig) -> Choice:
     """Fit every combination on `train` and keep the best on `val`, the first of equals.
 
     Raises `UserError` where a split has no labelled window.
     """
     for windows, split in ((train, "training"), (val, "validation")):
         if np.isnan(windows.labels).any(axis=1).all():
-            raise UserError(f"no window of the {split} split of {task} has both enough faces and a label")
+            raise UserError(f"no window of the {split} split of {task} has both enough {windows.of_what} and a label")
     measure = TASKS[task].challenge_measure
     cells: list[Cell] = []
     best_of_sets = []
     for functionals in settings.sets:
         own: list[tuple[FunctionalModel, int]] = []
-        for kernel in settings.kernels:
-            for model, cell in _fit(task, train, val, functionals, kernel, settings):
+        for scaling, kernel in product(settings.scalings, settings.kernels):
+            for model, cell in _fit(task, train, val, functionals, scaling, kernel, settings):
                 cells.append(cell)
                 if not own or cell.scores[measure] > cells[own[0][1]].scores[measure]:
                     own = [(model, len(cells) - 1)]
@@ -173,13 +218,20 @@ def choose(task: TaskName, train: Windows, val: Windows, settings: FunctionalCon
 
 
 def _fit(
-    task: TaskName, train: Windows, val: Windows, functionals: Sequence[Functional], kernel: Any, settings: Any
+    task: TaskName,
+    train: Windows,
+    val: Windows,
+    functionals: Sequence[Functional],
+    name: ScalingName,
+    kernel: Any,
+    settings: KelmConfig,
 ) -> list[tuple[FunctionalModel, Cell]]:
-    """The models of one set and kernel, along all C, with their cells."""
-    known, scored = ~np.isnan(train.labels).any(axis=1), ~np.isnan(val.labels).any(axis=1)
-    features = train.statistics.features(functionals)[known]
-    scaling = Scaling.fitted(features) if settings.scaling == "standard" else Scaling()
-    rows, at = scaling.of(features), scaling.of(val.statistics.features(functionals))
+    """The models of one set, scaling and kernel, along all C, with their cells."""
+    known, scored = (~np.isnan(windows.labels).any(axis=1) for windows in (train, val))
+    features = train.statistics.features(functionals)
+    scaling = Scaling.fitted(name, features[known])
+    rows = scaling.of(features, train.statistics.of_sample)[known]
+    at = scaling.of(val.statistics.features(functionals), val.statistics.of_sample)
     labels, classes = train.labels[known], [0]
     path: Sequence[Any]
     if task == "va":
@@ -195,13 +247,8 @@ def _fit(
     for c, elm, outputs in zip(settings.regularisation, path, path_outputs(path, at), strict=True):
         said = _as_outputs(task, outputs, classes)
         scores = metrics.score(task, val.labels[scored], said[scored])
-        plain = restored(elm.kernel, elm.gamma_, elm.coef_, elm.basis_)
-        found.append(
-            (
-                FunctionalModel(functionals, scaling, plain, classes),
-                Cell(functionals, kernel, c, said.astype(np.float16), scores),
-            )
-        )
+        model = FunctionalModel(functionals, scaling, restored(elm.kernel, elm.gamma_, elm.coef_, elm.basis_), classes)
+        found.append((model, Cell(functionals, name, kernel, c, said.astype(np.float16), scores)))
     return found
 
 
@@ -230,6 +277,7 @@ def about(model: FunctionalModel) -> dict[str, Any]:
     gamma = float(model.elm.gamma_)
     return {
         "functionals": list(model.functionals),
+        "scaling": model.scaling.name,
         "kernel": model.elm.kernel,
         "gamma": gamma,
         "classes": model.classes,
@@ -242,7 +290,7 @@ def load_model(path: Path, card: Mapping[str, Any]) -> FunctionalModel:
     try:
         arrays = load_file(path)
         elm = restored(card["kernel"], card["gamma"], arrays["coef"], arrays.get("basis"))
-        scaling = Scaling(arrays.get("mean"), arrays.get("deviation"))
+        scaling = Scaling(card["scaling"], arrays.get("mean"), arrays.get("deviation"))
         return FunctionalModel(card["functionals"], scaling, elm, card["classes"])
     except (OSError, SafetensorError, KeyError) as error:
         raise UserError(f"the weights {path} cannot be read ({error}); delete them and run again") from error

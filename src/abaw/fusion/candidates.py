@@ -23,6 +23,7 @@ class Candidates:
             "visual": [f"dynamic/{task}/{w}s_{n}" for n in sweep.normalisers for w in sweep.windows_s],
             "acoustic": [f"acoustic/{task}/{name}" for name in acoustic],
             "functional": [f"functional/{task}"],
+            "voice_functional": [f"voice_functional/{task}"],
         }
         cells |= {f"{name}_attention": [f"attention/{task}/{name}"] for name in self.config.attention.mechanisms}
         found = {

@@ -39,9 +39,9 @@ def labels_at(labels: NDArray[np.float64], frames: NDArray[np.integer]) -> NDArr
     return found
 
 
-def embedding_matrix(table: pa.Table, dtype: DTypeLike = np.float32) -> NDArray[Any]:
+def embedding_matrix(table: pa.Table, dtype: DTypeLike = np.float32, name: str = "embedding") -> NDArray[Any]:
     """The embeddings of a table as (n_rows, width), zeros where a row has none; a face's are 256 wide."""
-    column = table["embedding"]
+    column = table[name]
     fixed = pa.types.is_fixed_size_list(column.type)
     width = column.type.list_size if fixed else pc.max(pc.list_value_length(column)).as_py() or 0
     found = np.zeros((len(column), width), dtype)

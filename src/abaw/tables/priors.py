@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
+from abaw.tables.schemas import VOICED
 from abaw.tasks import TASKS, TaskName
 
 
@@ -30,10 +31,12 @@ def predictions_table(
     outputs: NDArray[np.floating],
     asked: Iterable[str],
     prior: Mapping[str, float],
+    voiced: NDArray[np.bool_] | None = None,
 ) -> pa.Table:
     """A `predictions` table, in order, of outputs (n, 2 or 8) over spans of samples, (n,) each.
 
-    Every sample of `asked` that has no output gets one prediction at time 0, the `prior`.
+    Every sample of `asked` that has no output gets one prediction at time 0, the `prior`. Models that hear say by
+    `voiced` (n,) where the target speaker speaks.
     """
     unseen = sorted(set(asked) - set(np.asarray(samples, object)))
     names = TASKS[task].outputs
@@ -44,5 +47,7 @@ def predictions_table(
         "start_s": np.concatenate([start_s, zeros]),
         "end_s": np.concatenate([end_s, zeros]),
     }
+    if voiced is not None:
+        columns[VOICED] = np.concatenate([voiced, zeros.astype(bool)])
     table = pa.table(columns | {name: values[:, k] for k, name in enumerate(names)})
     return table.sort_by([("sample", "ascending"), ("start_s", "ascending")])

@@ -61,6 +61,8 @@ SCHEMAS: dict[str, pa.Schema] = {
         _ROW | {"time_s": pa.float64(), "has_face": pa.bool_(), "embedding": pa.list_(pa.float16())}
     ),
 }
+_STATISTICS = dict.fromkeys(("mean", "deviation"), pa.list_(pa.float16()))
+SCHEMAS["voice_statistics"] = _schema(_SPAN | {VOICED: pa.bool_()} | _STATISTICS)
 for _task in TASKS.values():
     _outputs = dict.fromkeys(_task.outputs, pa.float32())
     SCHEMAS[f"predictions_{_task.name}"] = _schema(_SPAN | _outputs, {VOICED: pa.bool_()})

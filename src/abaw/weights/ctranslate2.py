@@ -51,7 +51,7 @@ class _Cursor:
 
 
 def read_arrays(path: Path, prefix: str = "") -> dict[str, NDArray[np.generic]]:
-    """The arrays whose names begin with `prefix`, by name and in their own types; `UserError` where the form is another."""
+    """The arrays whose names begin with `prefix`, in their own types; `UserError` where the file has another form."""
     try:
         with path.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return _read(_Cursor(path, data), prefix)

@@ -84,6 +84,12 @@ def weights_of_detector(detector: str, name: str | None) -> Weights | None:
     return weights
 
 
+def packaged(name: str) -> list[str]:
+    """The name itself where it is that of weights that an installed package has, such as an encoder's; else none."""
+    weights = read_manifest().get(name)
+    return [name] if weights and weights.package else []
+
+
 def package_file(weights: Weights) -> Path:
     """Where an installed package has the file, found without running the package; the digest is not yet checked."""
     spec = importlib.util.find_spec(weights.package or weights.name)

@@ -59,7 +59,7 @@ class SpeechEncoder(nn.Module, ABC):
         """What the network takes, of prepared waveforms (n, n_samples) and which samples are sound, None where all."""
 
     def prepare(self, waveforms: NDArray[np.int16], known: NDArray[np.bool_]) -> Tensor:
-        """Samples (n, n_samples) as the family wants them: normalised over what is known, or on the scale of -1 to 1."""
+        """Samples (n, n_samples) as the family wants them: normalised over what is known, or between -1 and 1."""
         return torch.from_numpy(normalise(waveforms, known) if self.normalises else scale(waveforms, known))
 
     def forward(self, waveforms: Tensor, known: Tensor | None = None) -> Tensor:

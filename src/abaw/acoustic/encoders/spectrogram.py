@@ -22,6 +22,9 @@ class WhisperMel(nn.Module):
     Logarithms of mel bands in windows of 25 ms, at most 8 decades below the loudest of the window.
     """
 
+    filters: Tensor
+    window: Tensor
+
     def __init__(self, bands: int) -> None:
         super().__init__()
         filters = mel_filter_bank(201, bands, 0.0, 8000.0, SAMPLE_RATE_HZ, norm="slaney", mel_scale="slaney")
@@ -51,7 +54,8 @@ class Whisper(SpeechEncoder):
         longest, positions = network.config.max_source_positions, round(window_s * self.step_rate_hz)
         if positions > longest:
             raise UserError(
-                f"Whisper's encoder hears {longest / self.step_rate_hz:g} s at once; a window of {window_s:g} s is longer"
+                f"Whisper's encoder hears {longest / self.step_rate_hz:g} s at once; a window of {window_s:g} s is "
+                "longer"
             )
         network.embed_positions = nn.Embedding.from_pretrained(network.embed_positions.weight[:positions].clone())
         network.config.max_source_positions = positions

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -47,7 +47,7 @@ class Wav2Vec2(SpeechEncoder):
     is no sound, and get no mask; those that normalise each step get one, as their processor's settings say.
     """
 
-    network_class: Any = Wav2Vec2Model
+    network_class: ClassVar[Any] = Wav2Vec2Model
 
     def __init__(self, network: Any, window_s: float) -> None:
         super().__init__(network, window_s)

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler, normalize
 
 from abaw.config import VoiceFunctionalConfig, VoiceStatisticsConfig
+from abaw.functional.ear import Ear, counted_steps, moments
 from abaw.functional.model import Scaling
-from abaw.functional.voice import Ear, counted_steps, moments, voice_windows
+from abaw.functional.voice import voice_windows
 from abaw.running.errors import UserError
 from abaw.speech.audio import write_flac
 from abaw.tables.files import read_table, write_table
@@ -182,7 +183,8 @@ def test_the_commands_learn_from_voices_and_predict_them(tmp_path, monkeypatch):
                 (name, 4.0 * k, True, codes[feel] + person + rng.normal(0, 0.2, 12)) for k, feel in enumerate(feels)
             ]
             labels[name] = np.repeat(feels, 40).tolist()
-        write_table("voice_statistics", statistics_table(rows), tmp_path / f"{split}.parquet")
+        remarks = {"encoder_licence": "MIT"}
+        write_table("voice_statistics", statistics_table(rows), tmp_path / f"{split}.parquet", remarks)
         write_table("tracks", tracks_table([*names, f"mute_{split}"], 32), tmp_path / f"tracks_{split}.parquet")
         write_table("labels_expr", labels_table("expr", labels), tmp_path / f"labels_{split}.parquet")
     both = {
@@ -200,7 +202,7 @@ def test_the_commands_learn_from_voices_and_predict_them(tmp_path, monkeypatch):
     card = json.loads(files["card"].read_text())
     assert card["scaling"] == "per_video"
     assert card["fitted_on"] == "train; functionals, scaling, kernel, C on val"
-    assert card["encoder_licence"] == "none needed, random weights"
+    assert card["encoder_licence"] == "MIT"
 
     where = {"statistics": inputs["val"], "tracks": both["tracks"][1], "output": tmp_path / "predictions.parquet"}
     call(predict_voice_functional, monkeypatch, **same, **files, **where)

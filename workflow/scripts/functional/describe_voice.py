@@ -11,9 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 from tqdm import tqdm
 
+from abaw.acoustic.encoders.loading import licence_of
 from abaw.commands.base import parser, run, settings_from
 from abaw.config import ComputeConfig, VoiceStatisticsConfig
-from abaw.functional.voice import Ear
+from abaw.functional.ear import Ear
 from abaw.nn import runtime
 from abaw.speech.audio import made_by, read_flac
 from abaw.tables.arrays import runs_of
@@ -37,8 +38,10 @@ def main() -> None:
     schema = SCHEMAS["voice_statistics"]
     table = pa.concat_tables([schema.empty_table(), *described(args)])
     made = ", ".join(sorted({made_by(path) for path in args.audio}))
-    write_table("voice_statistics", table, args.output, {"encoder": args.settings.encoder, "audio": made})
-    print(f"{len(table)} windows by {args.settings.encoder}: {args.output}")
+    licence = licence_of(args.settings.encoder)
+    remarks = {"encoder": args.settings.encoder, "encoder_licence": licence, "audio": made}
+    write_table("voice_statistics", table, args.output, remarks)
+    print(f"{len(table)} windows by {args.settings.encoder}, licence: {licence}; {args.output}")
 
 
 def described(args: argparse.Namespace) -> Iterator[pa.Table]:

@@ -6,13 +6,12 @@ combination that was tried (CSV), and the table candidates: what each says of th
 
 from pathlib import Path
 
-from abaw.acoustic.encoders.loading import licence_of
 from abaw.commands.base import parser, run
 from abaw.commands.functional import add_functional_arguments, write_choice
 from abaw.config import VoiceFunctionalConfig
 from abaw.functional.model import choose
 from abaw.functional.voice import voice_windows
-from abaw.tables.files import read_table, read_tables
+from abaw.tables.files import read_metadata, read_table, read_tables
 from abaw.tables.provenance import trained
 from abaw.tables.schemas import labels
 
@@ -31,7 +30,7 @@ def main() -> None:
     )
     choice = choose(args.task, train, val, args.settings)
     card = {"fitted_on": trained("functionals", "scaling", "kernel", "C"), "statistics": how.model_dump()}
-    write_choice(args, choice, train, val, card | {"encoder_licence": licence_of(how.encoder)})
+    write_choice(args, choice, train, val, card | {"encoder_licence": read_metadata(args.train)["encoder_licence"]})
 
 
 if __name__ == "__main__":

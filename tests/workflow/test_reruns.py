@@ -22,14 +22,15 @@ READERS = {
     "digest_video": "index_corpus check_corpus track_faces measure_mouths extract_audio",
     "index_corpus": "train_static embed_faces train_dynamic train_functional train_acoustic predict_acoustic"
     " embed_voice train_attention align_predictions sweep_smoothing fuse_dirichlet fuse_forest write_submission"
-    " score_predictions plot_timeline plot_confusion compare_paper estimate_nested",
+    " score_predictions plot_timeline plot_confusion compare_paper estimate_nested describe_voice"
+    " train_voice_functional predict_voice_functional",
     "check_corpus": "",
     # faces, speech
     "track_faces": "measure_mouths train_static embed_faces list_broken",
     "measure_mouths": "gate_speech",
     "extract_audio": "separate_speech",
-    "separate_speech": "train_acoustic predict_acoustic embed_voice",
-    "gate_speech": "train_acoustic predict_acoustic",
+    "separate_speech": "train_acoustic predict_acoustic embed_voice describe_voice",
+    "gate_speech": "train_acoustic predict_acoustic describe_voice",
     # static, dynamic, functional
     "train_static": "embed_faces plot_curves",
     "embed_faces": "train_dynamic predict_dynamic train_functional predict_functional embed_voice train_attention"
@@ -39,6 +40,9 @@ READERS = {
     "predict_dynamic": "align_predictions sweep_smoothing",
     "train_functional": "predict_functional compare_paper estimate_nested",
     "predict_functional": "align_predictions sweep_smoothing",
+    "describe_voice": "train_voice_functional predict_voice_functional",
+    "train_voice_functional": "predict_voice_functional",
+    "predict_voice_functional": "align_predictions sweep_smoothing",
     # acoustic, attention
     "train_acoustic": "choose_acoustic estimate_nested",
     "choose_acoustic": "predict_acoustic embed_voice train_attention plot_curves compare_paper",
@@ -66,12 +70,13 @@ READERS = {
 
 NEVER_TEST = (
     "train_static train_dynamic choose_dynamic train_functional train_acoustic choose_acoustic embed_voice"
-    " train_attention predict_attention sweep_smoothing estimate_nested"
+    " train_attention predict_attention sweep_smoothing estimate_nested describe_voice train_voice_functional"
+    " predict_voice_functional"
 )
 """What has nothing to do with the test split: all that learns, and models that are in no system."""
 
 SYSTEMS = "fuse_dirichlet fuse_forest write_submission plot_timeline"
-"""What reads models that are in a system, which attention is not."""
+"""What reads models that are in a system, which attention and the functional model of the voice are not."""
 
 
 @dataclass(frozen=True)
@@ -179,6 +184,15 @@ EDITS = {
         value("dynamic: {sweep: {windows_s: [1.0, 2.0, 3.0]}}"), "train_dynamic", jobs={"train_dynamic": len(TASKS)}
     ),
     "functional": Edit(value("functional: {kernels: [rbf]}"), "train_functional predict_functional"),
+    "voice_functional": Edit(
+        value("voice_functional: {regularisation: [1.0]}"),
+        "train_voice_functional predict_voice_functional",
+        spared=SYSTEMS,
+        jobs={"train_voice_functional": len(TASKS)},
+    ),
+    "voice_functional.statistics": Edit(
+        value("voice_functional: {statistics: {loud_db: 20.0}}"), "describe_voice", spared=SYSTEMS
+    ),
     "acoustic": Edit(
         value("acoustic: {network: {label_smoothing: 0.1}}"), "train_acoustic predict_acoustic embed_voice"
     ),
@@ -188,8 +202,8 @@ EDITS = {
     "timeline": Edit(
         value("timeline: {smoothing_s: 1.0}"),
         "align_predictions sweep_smoothing estimate_nested",
-        # Models, challenges and splits; no system takes attention, whose test split is not asked for.
-        jobs={"align_predictions": 3 * 2 * 3 + 2 * 2 * 2},
+        # Models, challenges and splits; no system takes attention and voice_functional, whose test is not asked for.
+        jobs={"align_predictions": 3 * 2 * 3 + 3 * 2 * 2},
     ),
     "fusion": Edit(value("fusion: {dirichlet: {candidates: 60}}"), "fuse_dirichlet estimate_nested"),
     "systems, a title": Edit(value("systems: {system_2: {title: both}}"), "compare_paper"),
@@ -209,7 +223,11 @@ EDITS = {
     "weights/retrieval.py, which mediapipe does without": Edit(line("src/abaw/weights/retrieval.py")),
     "speech/spleeter.py": Edit(line("src/abaw/speech/spleeter.py"), "separate_speech"),
     "static/training.py": Edit(line("src/abaw/static/training.py"), "train_static"),
-    "functional/elm.py": Edit(line("src/abaw/functional/elm.py"), "train_functional predict_functional"),
+    "functional/elm.py": Edit(
+        line("src/abaw/functional/elm.py"),
+        "train_functional predict_functional train_voice_functional predict_voice_functional",
+    ),
+    "functional/ear.py": Edit(line("src/abaw/functional/ear.py"), "describe_voice", spared=SYSTEMS),
     "attention/model.py": Edit(
         line("src/abaw/attention/model.py"), "train_attention predict_attention", spared=SYSTEMS
     ),

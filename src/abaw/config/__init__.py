@@ -15,6 +15,13 @@ from abaw.config.base import Section
 from abaw.config.corpus import CorpusConfig, DemoConfig, PretrainingConfig, PretrainingRoots, PretrainingStrides
 from abaw.config.faces import FacesConfig, ResourcesConfig
 from abaw.config.foreign import GivenModelConfig
+from abaw.config.functional import (
+    FunctionalConfig,
+    KelmConfig,
+    ScalingName,
+    VoiceFunctionalConfig,
+    VoiceStatisticsConfig,
+)
 from abaw.config.fusion import DirichletConfig, ForestConfig, FusionConfig, ScoringConfig, SystemConfig, TimelineConfig
 from abaw.config.models import (
     AcousticConfig,
@@ -27,19 +34,14 @@ from abaw.config.models import (
     DynamicNetworkConfig,
     EmbeddingConfig,
     FineTuningConfig,
-    FunctionalConfig,
     ImageTrainingConfig,
     JointPhaseConfig,
-    KelmConfig,
     MachineConfig,
     OverTimeConfig,
     PhaseConfig,
     PretrainingPhaseConfig,
-    ScalingName,
     StaticConfig,
     TrainingConfig,
-    VoiceFunctionalConfig,
-    VoiceStatisticsConfig,
 )
 from abaw.config.predict import PredictConfig
 from abaw.config.speech import AudioConfig, GateConfig, SpeechConfig

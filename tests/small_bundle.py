@@ -18,7 +18,7 @@ def contents() -> tuple[dict, dict[str, bytes]]:
     score = {"system": "system_1_nested", "measure": "f1_macro", "value": 0.31, "low": 0.25, "high": 0.4}
     said = {
         "form": "abaw-flow bundle",
-        "version": 1,
+        "version": 2,
         "package": "abaw-flow 0.1.0",
         "commit": None,
         "threads": 1,
@@ -26,13 +26,14 @@ def contents() -> tuple[dict, dict[str, bytes]]:
         "licences": {"a_backbone": "apache-2.0"},
         "limits": ["Nothing is known of cats."],
         "left_out": [],
-        "encoder": None,
+        "encoders": {},
         "settings": {
             "faces": DEFAULT["faces"],
             "speech": DEFAULT["speech"],
             "embedding": DEFAULT["embedding"],
             "dynamic": DEFAULT["dynamic"]["network"],
             "functional": DEFAULT["functional"],
+            "voice_functional": DEFAULT["voice_functional"],
             "acoustic": DEFAULT["acoustic"]["network"],
             "attention": DEFAULT["attention"]["network"],
             "smoothed": "logits",

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from abaw.acoustic.encoders.base import SpeechEncoder
-from abaw.acoustic.encoders.loading import FAMILIES, load_encoder
+from abaw.acoustic.encoders.loading import FAMILIES, encoder_of_form, form_of_encoder, load_encoder
 from abaw.acoustic.model import ARCHITECTURES, AudioModel
 from abaw.running.errors import UserError
 
@@ -121,6 +121,20 @@ def test_what_stands_behind_the_sound_is_not_heard(stored):
 
 def encoder_masks(encoder: SpeechEncoder, known) -> bool:
     return "attention_mask" in encoder.inputs(torch.zeros(known.shape), known)
+
+
+def test_an_encoder_comes_back_by_its_form_and_weights(stored):
+    """Though its form should name code to run, as a folder from elsewhere may."""
+    _, folder = stored
+    encoder = load_encoder(folder, WINDOW_S).eval()
+    config, processor = form_of_encoder(folder)
+    config = json.loads(json.dumps(config)) | {"auto_map": {"AutoModel": "evil.py"}, "_attn_implementation": "a/b"}
+    again = encoder_of_form("elsewhere", config, processor, WINDOW_S).eval()
+    again.load_state_dict(encoder.state_dict())
+    with torch.inference_mode():
+        assert torch.equal(encoder(sound()), again(sound()))
+    with pytest.raises(UserError, match="encoder elsewhere is of the type gpt2, expected one of wav2vec2"):
+        encoder_of_form("elsewhere", {"model_type": "gpt2"}, {}, WINDOW_S)
 
 
 def test_a_processor_s_settings_are_followed(stored):

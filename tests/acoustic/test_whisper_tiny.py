@@ -9,17 +9,24 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from runs import ROOT
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from abaw.acoustic.encoders.loading import licence_of, load_encoder
 from abaw.acoustic.encoders.spectrogram import Whisper
 from abaw.acoustic.encoders.whisper_tiny import FORM, NAME, load_whole_network
+from abaw.acoustic.prediction import load_acoustic
+from abaw.acoustic.training import build
+from abaw.config import check_config
+from abaw.nn import checkpoint
 from abaw.running.errors import UserError
 from abaw.speech.audio import read_flac
 from abaw.speech.resampling import resampled
+from abaw.weights.cards import read_card
 from abaw.weights.ctranslate2 import read_arrays
 from abaw.weights.manifest import known, package_file
 
@@ -71,6 +78,23 @@ def test_the_encoder_stands_for_itself():
     assert sum(parameter.numel() for parameter in encoder.layers.parameters()) == 4 * layer
     assert licence_of(NAME) == "MIT"
     assert FORM.max_source_positions == 1500  # the windows of one encoder do not shorten another's
+
+
+def test_what_the_package_gives_is_in_no_file_of_ours(tmp_path):
+    settings = check_config(yaml.safe_load((ROOT / "config" / "config.yaml").read_text())).acoustic.network
+    torch.manual_seed(0)
+    model = build("expr", "AudioModelV1", settings)
+    model.encoder.layers[3].fc1.weight.data += 1
+    weights, card = tmp_path / "model.safetensors", tmp_path / "card.json"
+    checkpoint.save(model, {"architecture": "AudioModelV1"}, weights, card, model.given)
+    trained = {name for name, tensor in model.named_parameters() if tensor.requires_grad and "encoder." in name}
+    assert {name.split(".")[3] for name in trained} == {"2", "3"}
+    assert {name for name in load_file(weights) if "encoder." in name} == trained
+    loaded = load_acoustic("expr", weights, read_card(card), settings, torch.device("cpu"))
+    assert all(torch.equal(tensor, loaded.state_dict()[name]) for name, tensor in model.state_dict().items())
+    everything = build("expr", "AudioModelV1", settings.model_copy(update={"trained_layers": "all"}))
+    with pytest.raises(UserError, match="do not fit AudioModel"):
+        checkpoint.load(everything, weights, read_card(card), everything.given)
 
 
 def test_the_file_s_arrays_are_whole_and_the_wheel_has_the_known_one(tmp_path, monkeypatch):

@@ -46,6 +46,20 @@ def put(keys, value):
     return edit
 
 
+def hears(model, frozen=None, form=None):
+    """An edit that adds a model that hears, through the encoder `frozen` of a `form` where they are given."""
+
+    def edit(said):
+        models = said["tasks"]["expr"]["models"]
+        models[model] = models["visual"]
+        if frozen:
+            said["settings"]["voice_functional"]["statistics"]["encoder"] = frozen
+            said["encoders"][frozen] = form
+
+    return edit
+
+
+FORM = {"config": {"model_type": "hubert"}, "processor": {}, "weights": None}
 EXPR, SYSTEM = ("tasks", "expr"), ("tasks", "expr", "systems", "system_1")
 BACKBONE = (*EXPR, "models", "static", "card", "backbone")
 
@@ -53,7 +67,7 @@ BACKBONE = (*EXPR, "models", "static", "card", "backbone")
 @pytest.mark.parametrize(
     ("edit", "says"),
     [
-        (put(["version"], 2), "is a bundle of version 2, newer than this code, which reads version 1; update"),
+        (put(["version"], 3), "is a bundle of version 3, newer than this code, which reads version 2; update"),
         (put(["form"], "other"), "is no bundle of abaw-flow"),
         (put(["more"], 1), "of another form: more: Extra inputs are not permitted"),
         (put(["settings", "faces", "margin_px"], None), "of another form: settings.faces.margin_px"),
@@ -65,7 +79,14 @@ BACKBONE = (*EXPR, "models", "static", "card", "backbone")
         (put(["files", "/etc/x.safetensors"], {"sha256": "0" * 64, "size_bytes": 1}), "of another form"),
         (put(["files", "expr/visual.safetensors", "size_bytes"], 1 << 50), "of another form"),
         (put(["files", "expr/visual.safetensors", "sha256"], "0" * 64), "has another sha256 than files"),
-        (put(["encoder"], {"hidden_size": 8}), "encoder must be there where settings.acoustic.encoder is not small"),
+        (
+            put(["encoders", "somebody/something"], FORM),
+            "must be those of the models that hear, none, and",
+        ),
+        (put(["encoders", "whisper_tiny_en"], {"package": "p", "file": "f"}), "of another form: encoders.whisper"),
+        (hears("acoustic"), "must be those of the models that hear, whisper_tiny_en, and are none"),
+        (hears("voice_functional", frozen="a/b", form=FORM), "a/b must have weights, for voice_functional hears"),
+        (hears("voice_functional", frozen="a/b", form=FORM | {"weights": "e/f.safetensors"}), "files has no e/f.safe"),
     ],
 )
 def test_a_bundle_of_another_form_is_refused_in_a_sentence(tmp_path, edit, says):
@@ -77,7 +98,7 @@ def test_a_bundle_of_another_form_is_refused_in_a_sentence(tmp_path, edit, says)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["", "[", "[" * 100_000, "null", '{"form": "abaw-flow bundle", "version": 1}'])
+@pytest.mark.parametrize("text", ["", "[", "[" * 100_000, "null", '{"form": "abaw-flow bundle", "version": 2}'])
 def test_what_is_no_bundle_is_refused_in_a_sentence(tmp_path, text):
     (tmp_path / "bundle.json").write_text(text)
     with pytest.raises(UserError, match="bundle"):

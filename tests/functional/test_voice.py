@@ -23,6 +23,7 @@ from abaw.running.errors import UserError
 from abaw.speech.audio import write_flac
 from abaw.tables.files import read_table, write_table
 from abaw.tables.schemas import SCHEMAS
+from abaw.timeline.rows import rows_of
 
 CPU = torch.device("cpu")
 STATISTICS = VoiceStatisticsConfig(encoder="small", layers=[1, 2], window_s=4.0, step_s=2, loud_db=30.0, min_share=0.25)
@@ -40,7 +41,6 @@ SETTINGS = VoiceFunctionalConfig(
 
 @pytest.fixture(scope="module")
 def ear():
-    torch.manual_seed(0)
     return Ear.of(STATISTICS, CPU)
 
 
@@ -112,9 +112,9 @@ def statistics_table(rows):
     return pa.Table.from_pylist(records, SCHEMAS["voice_statistics"])
 
 
-def tracks_table(names, seconds, has_audio=True):
+def tracks_table(names, seconds):
     row = dict.fromkeys(SCHEMAS["tracks"].names) | {"path": "", "fps_num": 10, "fps_den": 1, "problems": ""}
-    row |= {"n_frames": seconds * 10, "n_rows": seconds * 10, "duration_s": float(seconds), "has_audio": has_audio}
+    row |= {"n_frames": seconds * 10, "n_rows": seconds * 10, "duration_s": float(seconds), "has_audio": True}
     return pa.Table.from_pylist([row | {"sample": name, "video": name} for name in names], SCHEMAS["tracks"])
 
 
@@ -131,7 +131,7 @@ def labels_table(task, values):
 
 def test_labels_of_windows_are_those_of_the_speaker_s_own_windows():
     table = statistics_table([("b", 0.0, True, [1.0]), ("b", 2.0, False, [2.0]), ("a", 1.0, True, [3.0])])
-    tracks = tracks_table(["a", "b", "silent"], 6)
+    tracks = rows_of(tracks_table(["a", "b", "silent"], 6))
     classes = {"a": [0] * 20 + [3] * 40, "b": [5] * 22 + [1] * 38}
     windows = voice_windows("expr", table, tracks, labels_table("expr", classes), STATISTICS)
     assert list(windows.samples) == ["b", "b", "a"]
@@ -218,8 +218,9 @@ def test_the_commands_learn_from_voices_and_predict_them(tmp_path, monkeypatch):
 def test_voices_are_described_sample_by_sample(tmp_path, monkeypatch):
     sound = track(5)
     write_flac([sound], 16000, 1, tmp_path / "v.flac")
-    tracks = pa.concat_tables([tracks_table(["v", "v_left"], 5), tracks_table(["mute"], 5, has_audio=False)])
-    names = pa.array(["v", "v", "v"])
+    write_flac([np.zeros(80_000, np.int16)], 16000, 1, tmp_path / "mute.flac")
+    tracks = tracks_table(["v", "v_left", "mute"], 5)
+    names = pa.array(["v", "v", "mute"])
     write_table("tracks", tracks.set_column(1, SCHEMAS["tracks"].field("video"), names), tmp_path / "tracks.parquet")
     runs = [{"sample": "v", "run": 0, "start_s": 0.0, "end_s": 5.0}]
     write_table("voiced", pa.Table.from_pylist(runs, SCHEMAS["voiced"]), tmp_path / "voiced.parquet")
@@ -229,7 +230,7 @@ def test_voices_are_described_sample_by_sample(tmp_path, monkeypatch):
         task="va",
         settings=STATISTICS.model_dump_json(),
         compute=json.dumps({"device": "cpu", "threads": 1}),
-        audio=tmp_path / "v.flac",
+        audio=[tmp_path / "v.flac", tmp_path / "mute.flac"],
         voiced=tmp_path / "voiced.parquet",
         tracks=tmp_path / "tracks.parquet",
         output=tmp_path / "statistics.parquet",

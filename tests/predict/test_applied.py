@@ -88,6 +88,7 @@ def test_a_bundle_predicts_the_test_split_byte_for_byte(folder, zipped, tmp_path
     unpack_bundle(zipped, tmp_path / "here")
     found = the_same(folder, tmp_path / "here", task)
     assert set(found) >= {"system_1", "system_2", "system_3", "visual", "acoustic", "functional", "cross_attention"}
+    assert "voice_functional" in found
     assert all(found.values()), found
 
 

@@ -65,6 +65,15 @@ class AudioModel(nn.Module):
         self.head = nn.Linear(EMBEDDING_SIZE, len(TASKS[task].outputs))
         self.activation = nn.Tanh() if task == "va" else nn.Identity()
 
+    @property
+    def given(self) -> frozenset[str]:
+        """The tensors that an installed package gives, and no training changes: a file of weights leaves them out."""
+        if not self.encoder.packaged:
+            return frozenset()
+        return frozenset(
+            f"encoder.{name}" for name, tensor in self.encoder.named_parameters() if not tensor.requires_grad
+        )
+
     def forward(self, waveforms: Tensor, known: Tensor | None = None) -> Tensor:
         """Outputs over the steps of each window; `known` says which samples are sound, None where all are."""
         return self.activation(self.head(self.compress(self.embed(waveforms, known))))

@@ -29,7 +29,7 @@ def load_acoustic(
 ) -> AudioModel:
     """The trained model that `card` describes, on an `encoder` of its form or on that which the settings name."""
     model = build(task, card["architecture"], settings, encoder)
-    return checkpoint.load(model, weights, card).to(device)
+    return checkpoint.load(model, weights, card, model.given).to(device)
 
 
 def predict_samples(

@@ -10,16 +10,18 @@ import numpy as np
 import pyarrow as pa
 
 from abaw.acoustic.embedding import embed_samples as embed_voices
-from abaw.acoustic.encoder import Wav2Vec2Config, Wav2Vec2Model
 from abaw.acoustic.model import AudioModel
 from abaw.acoustic.prediction import load_acoustic, predict_samples
 from abaw.attention.prediction import predict_attention
+from abaw.bundle.encoders import frozen_encoder, trained_encoder
 from abaw.bundle.form import JSON_NAME, StoredTask
 from abaw.bundle.reading import read_bundle
 from abaw.bundle.sources import STATIC
 from abaw.config import ComputeConfig
 from abaw.dynamic.prediction import predict_dynamic
+from abaw.functional.ear import Ear, describe_samples
 from abaw.functional.model import predict_functional
+from abaw.functional.voice import predict_voices
 from abaw.fusion.dirichlet import fuse, without_the_unsure
 from abaw.nn import runtime
 from abaw.static.embedding import embed_samples as embed_faces
@@ -103,6 +105,9 @@ class _Run:
             return predict_dynamic(self.task, weights, card, settings.dynamic, self.faces, device)
         if model == "functional":
             return predict_functional(self.task, weights, card, settings.functional, self.faces)
+        if model == "voice_functional":
+            how = settings.voice_functional.statistics
+            return predict_voices(self.task, weights, card, how, self.statistics, self.footage.rows)
         if model == "acoustic":
             heard = self.footage.tracks, self.footage.voiced
             return predict_samples(self.task, self.acoustic, settings.acoustic, *heard, device)
@@ -127,8 +132,16 @@ class _Run:
     def acoustic(self) -> AudioModel:
         """The acoustic model."""
         bundle, device = self.engine.bundle, self.engine.device
-        encoder = None if bundle.encoder is None else Wav2Vec2Model(Wav2Vec2Config.from_dict(bundle.encoder))
+        encoder = trained_encoder(bundle)
         return load_acoustic(self.task, *self._stored("acoustic"), bundle.settings.acoustic, device, encoder)
+
+    @cached_property
+    def statistics(self) -> pa.Table:
+        """The `voice_statistics` table of all samples."""
+        settings, device = self.engine.bundle.settings.voice_functional.statistics, self.engine.device
+        encoder = frozen_encoder(self.engine.bundle, self.engine.folder)
+        ear = Ear.of(settings, device) if encoder is None else Ear.with_encoder(encoder, settings, device)
+        return describe_samples(ear, self.footage.tracks, self.footage.voiced)
 
     def _stored(self, model: str) -> tuple[Path, Card]:
         """The weights and the card of a model; a card that lacks something says so in a sentence."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from abaw.bundle.encoders import export_encoders
 from abaw.bundle.form import FORM, JSON_NAME, VERSION, Bundle
 from abaw.bundle.sources import STATIC, Sources
 from abaw.config import Config
@@ -13,6 +14,7 @@ from abaw.running.files import whole_file
 from abaw.tasks import TASKS, TaskName
 from abaw.timeline.widths import best_width
 from abaw.weights.cards import check_card, git_commit, package_version, read_card
+from abaw.weights.manifest import sha256_of
 
 LIMITS = [
     "What is recognised is what a face and a voice express, not what a person feels; it is no ground for a decision "
@@ -25,8 +27,8 @@ OF_THE_DEMO = (
 )
 
 
-def export_bundle(config: Config, folder: Path, encoder: dict[str, Any] | None) -> Bundle:
-    """Write the bundle of the run in the current folder, with `bundle.json` last; the models' `encoder` by its form.
+def export_bundle(config: Config, folder: Path) -> Bundle:
+    """Write the bundle of the run in the current folder, with `bundle.json` last.
 
     Raises `UserError` where a card and its weights do not belong together.
     """
@@ -42,6 +44,9 @@ def export_bundle(config: Config, folder: Path, encoder: dict[str, Any] | None) 
             with whole_file(folder / inside) as beside:
                 shutil.copyfile(path, beside)
             files[inside] = {"sha256": cards[task][name]["sha256"], "size_bytes": path.stat().st_size}
+    encoders = export_encoders(sources, folder)
+    for inside in sources.encoder_files().values():
+        files[inside] = {"sha256": sha256_of(folder / inside), "size_bytes": (folder / inside).stat().st_size}
     bundle = {
         "form": FORM,
         "version": VERSION,
@@ -56,7 +61,7 @@ def export_bundle(config: Config, folder: Path, encoder: dict[str, Any] | None) 
         "licences": _licences(cards),
         "limits": ([OF_THE_DEMO] if config.corpus.source == "demo" else []) + LIMITS,
         "left_out": [f"{name}: {why}" for name, why in sources.left_out().items()],
-        "encoder": encoder,
+        "encoders": encoders,
         "settings": _settings(config),
         "tasks": {task: _task(task, sources, cards[task]) for task in TASKS},
         "files": files,
@@ -74,6 +79,7 @@ def _settings(config: Config) -> dict[str, Any]:
         "embedding": config.embedding.model_dump(),
         "dynamic": config.dynamic.network.model_dump(),
         "functional": config.functional.model_dump(),
+        "voice_functional": config.voice_functional.model_dump(),
         "acoustic": config.acoustic.network.model_dump(),
         "attention": config.attention.network.model_dump(),
         "smoothed": config.timeline.smoothed,
@@ -135,9 +141,11 @@ def _preferred(task: TaskName, systems: list[str], scores: list[dict[str, Any]])
 
 
 def _licences(cards: Mapping[TaskName, Mapping[str, Mapping[str, Any]]]) -> dict[str, str]:
-    """Of the backbones and the encoder, by name."""
+    """Of the backbones and the encoders, by name."""
     found = {}
     for of_task in cards.values():
         found[of_task[STATIC]["backbone"]] = of_task[STATIC]["licence"] or "not stated"
         found[f"encoder {of_task['acoustic']['encoder']}"] = of_task["acoustic"]["encoder_licence"]
+        if voice := of_task.get("voice_functional"):
+            found[f"encoder {voice['statistics']['encoder']}"] = voice["encoder_licence"]
     return found

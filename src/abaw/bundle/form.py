@@ -13,15 +13,18 @@ from abaw.config import (
     OverTimeConfig,
     Section,
     SpeechConfig,
+    VoiceFunctionalConfig,
 )
 from abaw.tasks import TASKS, TaskName
 
-VERSION = 1
+VERSION = 2
 """Of this form: it rises with every change after which older code would misread a bundle, or newer code an old one."""
 FORM = "abaw-flow bundle"
 JSON_NAME = "bundle.json"
 LARGEST_FILE_BYTES = 8 << 30
 LARGEST_BYTES = 32 << 30
+HEARING = frozenset({"acoustic", "self_attention", "cross_attention"})
+"""The models that hear through the acoustic model's encoder."""
 _BACKBONE = r"^[A-Za-z0-9_]+\.[A-Za-z0-9_]+$"
 
 FileName = Annotated[str, Field(pattern=r"^[a-z0-9_]+/[a-z0-9_]+\.safetensors$")]
@@ -64,6 +67,25 @@ class StoredScore(Section):
     fitted_on: str
 
 
+class PackagedEncoder(Section):
+    """A speech encoder that stays in the package that carries it: its file there, and the digest of that."""
+
+    package: str
+    file: str
+    sha256: Sha256
+
+
+class EncoderForm(Section):
+    """A speech encoder as transformers describe it, `processor` with how its sound is prepared.
+
+    `weights` is its file; None where the models that are trained on it hold them.
+    """
+
+    config: dict[str, Any]
+    processor: dict[str, Any]
+    weights: FileName | None
+
+
 class StoredTask(Section):
     """What the bundle knows of one task; `preferred` is the system that is taken where none is named."""
 
@@ -81,6 +103,7 @@ class StoredSettings(Section):
     embedding: EmbeddingConfig
     dynamic: DynamicNetworkConfig
     functional: FunctionalConfig
+    voice_functional: VoiceFunctionalConfig
     acoustic: AcousticNetworkConfig
     attention: OverTimeConfig
     smoothed: Literal["logits", "probabilities"]
@@ -96,10 +119,10 @@ class TrainedOn(Section):
 
 
 class Bundle(Section):
-    """A `bundle.json`. `encoder` is the form of the acoustic models' encoder where it is not the small one."""
+    """A `bundle.json`. `encoders` are those of the models that hear, by their names, but for the small one."""
 
     form: Literal["abaw-flow bundle"]
-    version: Literal[1]
+    version: Literal[2]
     package: str
     commit: str | None
     threads: Annotated[int, Field(ge=1)]
@@ -107,7 +130,7 @@ class Bundle(Section):
     licences: dict[str, str]
     limits: list[str]
     left_out: list[str]
-    encoder: dict[str, Any] | None
+    encoders: dict[str, PackagedEncoder | EncoderForm]
     settings: StoredSettings
     tasks: Annotated[dict[TaskName, StoredTask], Field(min_length=1)]
     files: dict[FileName, StoredFile]
@@ -116,11 +139,28 @@ class Bundle(Section):
     def _holds_together(self) -> "Bundle":
         if sum(file.size_bytes for file in self.files.values()) > LARGEST_BYTES:
             raise ValueError(f"the files are larger than {LARGEST_BYTES >> 30} GiB together")
-        if (self.settings.acoustic.encoder == "small") != (self.encoder is None):
-            raise ValueError("encoder must be there where settings.acoustic.encoder is not small, and only there")
+        _check_encoders(self)
         for name, task in self.tasks.items():
             _check_task(name, task, self)
         return self
+
+
+def _check_encoders(bundle: Bundle) -> None:
+    models = {model for task in bundle.tasks.values() for model in task.models}
+    frozen = bundle.settings.voice_functional.statistics.encoder
+    heard = {frozen} if "voice_functional" in models else set()
+    heard |= {bundle.settings.acoustic.encoder} if models & HEARING else set()
+    if heard - {"small"} != set(bundle.encoders):
+        raise ValueError(
+            f"encoders must be those of the models that hear, {', '.join(sorted(heard - {'small'})) or 'none'}, and "
+            f"are {', '.join(bundle.encoders) or 'none'}"
+        )
+    for name, encoder in bundle.encoders.items():
+        if isinstance(encoder, EncoderForm):
+            if encoder.weights is not None and encoder.weights not in bundle.files:
+                raise ValueError(f"files has no {encoder.weights}, which the encoder {name} names")
+            if encoder.weights is None and name == frozen and "voice_functional" in models:
+                raise ValueError(f"the encoder {name} must have weights, for voice_functional hears through it")
 
 
 def _check_task(name: TaskName, task: StoredTask, bundle: Bundle) -> None:

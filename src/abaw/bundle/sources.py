@@ -4,9 +4,14 @@ from dataclasses import dataclass
 
 from abaw.config import Config
 from abaw.tasks import TASKS, TaskName
+from abaw.weights.manifest import packaged
 
 STATIC = "static"
 """The model that embeds faces, beside those that predict."""
+VOICE_ENCODER = "encoders/voice.safetensors"
+"""The file of the encoder through which the functional model of the voice hears, where no package has it."""
+SMALL = "small"
+"""The encoder with random weights, which every version of the code makes alike."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,8 @@ class Sources:
             "acoustic": f"results/acoustic/{task}/best",
             "functional": f"results/functional/{task}",
         }
+        if self.config.voice_functional.enabled:
+            found["voice_functional"] = f"results/voice_functional/{task}"
         return found | {
             f"{name}_attention": f"results/attention/{task}/{name}" for name in self.config.attention.mechanisms
         }
@@ -57,6 +64,26 @@ class Sources:
             return {}
         return {name: f"results/timeline/{task}/{name}.csv" for name in self.models(task) if name != STATIC}
 
+    def packaged_encoders(self) -> list[str]:
+        """The speech encoders that an installed package carries."""
+        return [name for name in self._encoders() if packaged(name)]
+
+    def other_encoders(self) -> list[str]:
+        """Those that are given by a folder or an id."""
+        return [name for name in self._encoders() if name != SMALL and not packaged(name)]
+
+    def encoder_files(self) -> dict[str, str]:
+        """The file of each encoder that a model hears through as it is, and that would not be there elsewhere."""
+        heard = self.config.voice_functional.statistics.encoder
+        enabled = self.config.voice_functional.enabled
+        return {name: VOICE_ENCODER for name in self.other_encoders() if enabled and name == heard}
+
+    def _encoders(self) -> list[str]:
+        found = [self.config.acoustic.network.encoder]
+        if self.config.voice_functional.enabled:
+            found.append(self.config.voice_functional.statistics.encoder)
+        return sorted(set(found))
+
     def inputs(self) -> list[str]:
         """All files that are read."""
         found = ["results/report/scores.csv"]
@@ -68,4 +95,5 @@ class Sources:
 
     def weights(self) -> list[str]:
         """The names of the bundle's files beside bundle.json."""
-        return [f"{task}/{name}.safetensors" for task in TASKS for name in self.models(task)]
+        models = [f"{task}/{name}.safetensors" for task in TASKS for name in self.models(task)]
+        return models + list(self.encoder_files().values())

@@ -3,7 +3,7 @@
 import argparse
 import hashlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +57,12 @@ def write_training(
     card: Mapping[str, Any],
     items: int,
     resume: Resume,
+    given: Collection[str] = (),
 ) -> None:
-    """Write weights, card and history, forget where the training stood, and say what was reached."""
+    """Write weights, card and history, forget where the training stood, and say what was reached.
+
+    `given` are the tensors that the weights leave out (`abaw.nn.checkpoint.save`).
+    """
     kept = history.epochs[history.best_epoch - 1]
     about = {
         "task": getattr(args, "task", None),
@@ -70,7 +74,7 @@ def write_training(
         "settings": args.settings.model_dump(),
     }
     history.write(args.history)
-    checkpoint.save(model, {**card, **about}, args.weights, args.card)
+    checkpoint.save(model, {**card, **about}, args.weights, args.card, given)
     resume.clear()
     reached = f"{history.measure} {kept[history.measure]:.3f} on val"
     print(f"{items} items, epoch {history.best_epoch} of {len(history.epochs)}: {reached}")

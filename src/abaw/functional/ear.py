@@ -5,13 +5,16 @@ Windows of `window_s` cover a whole track in steps of `step_s`. A step of the en
 within them count. Middle layers know more of an emotion than the last one, and pauses blur it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
 from abaw.acoustic.encoders.base import SpeechEncoder
 from abaw.acoustic.encoders.loading import load_encoder
@@ -20,7 +23,9 @@ from abaw.acoustic.windows import windows_over
 from abaw.config import VoiceStatisticsConfig
 from abaw.nn.runtime import half_on_gpu
 from abaw.running.errors import UserError
-from abaw.tables.schemas import VOICED
+from abaw.speech.audio import read_flac
+from abaw.tables.arrays import runs_of
+from abaw.tables.schemas import SCHEMAS, VOICED
 
 BATCH = 16
 """Windows that the encoder hears at once."""
@@ -40,13 +45,20 @@ class Ear:
     @classmethod
     def of(cls, settings: VoiceStatisticsConfig, device: torch.device) -> "Ear":
         """The encoder that the settings name; `UserError` where it does not have their layers."""
-        encoder = load_encoder(settings.encoder, settings.window_s).to(device).eval()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # an encoder of random weights is the same one wherever it listens
+            encoder = load_encoder(settings.encoder, settings.window_s)
+        return cls.with_encoder(encoder, settings, device)
+
+    @classmethod
+    def with_encoder(cls, encoder: SpeechEncoder, settings: VoiceStatisticsConfig, device: torch.device) -> "Ear":
+        """The same with an encoder that is loaded already."""
         if max(settings.layers) > len(encoder.layers):
             raise UserError(
                 f"voice_functional.statistics.layers has {max(settings.layers)}, but the encoder {settings.encoder} "
                 f"has {len(encoder.layers)} layers; name some of these, counted from 1 at the bottom"
             )
-        return cls(encoder, settings, device)
+        return cls(encoder.to(device).eval(), settings, device)
 
     def statistics(self, sample: str, track: NDArray[np.int16], runs: Runs) -> pa.Table:
         """The `voice_statistics` of a whole 16 kHz track, whose target speaker speaks in `runs` (start_s, end_s)."""
@@ -85,6 +97,19 @@ class Ear:
         hop = round(SAMPLE_RATE_HZ / self.encoder.step_rate_hz)
         pieces = waveforms[:, : steps * hop].reshape(len(waveforms), steps, hop).astype(np.float64)
         return np.sqrt((pieces**2).mean(axis=2))
+
+
+def describe_samples(ear: Ear, tracks: Mapping[str, Path], voiced: pa.Table) -> pa.Table:
+    """The `voice_statistics` of whole samples, whose 16 kHz tracks are files; `voiced` says when each one speaks.
+
+    Of a track that is silent from end to end there is nothing to say.
+    """
+    tables = [SCHEMAS["voice_statistics"].empty_table()]
+    for sample, path in tqdm(tracks.items(), "samples", disable=None):
+        track = read_flac(path)
+        if track.any():
+            tables.append(ear.statistics(sample, track, runs_of(voiced, sample)).cast(tables[0].schema))
+    return pa.concat_tables(tables)
 
 
 def counted_steps(

@@ -77,7 +77,7 @@ def main() -> None:
     licence = licence_of(args.settings.encoder)
     card = {"architecture": args.architecture, "encoder": args.settings.encoder, "encoder_licence": licence}
     card["fitted_on"] = fitted_on
-    write_training(args, model, history, card, len(train), resume)
+    write_training(args, model, history, card, len(train), resume, model.given)
     print(f"encoder: {args.settings.encoder}, licence: {licence}")
 
 

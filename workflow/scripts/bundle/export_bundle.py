@@ -19,12 +19,7 @@ def main() -> None:
     )
     args = arguments.parse_args()
 
-    name, form = args.config.acoustic.network.encoder, None
-    if name != "small":
-        from abaw.acoustic.encoder import form_of_encoder  # transformers load only where they are needed
-
-        form = form_of_encoder(name)
-    bundle = export_bundle(args.config, args.output.parent, form)
+    bundle = export_bundle(args.config, args.output.parent)
     for task, known in bundle.tasks.items():
         print(f"{task}: {', '.join(known.systems)}; {known.preferred} is preferred")
     print(f"{sum(file.size_bytes for file in bundle.files.values()) / 1e6:.0f} MB: {args.output.parent}")

@@ -9,11 +9,10 @@ from pathlib import Path
 from abaw.commands.base import parser, run, settings_from
 from abaw.commands.predictions import write_predictions
 from abaw.config import VoiceFunctionalConfig
-from abaw.functional.model import load_model
-from abaw.functional.voice import voice_windows, voiced_of
+from abaw.functional.voice import predict_voices
 from abaw.tables.files import read_table
-from abaw.tables.priors import predictions_table
 from abaw.tasks import TASKS
+from abaw.timeline.rows import rows_of
 from abaw.weights.cards import read_card
 
 
@@ -27,13 +26,8 @@ def main() -> None:
     args = arguments.parse_args()
 
     card = read_card(args.card)
-    model = load_model(args.weights, card)
-    statistics, tracks = read_table("voice_statistics", args.statistics), read_table("tracks", args.tracks)
-    windows = voice_windows(args.task, statistics, tracks, None, args.settings.statistics)
-    outputs = model.outputs(args.task, windows.statistics)
-    spans = windows.statistics.start_s, windows.statistics.end_s
-    voiced = voiced_of(statistics)
-    table = predictions_table(args.task, windows.samples, *spans, outputs, windows.names, card["prior"], voiced)
+    statistics, rows = read_table("voice_statistics", args.statistics), rows_of(read_table("tracks", args.tracks))
+    table = predict_voices(args.task, args.weights, card, args.settings.statistics, statistics, rows)
     write_predictions(args, table, card)
 
 

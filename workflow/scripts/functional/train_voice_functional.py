@@ -14,6 +14,7 @@ from abaw.functional.voice import voice_windows
 from abaw.tables.files import read_metadata, read_table, read_tables
 from abaw.tables.provenance import trained
 from abaw.tables.schemas import labels
+from abaw.timeline.rows import rows_of
 
 
 def main() -> None:
@@ -24,9 +25,10 @@ def main() -> None:
     args = arguments.parse_args()
 
     truth, how = read_tables(labels(args.task), args.labels), args.settings.statistics
+    rows = [rows_of(read_table("tracks", path)) for path in args.tracks]
     train, val = (
-        voice_windows(args.task, read_table("voice_statistics", path), read_table("tracks", tracks), truth, how)
-        for path, tracks in zip((args.train, args.val), args.tracks, strict=True)
+        voice_windows(args.task, read_table("voice_statistics", path), asked, truth, how)
+        for path, asked in zip((args.train, args.val), rows, strict=True)
     )
     choice = choose(args.task, train, val, args.settings)
     card = {"fitted_on": trained("functionals", "scaling", "kernel", "C"), "statistics": how.model_dump()}

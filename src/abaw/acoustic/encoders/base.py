@@ -24,6 +24,8 @@ class SpeechEncoder(nn.Module, ABC):
     network_class: ClassVar[Any]
     """The class of transformers that reads a checkpoint of this family."""
     normalises: bool = True
+    packaged: bool = False
+    """Whether the weights come out of an installed package, by a digest, so that no file of ours need hold them."""
 
     def __init__(self, network: Any, window_s: float) -> None:
         super().__init__()
@@ -40,6 +42,11 @@ class SpeechEncoder(nn.Module, ABC):
     def part_of(cls, loaded: Any) -> tuple[Any, str]:
         """The encoder within the network that a checkpoint gives, and how the names of its tensors begin there."""
         return loaded, ""
+
+    @classmethod
+    def fresh(cls, config: Any) -> Any:
+        """The encoder's network of a configuration, with random weights."""
+        return cls.network_class(cls.trimmed(config))
 
     def follow(self, processor: Mapping[str, Any]) -> None:
         """Prepare sound as a checkpoint's own settings of its processor say, where they say anything."""

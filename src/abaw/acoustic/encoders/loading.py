@@ -6,6 +6,7 @@ import abaw.nn  # noqa: F401  (it makes transformers importable, so it comes fir
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ FAMILIES: dict[str, type[SpeechEncoder]] = {
 """By the `model_type` of a checkpoint's configuration."""
 SMALL = "small"
 
+_NO_FORM = ("attn_implementation", "auto_map")
 _HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w.-]+)?")
 _LICENCES = {"wav2vec2-large-robust-12-ft-emotion-msp-dim": "cc-by-nc-sa-4.0"}
 """Of models whose card may not lie beside their weights, by name."""
@@ -45,8 +47,33 @@ def load_encoder(name: str, window_s: float) -> SpeechEncoder:
     if name == SMALL:
         return Small(window_s)
     if name == whisper_tiny.NAME:
-        return Whisper(whisper_tiny.load_encoder_network(), window_s)
+        encoder = Whisper(whisper_tiny.load_encoder_network(), window_s)
+        encoder.packaged = True
+        return encoder
     return _pretrained(name, window_s)
+
+
+def form_of_encoder(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The form of a checkpoint, and what it says of how its sound is prepared, for `encoder_of_form`; no weights."""
+    source, revision = _source(name)
+    try:
+        config = AutoConfig.from_pretrained(source, revision=revision)
+        _family(name, config.model_type)
+        return config.to_dict(), _processor(source, revision)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(f"the encoder {name} cannot be loaded: {error}") from error
+
+
+def encoder_of_form(
+    name: str, config: Mapping[str, Any], processor: Mapping[str, Any], window_s: float
+) -> SpeechEncoder:
+    """An encoder of what `form_of_encoder` gave, with random weights, for those of a trained model."""
+    family = _family(name, config.get("model_type"))
+    # Only what describes the form: other keys name code to fetch and run.
+    plain = {key: value for key, value in config.items() if not key.startswith("_") and key not in _NO_FORM}
+    encoder = family(family.fresh(family.network_class.config_class.from_dict(plain)), window_s)
+    encoder.follow(processor)
+    return encoder
 
 
 def licence_of(name: str) -> str:
@@ -67,11 +94,7 @@ def _pretrained(name: str, window_s: float) -> SpeechEncoder:
     source, revision = _source(name)
     try:
         config = AutoConfig.from_pretrained(source, revision=revision)
-        if config.model_type not in FAMILIES:
-            raise UserError(
-                f"the encoder {name} is of the type {config.model_type}, expected one of {', '.join(FAMILIES)}"
-            )
-        family = FAMILIES[config.model_type]
+        family = _family(name, config.model_type)
         loaded: Any = family.network_class.from_pretrained(
             source, revision=revision, config=family.trimmed(config), output_loading_info=True
         )
@@ -86,6 +109,12 @@ def _pretrained(name: str, window_s: float) -> SpeechEncoder:
     encoder = family(network, window_s)
     encoder.follow(processor)
     return encoder
+
+
+def _family(name: str, model_type: Any) -> type[SpeechEncoder]:
+    if model_type not in FAMILIES:
+        raise UserError(f"the encoder {name} is of the type {model_type}, expected one of {', '.join(FAMILIES)}")
+    return FAMILIES[model_type]
 
 
 def _processor(source: str, revision: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torchaudio.compliance import kaldi
 from transformers import Wav2Vec2BertModel, WhisperModel
 from transformers.audio_utils import mel_filter_bank
+from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from abaw.acoustic.encoders.base import SpeechEncoder
 from abaw.acoustic.waveforms import SAMPLE_RATE_HZ
@@ -65,6 +66,11 @@ class Whisper(SpeechEncoder):
     def part_of(cls, loaded: Any) -> tuple[Any, str]:
         """The encoder, without the decoder."""
         return loaded.encoder, "encoder."
+
+    @classmethod
+    def fresh(cls, config: Any) -> Any:
+        """The encoder alone."""
+        return WhisperEncoder(config)
 
     @property
     def layers(self) -> nn.ModuleList:

@@ -22,6 +22,8 @@ TORCH = {
     **dict.fromkeys(("train_dynamic", "predict_dynamic"), "the transformer over time"),
     **dict.fromkeys(("train_acoustic", "predict_acoustic", "embed_voice"), "the acoustic network, on transformers"),
     **dict.fromkeys(("train_attention", "predict_attention"), "the network over both modalities"),
+    "describe_voice": "a speech encoder",
+    "export_bundle": "the encoders of the run",
     "predict_film": "all networks of a bundle",
     "separate_speech": "Spleeter's network, and torchaudio's resampling",
     "export_detector": "RetinaFace's network, which it exports",
@@ -30,6 +32,7 @@ TORCH = {
 SCIKIT_LEARN = {
     "train_functional": "the kernel ELM is an estimator",
     "predict_functional": "the same estimator",
+    **dict.fromkeys(("train_voice_functional", "predict_voice_functional"), "the same, of voices"),
     "fuse_dirichlet": "the fusion is an estimator",
     "fuse_forest": "the forests",
     "estimate_nested": "both, and folds of videos",

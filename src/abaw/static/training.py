@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from abaw import metrics
 from abaw.config import PhaseConfig
+from abaw.nn.depthwise import pad_small_maps
 from abaw.nn.losses import task_loss
 from abaw.nn.resume import Resume
 from abaw.nn.runtime import half_on_gpu
@@ -59,6 +60,8 @@ def train_static(
     else:
         start_from(model, spec, pretrained[0], read_card(pretrained[1]))
     model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if device.type == "cpu":
+        pad_small_maps(model)
     losses = {
         task: task_loss(
             task,

@@ -18,7 +18,7 @@ from abaw.fusion.dirichlet import (
     fuse,
     macro_f1s,
     weight_pool,
-    without_the_unsure,
+    weighted_inputs,
 )
 from abaw.tasks import TASKS
 
@@ -242,6 +242,10 @@ def test_refined_ccc_reaches_a_known_optimum():
 def test_the_unsure_have_no_say():
     sure, unsure = np.eye(8)[2], np.full(8, 1 / 8)
     border = np.array([0.5, 0.5, 0, 0, 0, 0, 0, 0])  # ln 2 nats
-    found = without_the_unsure(np.stack([sure, unsure, border]), np.log(2) + 1e-9)
-    assert found.tolist() == [sure.tolist(), [0.0] * 8, border.tolist()]
-    assert without_the_unsure(border[None], np.log(2) - 1e-9).sum() == 0
+    said = np.stack([sure, unsure, border])
+    for combined, expected in (("probabilities", said), ("logits", np.log(np.maximum(said, 1e-6)))):
+        other, found = weighted_inputs("expr", [said, said], ["visual", "acoustic"], np.log(2) + 1e-9, combined)
+        assert other.tolist() == expected.tolist()
+        assert found.tolist() == [expected[0].tolist(), [0.0] * 8, expected[2].tolist()]
+    [found] = weighted_inputs("expr", [border[None]], ["acoustic"], np.log(2) - 1e-9, "probabilities")
+    assert found.sum() == 0

@@ -7,30 +7,42 @@ import fuse_dirichlet
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.special import softmax
 from small_models import frames_table, measure
 
-from abaw.fusion.dirichlet import (
-    DirichletWeightedFusion,
-    without_the_unsure,
-)
+from abaw.fusion.dirichlet import DirichletWeightedFusion, weighted_inputs
 from abaw.running.errors import UserError
 from abaw.tables.arrays import matrix
 from abaw.tables.files import read_metadata, read_table, write_table
 from abaw.tasks import TASKS
 
 SETTINGS = {"candidates": 100, "concentration": 1.0, "search": "sample", "max_entropy_nats": None}
+SETTINGS |= {"combined": "probabilities"}
 
 
 def test_the_command_gates_only_the_acoustic_model_s_expressions(monkeypatch, tmp_path, project):
     outputs, tests, truth = project("expr")
     path = run_fusion(monkeypatch, tmp_path, "expr", max_entropy_nats=1.9)
-    gated = [outputs[0], without_the_unsure(outputs[1], 1.9)]
+    names = ("visual", "acoustic")
+    gated = weighted_inputs("expr", outputs, names, 1.9, "probabilities")
     fusion = DirichletWeightedFusion("expr", 100, 1.0, "sample", 11).fit(gated, truth)
     table = read_table("frames_expr", path / "test.parquet")
-    expected = fusion.predict([tests[0], without_the_unsure(tests[1], 1.9)])
+    expected = fusion.predict(weighted_inputs("expr", tests, names, 1.9, "probabilities"))
     assert table.equals(frames_table("expr", "test", expected))
     ungated = run_fusion(monkeypatch, tmp_path, "expr", out="ungated")
     assert not read_table("frames_expr", ungated / "test.parquet").equals(table)
+
+
+def test_logits_are_weighted_where_they_are_asked_for(monkeypatch, tmp_path, project):
+    outputs, tests, truth = project("expr")
+    path = run_fusion(monkeypatch, tmp_path, "expr", combined="logits")
+    logs, test_logs = ([np.log(np.maximum(one, 1e-6)) for one in said] for said in (outputs, tests))
+    fusion = DirichletWeightedFusion("expr", 100, 1.0, "sample", 11).fit(logs, truth)
+    values = matrix(read_table("frames_expr", path / "test.parquet"), TASKS["expr"].outputs)
+    np.testing.assert_allclose(values, softmax(fusion.predict(test_logs), axis=1), atol=1e-6)
+    plain = run_fusion(monkeypatch, tmp_path, "expr", out="plain")
+    assert json.loads((path / "fit.json").read_text())["settings"]["combined"] == "logits"
+    assert "combined" not in json.loads((plain / "fit.json").read_text())["settings"]
 
 
 def run_fusion(monkeypatch, folder, task, out="out", models=("visual", "acoustic"), others=(), **settings):
@@ -68,7 +80,7 @@ def test_the_command_fits_on_validation_and_fuses_both_splits(monkeypatch, tmp_p
     )
     assert written["outputs"] == list(TASKS[task].outputs)
     assert (written["measure"], written["seed"]) == (TASKS[task].challenge_measure, 11)
-    assert written["settings"] == SETTINGS
+    assert written["settings"] == {key: value for key, value in SETTINGS.items() if key != "combined"}
     recomputed = measure(task, truth, matrix(read_table(f"frames_{task}", path / "val.parquet"), TASKS[task].outputs))
     assert recomputed == pytest.approx(written["score"], abs=1e-6)
 

@@ -5,21 +5,29 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from abaw.config import DirichletConfig, ForestConfig, FusionConfig, TimelineConfig
+from abaw.config import CalibrationConfig, DirichletConfig, ForestConfig, FusionConfig, TimelineConfig
+from abaw.fusion.calibration import fit_calibration
 from abaw.fusion.dirichlet import DirichletWeightedFusion
-from abaw.fusion.nested import Validation, folds_of, model_frames, system_frames
+from abaw.fusion.nested import Validation, model_frames, system_frames
 from abaw.fusion.systems import Members
 from abaw.metrics import score
 from abaw.running.errors import UserError
 from abaw.tables.arrays import candidates_table
+from abaw.tables.folds import folds_of
 from abaw.tasks import TASKS
 from abaw.timeline.rows import Rows
+from abaw.timeline.widths import over_folds, smoothings
 
 ROWS = 40
-TIMELINE = TimelineConfig(smoothing_s=0.0, smoothed="logits", sweep_s=[0.0, 1.0], width="fixed")
+TIMELINE = TimelineConfig(
+    smoothing_s=0.0, smoothed="logits", sweep_s=[0.0, 1.0], width="fixed", filter="hamming", sweep_filters=[]
+)
 FUSION = FusionConfig(
-    dirichlet=DirichletConfig(candidates=30, concentration=1.0, search="sample", max_entropy_nats=None),
+    dirichlet=DirichletConfig(
+        candidates=30, concentration=1.0, search="sample", max_entropy_nats=None, combined="probabilities"
+    ),
     forest=ForestConfig(trees=[3], chosen_by="out_of_bag", folds=2),
+    calibration=CalibrationConfig(class_bias=False, temperature=False),
 )
 
 
@@ -143,5 +151,36 @@ def test_a_video_is_in_one_fold_and_one_alone_is_too_few():
     fold = folds_of(videos.tolist(), truth, 3)
     assert set(fold) == {"a", "b", "c", "d", "e"}
     assert sorted(fold[name] for name in "abcd") == [0, 1, 2, 2]
-    with pytest.raises(UserError, match="needs two annotated videos of validation at least, there is 1"):
+    with pytest.raises(UserError, match="need two annotated videos of validation at least, there is 1"):
         folds_of(["a"] * 90 + ["e"] * 10, truth, 3)
+
+
+def test_bias_and_temperature_are_those_of_the_other_folds():
+    validation = validation_of("expr")
+    settings = CalibrationConfig(class_bias=True, temperature=True)
+    fusion = FUSION.model_copy(update={"calibration": settings})
+    of_models = {"visual": model_frames([candidates_of(validation, 3, 1)[1]], validation, TIMELINE)[0]}
+    found = system_frames(Members(["visual"], "none"), of_models, validation, fusion, 0, 1)
+    for fold, said in enumerate(of_models["visual"]):
+        own = validation.fold_of_row == fold
+        fitted = fit_calibration(said[~own], validation.truth[~own], settings)
+        np.testing.assert_array_equal(found[own], fitted.apply(said[own]))
+        assert any(fitted.bias)
+
+
+def test_a_smoothing_is_chosen_over_the_other_folds():
+    validation = validation_of("va")
+    timeline = TIMELINE.model_copy(update={"width": "folds", "sweep_filters": ["median"]})
+    table = candidates_of(validation, 1, 1)[1]
+    found, chosen = model_frames([table], validation, timeline)
+    for fold, (frames, choice) in enumerate(zip(found, chosen, strict=True)):
+        others = validation.fold_of_row != fold
+        reached = {}
+        for smoothing in smoothings(timeline):
+            fixed = {"width": "fixed", "smoothing_s": smoothing.width_s, "filter": smoothing.kind}
+            one = model_frames([table], validation, timeline.model_copy(update=fixed))[0][0]
+            told = validation.truth[others], one[others], validation.fold_of_row[others]
+            reached[smoothing] = over_folds("va", *told), one
+        best = max(reached, key=lambda smoothing: reached[smoothing][0])
+        assert (choice["filter"], choice["smoothing_s"]) == best
+        np.testing.assert_array_equal(frames, reached[best][1])

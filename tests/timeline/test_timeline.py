@@ -17,7 +17,8 @@ from abaw.tables.arrays import matrix, truth_at, videos_of
 from abaw.tables.files import read_metadata, read_table, write_table
 from abaw.tables.schemas import SCHEMAS
 from abaw.tasks import TASKS
-from abaw.timeline.alignment import frames_of, smooth, taps
+from abaw.timeline.alignment import frames_of
+from abaw.timeline.filters import smooth, taps
 from abaw.timeline.interpolation import interpolate, overlap_mean
 from abaw.timeline.rows import Rows, row_times, rows_of
 
@@ -337,6 +338,7 @@ def run_align(monkeypatch, folder, metadata, task="va", sizes=None):
         "tracks": folder / "tracks.parquet",
         "task": task,
         "smoothing-s": 0.5,
+        "filter": "hamming",
         "smoothed": "logits",
         "output": folder / "out" / "frames.parquet",
     }

@@ -96,7 +96,7 @@ DETECTOR_GPUS = gpus_wanted(CONFIG.compute.detector_device, ONE_MACHINE)
 BACKBONES = {task: getattr(CONFIG.static.backbones, task) for task in TASKS}
 MODELS = CONFIG.all_models
 SYSTEMS = dict(sorted(CONFIG.systems.items()))  # not in the order in which configuration files happen to name them
-FRAMES = Systems(MODELS, SYSTEMS, list(CONFIG.models))
+FRAMES = Systems(MODELS, SYSTEMS, list(CONFIG.models), CONFIG.fusion.calibration.asked)
 CANDIDATES = Candidates(CONFIG)
 VIDEOS = LAYOUT.videos()
 # The pre-training corpora that are there, and what fine-tuning takes of a model that was trained on them.

@@ -3,6 +3,7 @@
 In: the models' values at the rows, in results/frames, and the validation labels.
 Out: results/systems/{task}/{system}/ with val.parquet, test.parquet and fit.json; a random forest also has
 out_of_bag.parquet and in_sample.parquet. A system of a single model has no files here: its values are the model's.
+results/calibrated/expr/{system}/ with the same three files, where fusion.calibration asks for them.
 results/nested/{task}/{system}.parquet, what each system says of a video of validation when nothing was chosen on it.
 Read by: submission and report. Page: docs/fusion.md.
 """
@@ -95,6 +96,44 @@ rule fuse_forest:
         " --output-test {output.test:q}"
         " --output-out-of-bag {output.out_of_bag:q}"
         " --output-in-sample {output.in_sample:q}"
+        " --fit {output.fit:q}"
+        " > {log:q} 2>&1"
+
+
+rule calibrate_classes:
+    """Fit a bias for each class, and a temperature, to what a system says of validation."""
+    input:
+        code=code("fusion/calibrate_classes"),
+        val=lambda wildcards: FRAMES.combined(wildcards.system, wildcards.task, "val"),
+        test=lambda wildcards: FRAMES.combined(wildcards.system, wildcards.task, "test"),
+        labels="results/corpus/{task}/val/labels.parquet",
+    output:
+        val="results/calibrated/{task}/{system}/val.parquet",
+        test="results/calibrated/{task}/{system}/test.parquet",
+        fit="results/calibrated/{task}/{system}/fit.json",
+    log:
+        "logs/calibrate_classes/{task}_{system}.log",
+    benchmark:
+        "results/benchmarks/calibrate_classes/{task}_{system}.tsv"
+    wildcard_constraints:
+        task="expr",
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb(2000, per_input=40),
+        runtime=minutes(20, per_input=0.5),
+    params:
+        settings=section("fusion.calibration"),
+    shell:
+        "python {input.code[0]:q}"
+        " --task {wildcards.task}"
+        " --frames-val {input.val:q}"
+        " --frames-test {input.test:q}"
+        " --labels {input.labels:q}"
+        " --settings {params.settings:q}"
+        " --output-val {output.val:q}"
+        " --output-test {output.test:q}"
         " --fit {output.fit:q}"
         " > {log:q} 2>&1"
 

@@ -30,6 +30,7 @@ rule sweep_smoothing:
         runtime=minutes(20, per_input=0.5),
     params:
         settings=section("timeline"),
+        folds=lambda wildcards: config["scoring"]["folds"] if CONFIG.timeline.width == "folds" else 2,
     shell:
         "python {input.code[0]:q}"
         " --task {wildcards.task}"
@@ -37,6 +38,7 @@ rule sweep_smoothing:
         " --tracks {input.tracks:q}"
         " --labels {input.labels:q}"
         " --settings {params.settings:q}"
+        " --folds {params.folds}"
         " --output {output:q}"
         " > {log:q} 2>&1"
 
@@ -47,7 +49,7 @@ rule align_predictions:
         code=code("timeline/align_predictions"),
         predictions="results/predictions/{task}/{model}/{split}.parquet",
         tracks="results/corpus/{task}/{split}/tracks.parquet",
-        widths=["results/timeline/{task}/{model}.csv"] if CONFIG.timeline.width == "best" else [],
+        widths=["results/timeline/{task}/{model}.csv"] if CONFIG.timeline.width != "fixed" else [],
     output:
         "results/frames/{task}/{model}/{split}.parquet",
     log:
@@ -64,6 +66,7 @@ rule align_predictions:
         runtime=minutes(20, per_input=0.2),
     params:
         smoothing_s=lambda wildcards: config["timeline"]["smoothing_s"],
+        filter=lambda wildcards: config["timeline"]["filter"],
         smoothed=lambda wildcards: config["timeline"]["smoothed"],
     shell:
         "python {input.code[0]:q}"
@@ -72,6 +75,7 @@ rule align_predictions:
         " --tracks {input.tracks:q}"
         " --widths {input.widths:q}"
         " --smoothing-s {params.smoothing_s}"
+        " --filter {params.filter}"
         " --smoothed {params.smoothed}"
         " --output {output:q}"
         " > {log:q} 2>&1"

@@ -14,7 +14,7 @@ from abaw.acoustic.model import AudioModel
 from abaw.acoustic.prediction import load_acoustic, predict_samples
 from abaw.attention.prediction import predict_attention
 from abaw.bundle.encoders import frozen_encoder, trained_encoder
-from abaw.bundle.form import JSON_NAME, StoredTask
+from abaw.bundle.form import JSON_NAME, StoredCalibration, StoredTask
 from abaw.bundle.reading import read_bundle
 from abaw.bundle.sources import STATIC
 from abaw.config import ComputeConfig
@@ -22,7 +22,8 @@ from abaw.dynamic.prediction import predict_dynamic
 from abaw.functional.ear import Ear, describe_samples
 from abaw.functional.model import predict_functional
 from abaw.functional.voice import predict_voices
-from abaw.fusion.dirichlet import fuse, without_the_unsure
+from abaw.fusion.calibration import Calibration
+from abaw.fusion.dirichlet import as_probabilities, fuse, weighted_inputs
 from abaw.nn import runtime
 from abaw.static.embedding import embed_samples as embed_faces
 from abaw.static.embedding import load_embedder
@@ -66,19 +67,27 @@ class Engine:
         found = {}
         for name in names:
             tables = [aligned[model] for model in members[name]]
-            weights = known.systems[name].weights if name in known.systems else None
-            found[name] = tables[0] if weights is None else self._fused(task, members[name], tables, weights)
+            system = known.systems.get(name)
+            weights = None if system is None else system.weights
+            fused = tables[0] if weights is None else self._fused(task, members[name], tables, weights)
+            stored = None if system is None else system.calibration
+            found[name] = fused if stored is None else _calibrated(task, fused, stored)
         return found
 
     def _fused(
         self, task: TaskName, models: Sequence[str], tables: Sequence[pa.Table], weights: list[list[float]]
     ) -> pa.Table:
+        settings = self.bundle.settings
         outputs = [matrix(table, TASKS[task].outputs) for table in tables]
-        most = self.bundle.settings.max_entropy_nats
-        if task == "expr" and most is not None and "acoustic" in models:
-            place = models.index("acoustic")
-            outputs[place] = without_the_unsure(outputs[place], most)
-        return frames_table(task, tables[0].select(KEYS), fuse(np.stack(outputs), np.array(weights)))
+        said = weighted_inputs(task, outputs, models, settings.max_entropy_nats, settings.combined)
+        fused = as_probabilities(task, fuse(np.stack(said), np.array(weights)), settings.combined)
+        return frames_table(task, tables[0].select(KEYS), fused)
+
+
+def _calibrated(task: TaskName, table: pa.Table, stored: StoredCalibration) -> pa.Table:
+    calibration = Calibration(stored.temperature, stored.bias)
+    values = matrix(table, TASKS[task].outputs)
+    return frames_table(task, table.select(KEYS), calibration.apply(values))
 
 
 @dataclass
@@ -92,10 +101,10 @@ class _Run:
 
     def aligned(self, model: str) -> pa.Table:
         """What a model says of every row."""
-        width_s = self.known.models[model].smoothing_s
+        width_s, kind = self.known.models[model].smoothing_s, self.known.models[model].filter
         assert width_s is not None
         smoothed = self.engine.bundle.settings.smoothed
-        return frames_of(self.task, self.predictions(model), self.footage.rows, width_s, smoothed)
+        return frames_of(self.task, self.predictions(model), self.footage.rows, width_s, smoothed, kind)
 
     def predictions(self, model: str) -> pa.Table:
         """The `predictions` table of a model."""

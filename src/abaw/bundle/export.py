@@ -12,7 +12,8 @@ from abaw.bundle.sources import STATIC, Sources
 from abaw.config import Config
 from abaw.running.files import whole_file
 from abaw.tasks import TASKS, TaskName
-from abaw.timeline.widths import best_width
+from abaw.timeline.filters import Smoothing
+from abaw.timeline.widths import best_smoothing
 from abaw.weights.cards import check_card, git_commit, package_version, read_card
 from abaw.weights.manifest import sha256_of
 
@@ -68,7 +69,7 @@ def export_bundle(config: Config, folder: Path) -> Bundle:
     }
     checked = Bundle.model_validate(bundle)
     with whole_file(folder / JSON_NAME) as beside:
-        beside.write_text(checked.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        beside.write_text(checked.model_dump_json(indent=2, exclude_defaults=True) + "\n", encoding="utf-8")
     return checked
 
 
@@ -84,25 +85,25 @@ def _settings(config: Config) -> dict[str, Any]:
         "attention": config.attention.network.model_dump(),
         "smoothed": config.timeline.smoothed,
         "max_entropy_nats": config.fusion.dirichlet.max_entropy_nats,
+        "combined": config.fusion.dirichlet.combined,
     }
 
 
 def _task(task: TaskName, sources: Sources, cards: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    widths, fits = sources.widths(task), sources.fits(task)
-    fixed_s = sources.config.timeline.smoothing_s
-    models = {
-        name: {
-            "weights": f"{task}/{name}.safetensors",
-            "card": card,
-            "smoothing_s": None if name == STATIC else best_width(Path(widths[name])) if widths else fixed_s,
-        }
-        for name, card in cards.items()
-    }
+    widths, fits, calibrations = sources.widths(task), sources.fits(task), sources.calibrations(task)
+    fixed = Smoothing(sources.config.timeline.filter, sources.config.timeline.smoothing_s)
+    models = {}
+    for name, card in cards.items():
+        models[name] = {"weights": f"{task}/{name}.safetensors", "card": card, "smoothing_s": None}
+        if name != STATIC:
+            own = best_smoothing(Path(widths[name])) if widths else fixed
+            models[name] |= {"smoothing_s": own.width_s, "filter": own.kind}
     systems = {
         name: {
             "title": sources.config.systems[name].title,
             "models": sources.config.systems[name].models,
             "weights": read_card(Path(fits[name]))["weights"] if name in fits else None,
+            "calibration": _calibration(Path(calibrations[name])) if name in calibrations else None,
         }
         for name in sources.systems()
     }
@@ -113,6 +114,11 @@ def _task(task: TaskName, sources: Sources, cards: Mapping[str, Mapping[str, Any
         "preferred": _preferred(task, list(systems), scores),
         "scores": scores,
     }
+
+
+def _calibration(path: Path) -> dict[str, Any]:
+    fit = read_card(path)
+    return {"temperature": fit["temperature"], "bias": list(fit["bias"].values())}
 
 
 def _scores(task: TaskName, systems: list[str]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from abaw.config import (
     SpeechConfig,
     VoiceFunctionalConfig,
 )
+from abaw.config.fusion import FilterName
 from abaw.tasks import TASKS, TaskName
 
 VERSION = 2
@@ -39,19 +40,28 @@ class StoredFile(Section):
 
 
 class StoredModel(Section):
-    """A model: the file of its weights, its card, and how wide its predictions are smoothed (s; None: they are not)."""
+    """A model: the file of its weights, its card, and how its predictions are smoothed (s; None: they are not)."""
 
     weights: FileName
     card: dict[str, Any]
     smoothing_s: Annotated[float, Field(ge=0, le=20)] | None
+    filter: FilterName = "hamming"
+
+
+class StoredCalibration(Section):
+    """By what the log probabilities of classes are divided, and what is then added to each, in nats."""
+
+    temperature: Annotated[float, Field(gt=0)]
+    bias: list[float]
 
 
 class StoredSystem(Section):
-    """A system: its models, and their weights, (models, outputs); None for a single model."""
+    """A system: its models, their weights, (models, outputs), None for a single model, and what is done then."""
 
     title: str
     models: Annotated[list[str], Field(min_length=1)]
     weights: list[list[float]] | None
+    calibration: StoredCalibration | None = None
 
 
 class StoredScore(Section):
@@ -108,6 +118,7 @@ class StoredSettings(Section):
     attention: OverTimeConfig
     smoothed: Literal["logits", "probabilities"]
     max_entropy_nats: Annotated[float, Field(gt=0)] | None
+    combined: Literal["probabilities", "logits"] = "probabilities"
 
 
 class TrainedOn(Section):
@@ -181,6 +192,9 @@ def _check_task(name: TaskName, task: StoredTask, bundle: Bundle) -> None:
         weights = system.weights
         if (weights is None) != (len(system.models) == 1):
             raise ValueError(f"a system of {name} must have weights where it has several models, and only there")
+        bias = None if system.calibration is None else system.calibration.bias
+        if bias is not None and (name != "expr" or len(bias) != shape[1]):
+            raise ValueError(f"the calibration of a system of {name} must be {shape[1]} numbers, and of expr alone")
         if weights is not None and [len(row) for row in weights] != [shape[1]] * shape[0]:
             raise ValueError(f"the weights of a system of {name} must be {shape[0]} x {shape[1]} numbers")
 

@@ -58,6 +58,12 @@ class Sources:
         fused = (name for name in self.systems() if self.config.systems[name].fusion == "dirichlet")
         return {name: f"results/systems/{task}/{name}/fit.json" for name in fused}
 
+    def calibrations(self, task: TaskName) -> dict[str, str]:
+        """The file of bias and temperature of each system, where these are asked for."""
+        if task != "expr" or not self.config.fusion.calibration.asked:
+            return {}
+        return {name: f"results/calibrated/{task}/{name}/fit.json" for name in self.systems()}
+
     def widths(self, task: TaskName) -> dict[str, str]:
         """The file of smoothing widths of each model, where the best of them is taken."""
         if self.config.timeline.width == "fixed":
@@ -90,7 +96,7 @@ class Sources:
         for task in TASKS:
             for folder in self.models(task).values():
                 found += [f"{folder}/model.safetensors", f"{folder}/card.json"]
-            found += [*self.fits(task).values(), *self.widths(task).values()]
+            found += [*self.fits(task).values(), *self.calibrations(task).values(), *self.widths(task).values()]
         return found
 
     def weights(self) -> list[str]:

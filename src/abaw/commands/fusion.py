@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -44,16 +45,14 @@ def read_models(task: TaskName, paths: Sequence[str], models: Sequence[str]) -> 
     return first.select(KEYS), [matrix(table, TASKS[task].outputs) for table in tables]
 
 
-def read_truth(args: argparse.Namespace, keys: pa.Table) -> np.ndarray:
+def read_truth(task: TaskName, keys: pa.Table, labels_path: str | Path, frames_path: str | Path) -> np.ndarray:
     """The labels at the validation rows; `UserError` where a label has no row, or where there is none at all."""
     try:
-        truth = truth_at(args.task, keys, read_table(labels(args.task), args.labels))
+        truth = truth_at(task, keys, read_table(labels(task), labels_path))
     except UserError as error:
-        raise UserError(f"{args.labels} and {args.frames_val[0]}: {error}") from error
+        raise UserError(f"{labels_path} and {frames_path}: {error}") from error
     if np.isnan(truth).all():
-        raise UserError(
-            f"{args.labels} has no annotated row among those of {args.frames_val[0]}; expected one at least"
-        )
+        raise UserError(f"{labels_path} has no annotated row among those of {frames_path}; expected one at least")
     return truth
 
 

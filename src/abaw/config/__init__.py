@@ -22,7 +22,15 @@ from abaw.config.functional import (
     VoiceFunctionalConfig,
     VoiceStatisticsConfig,
 )
-from abaw.config.fusion import DirichletConfig, ForestConfig, FusionConfig, ScoringConfig, SystemConfig, TimelineConfig
+from abaw.config.fusion import (
+    CalibrationConfig,
+    DirichletConfig,
+    ForestConfig,
+    FusionConfig,
+    ScoringConfig,
+    SystemConfig,
+    TimelineConfig,
+)
 from abaw.config.models import (
     AcousticConfig,
     AcousticNetworkConfig,
@@ -54,6 +62,7 @@ __all__ = [
     "AudioConfig",
     "BackboneConfig",
     "BackbonesConfig",
+    "CalibrationConfig",
     "ComputeConfig",
     "Config",
     "CorpusConfig",
@@ -94,6 +103,8 @@ __all__ = [
 ]
 
 
+OWN_NAMES = ("visual", "acoustic", "functional", "voice_functional", "self_attention", "cross_attention")
+"""What the workflow's own models are called, whether they are trained or not."""
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -154,7 +165,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _brought_models_have_names_of_their_own(self) -> "Config":
         for name in self.models:
-            if name in ("visual", "acoustic", "functional", "self_attention", "cross_attention", "constant"):
+            if name in (*OWN_NAMES, "constant"):
                 raise ValueError(f"models.{name} has a name of the workflow's own; give it another")
         return self
 

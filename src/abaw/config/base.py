@@ -1,5 +1,7 @@
 """What every section of the configuration is."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -7,3 +9,10 @@ class Section(BaseModel):
     """A part of the configuration: unknown keys are errors, values are not changed after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def each_once(values: list[Any]) -> list[Any]:
+    """A validator of lists whose values name what is tried: one that stands there twice is an error."""
+    if len(set(values)) < len(values):
+        raise ValueError("each value may stand there once")
+    return values

@@ -4,8 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from abaw.config.base import Section
-from abaw.config.models import each_once
+from abaw.config.base import Section, each_once
 
 ScalingName = Literal["none", "standard", "per_video"]
 

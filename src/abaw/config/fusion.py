@@ -2,18 +2,23 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from abaw.config.base import Section
+from abaw.config.base import Section, each_once
 
 Width = Annotated[float, Field(ge=0, le=20)]
+FilterName = Literal["hamming", "box", "gaussian", "median"]
 
 
 class TimelineConfig(Section):
     """From predictions in time to one row per frame (paper §3.2.3)."""
 
     smoothing_s: Width = Field(
-        description="Length of the Hamming window (paper §3.2.3: 0.5); 0 leaves the predictions as they are."
+        description="Length of the filter (paper §3.2.3: 0.5); 0 leaves the predictions as they are."
+    )
+    filter: FilterName = Field(
+        description="hamming (paper §3.2.3), box and gaussian weight their neighbours, the last to two standard "
+        "deviations; median takes the middle one."
     )
     smoothed: Literal["logits", "probabilities"] = Field(
         description="What is smoothed of the expressions (authors: logits); valence and arousal have only values."
@@ -21,10 +26,16 @@ class TimelineConfig(Section):
     sweep_s: list[Width] = Field(
         min_length=1, description="Lengths that the report scores for every model beside `smoothing_s`."
     )
-    width: Literal["fixed", "best"] = Field(
-        description="fixed: `smoothing_s` for every model; best: for each model the length out of `sweep_s` and "
-        "`smoothing_s` with the best challenge measure on validation."
+    sweep_filters: list[FilterName] = Field(
+        description="Filters that it scores at each of these lengths beside `filter`; none where the list is empty."
     )
+    width: Literal["fixed", "best", "folds"] = Field(
+        description="fixed: `smoothing_s` and `filter` for every model; best: for each model the length and the "
+        "filter, out of those that are scored, with the best challenge measure on validation; folds: with the best "
+        "mean of that measure over `scoring.folds` folds of its videos."
+    )
+
+    _once = field_validator("sweep_filters")(each_once)
 
 
 class DirichletConfig(Section):
@@ -44,6 +55,10 @@ class DirichletConfig(Section):
         description="Rows of the acoustic model whose class probabilities have a higher entropy have no say in the "
         "expressions (authors' code: 1.8, of at most ln 8 = 2.08); null: all have."
     )
+    combined: Literal["probabilities", "logits"] = Field(
+        description="What of the expressions is weighted: probabilities (authors' code), or their logarithms, so that "
+        "a model that is sure that a class is not there has a veto."
+    )
 
 
 class ForestConfig(Section):
@@ -61,11 +76,30 @@ class ForestConfig(Section):
     )
 
 
+class CalibrationConfig(Section):
+    """What is done with the expressions of every system after its fusion, also with those of a single model."""
+
+    class_bias: bool = Field(
+        description="Add to the log probabilities of each class a bias, searched for macro F1 on validation (peers; "
+        "the paper has none)."
+    )
+    temperature: bool = Field(
+        description="Divide them first by a temperature with the least log loss on validation; alone it changes how "
+        "sure they are, and no class."
+    )
+
+    @property
+    def asked(self) -> bool:
+        """Whether there is anything to do."""
+        return self.class_bias or self.temperature
+
+
 class FusionConfig(Section):
-    """What combines the models' frames; both are fitted on the validation split."""
+    """What combines the models' frames; all is fitted on the validation split."""
 
     dirichlet: DirichletConfig
     forest: ForestConfig
+    calibration: CalibrationConfig
 
 
 class SystemConfig(Section):

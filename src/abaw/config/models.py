@@ -1,10 +1,10 @@
 """The networks and how they are trained."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from abaw.config.base import Section
+from abaw.config.base import Section, each_once
 
 
 class ComputeConfig(Section):
@@ -206,13 +206,6 @@ class EmbeddingConfig(Section):
         description="Analysed frames without a face: leave_out, they have no embedding and are masked; repeat_last, "
         "they get that of the last crop before them, or of a black image where there is none (authors' code)."
     )
-
-
-def each_once(values: list[Any]) -> list[Any]:
-    """A validator of lists whose values name what is trained: one that stands there twice is an error."""
-    if len(set(values)) < len(values):
-        raise ValueError("each value may stand there once")
-    return values
 
 
 class DynamicSweepConfig(Section):

@@ -8,7 +8,7 @@ With `search="refine"` the best of the pool is the start of a steepest ascent: w
 for one output at a time, as long as the measure rises, in steps that halve down to 1/512.
 
 Where the authors' code differs: it has no seed and neither single models nor the mean in its pool, and for expression
-it zeroes audio rows whose entropy exceeds 1.8 nats, which the paper does not mention (`without_the_unsure`, an option).
+it zeroes audio rows whose entropy exceeds 1.8 nats, which the paper does not mention (`weighted_inputs`, an option).
 Like theirs, fused class scores are not renormalised over the classes.
 
 Cost of a candidate: for CCC O(models^2), from means and covariances alone; for F1 one pass over the rows, a block of
@@ -21,6 +21,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import softmax
 from scipy.stats import entropy
 from sklearn.base import BaseEstimator
 
@@ -28,6 +29,8 @@ from abaw.tasks import TASKS, TaskName
 
 BLOCK_ROWS, BLOCK_CANDIDATES = 2048, 8
 LARGEST_STEP, SMALLEST_STEP = 1 / 4, 1 / 512
+SMALLEST = 1e-6
+"""Probabilities below this count as this, so that their logarithm is finite."""
 
 
 class DirichletWeightedFusion(BaseEstimator):
@@ -98,10 +101,31 @@ def weight_pool(n_models: int, n_outputs: int, candidates: int, concentration: f
     return np.concatenate([np.repeat(fixed[:, :, None], n_outputs, axis=2), draws.transpose(0, 2, 1)])
 
 
-def without_the_unsure(probabilities: np.ndarray, max_entropy_nats: float) -> np.ndarray:
-    """Class probabilities (n, 8) with zeros in rows whose entropy is higher: they have no say (authors' code)."""
-    unsure = entropy(probabilities, axis=1) > max_entropy_nats
-    return np.where(unsure[:, None], 0.0, probabilities)
+def weighted_inputs(
+    task: TaskName,
+    outputs: Sequence[np.ndarray],
+    models: Sequence[str],
+    max_entropy_nats: float | None,
+    combined: Literal["probabilities", "logits"],
+) -> list[np.ndarray]:
+    """What of the outputs (n, 2 or 8) of each model is weighted.
+
+    Of expressions that is as `combined` says; with `max_entropy_nats` speech has no say where its classes are less
+    sure: its rows are zeros.
+    """
+    if task == "va":
+        return list(outputs)
+    found = [np.log(np.maximum(one, SMALLEST)) if combined == "logits" else one for one in outputs]
+    if max_entropy_nats is not None and "acoustic" in models:
+        place = models.index("acoustic")
+        unsure = entropy(outputs[place], axis=1) > max_entropy_nats
+        found[place] = np.where(unsure[:, None], 0.0, found[place])
+    return found
+
+
+def as_probabilities(task: TaskName, fused: np.ndarray, combined: Literal["probabilities", "logits"]) -> np.ndarray:
+    """What comes of weighting, (n, 2 or 8), as a system says it: the classes of weighted logits sum to one."""
+    return softmax(fused, axis=1) if task == "expr" and combined == "logits" else fused
 
 
 def _ascend(weights: np.ndarray, score: float, measure: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, float]:

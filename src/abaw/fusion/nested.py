@@ -1,9 +1,9 @@
 """What a system reaches on videos on which nothing of it was chosen: a nested estimate by folds of validation.
 
 For each fold everything that is chosen on validation is chosen anew on the other folds: of each model the epoch and the
-cell, the width of smoothing where that is chosen, weights or forest of the fusion. What that says of the fold's videos
-is put together and scored once. Where the epoch of the frames' model is chosen, it is not chosen anew: other models are
-trained on its embeddings, and that would be their training again for each fold.
+cell, filter and width of smoothing where these are chosen, weights or forest of the fusion, bias and temperature. What
+that says of the fold's videos is put together and scored once. Where the epoch of the frames' model is chosen, it is
+not chosen anew: other models are trained on its embeddings, and that would be their training again for each fold.
 
 Each model comes as tables of candidates (`abaw.tables.schemas.candidates`): what each of its epochs in each of its
 cells says of validation. A candidate is judged on all folds at once, from sums over the videos.
@@ -17,20 +17,21 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from sklearn.model_selection import GroupKFold
 
 from abaw import metrics
 from abaw.config import DirichletConfig, ForestConfig, FusionConfig, TimelineConfig
-from abaw.fusion.dirichlet import DirichletWeightedFusion, without_the_unsure
+from abaw.fusion.calibration import fit_calibration
+from abaw.fusion.dirichlet import DirichletWeightedFusion, as_probabilities, weighted_inputs
 from abaw.fusion.forest import fuse_by_forests
 from abaw.fusion.systems import Members
 from abaw.report.bootstrap import drawn_measures
-from abaw.running.errors import UserError
 from abaw.tables.arrays import candidate_outputs, matrix
 from abaw.tables.priors import predictions_table
 from abaw.tasks import TASKS, TaskName
 from abaw.timeline.alignment import frames_of
+from abaw.timeline.filters import Smoothing
 from abaw.timeline.rows import Rows
+from abaw.timeline.widths import over_folds, smoothings
 
 Array = NDArray[np.float64]
 
@@ -71,55 +72,42 @@ class Validation:
         return max(self.fold.values()) + 1
 
 
-def folds_of(videos: Sequence[str], truth: Array, n_folds: int) -> dict[str, int]:
-    """The fold of each video: those with a truth in `n_folds` of about as many labelled rows, others in the first.
-
-    Raises `UserError` where fewer than two videos have a truth.
-    """
-    names, of_row = np.unique(np.asarray(videos, dtype=str), return_inverse=True)
-    known = of_row[~np.isnan(truth).any(axis=1)]
-    n_videos = len(np.unique(known))
-    if n_videos < 2:
-        raise UserError(f"a nested estimate needs two annotated videos of validation at least, there is {n_videos}")
-    found = dict.fromkeys(names.tolist(), 0)
-    folds = GroupKFold(min(n_folds, n_videos)).split(known, groups=known)
-    for number, (_, held_out) in enumerate(folds):
-        found |= dict.fromkeys(names[np.unique(known[held_out])].tolist(), number)
-    return found
-
-
 def model_frames(
     tables: Sequence[pa.Table], validation: Validation, timeline: TimelineConfig
 ) -> tuple[list[Array], list[dict[str, Any]]]:
     """What a model, chosen without each fold, says of all rows, (n, 2 or 8) a fold, and what was chosen.
 
-    A choice is the number of the table (its cell), the candidate in it (its epoch, both from 0), and the width in
-    seconds.
+    A choice is the number of the table (its cell), the candidate in it (its epoch, both from 0), the width in seconds,
+    and the filter where several are tried.
     """
     task = validation.task
     # (candidates, folds) each; of a single candidate there is nothing to choose
     alone = [np.zeros((1, validation.n_folds))]
     scores = alone if _is_alone(task, tables) else [_scores(table, validation) for table in tables]
-    widths = [timeline.smoothing_s]
-    if timeline.width == "best":
-        widths = sorted({*timeline.sweep_s, timeline.smoothing_s})
+    tried = [Smoothing(timeline.filter, timeline.smoothing_s)]
+    if timeline.width != "fixed":
+        tried = smoothings(timeline)
 
     @cache
-    def aligned(cell: int, candidate: int, width_s: float) -> Array:
+    def aligned(cell: int, candidate: int, smoothing: Smoothing) -> Array:
         predictions = _predictions(tables[cell], candidate, validation)
-        frames = frames_of(task, predictions, validation.rows, width_s, timeline.smoothed)
+        frames = frames_of(task, predictions, validation.rows, smoothing.width_s, timeline.smoothed, smoothing.kind)
         return matrix(frames, TASKS[task].outputs)
 
     found, chosen = [], []
     for fold in range(validation.n_folds):
         cell = max(range(len(tables)), key=lambda k: scores[k][:, fold].max())  # the first of equals
         candidate = int(scores[cell][:, fold].argmax())
-        width_s = widths[0]
-        if len(widths) > 1:
-            reached = [_score(validation, aligned(cell, candidate, width), fold) for width in widths]
-            width_s = widths[reached.index(max(reached))]
-        found.append(aligned(cell, candidate, width_s))
-        chosen.append({"cell": cell, "candidate": candidate, "smoothing_s": width_s})
+        best = tried[0]
+        if len(tried) > 1:
+            measure = over_folds if timeline.width == "folds" else _pooled
+            others = validation.fold_of_row != fold
+            about = validation.truth[others], validation.fold_of_row[others]
+            reached = [measure(task, about[0], aligned(cell, candidate, one)[others], about[1]) for one in tried]
+            best = tried[reached.index(max(reached))]
+        found.append(aligned(cell, candidate, best))
+        filters = {"filter": best.kind} if timeline.sweep_filters else {}
+        chosen.append({"cell": cell, "candidate": candidate, "smoothing_s": best.width_s, **filters})
     return found, chosen
 
 
@@ -142,38 +130,44 @@ def system_frames(
         outputs = np.stack([of_models[name][fold] for name in system.models])
         inside = fold_of_row == fold
         if system.fusion == "none":
-            found[inside] = outputs[0, inside]
+            learned, unseen = outputs[0, ~inside], outputs[0, inside]
         elif system.fusion == "dirichlet":
-            _silence_the_unsure(outputs, system.models, validation.task, fusion.dirichlet)
-            found[inside] = _by_weights(outputs, inside, validation, fusion.dirichlet, seed)
+            learned, unseen = _by_weights(outputs, system.models, inside, validation, fusion.dirichlet, seed)
         else:
-            found[inside] = _by_forest(outputs, inside, validation, fusion.forest, seed, threads)
+            learned, unseen = _by_forest(outputs, inside, validation, fusion.forest, seed, threads)
+        if fusion.calibration.asked and validation.task == "expr":
+            unseen = fit_calibration(learned, validation.truth[~inside], fusion.calibration).apply(unseen)
+        found[inside] = unseen
     return found
 
 
-def _silence_the_unsure(outputs: Array, models: Sequence[str], task: TaskName, settings: DirichletConfig) -> None:
-    if task == "expr" and settings.max_entropy_nats is not None and "acoustic" in models:
-        place = models.index("acoustic")
-        outputs[place] = without_the_unsure(outputs[place], settings.max_entropy_nats)
-
-
 def _by_weights(
-    outputs: Array, inside: NDArray[np.bool_], validation: Validation, settings: DirichletConfig, seed: int
-) -> Array:
-    fitted = DirichletWeightedFusion(
-        validation.task, settings.candidates, settings.concentration, settings.search, seed
-    ).fit(list(outputs[:, ~inside]), validation.truth[~inside])
-    return fitted.predict(list(outputs[:, inside]))
+    outputs: Array,
+    models: Sequence[str],
+    inside: NDArray[np.bool_],
+    validation: Validation,
+    settings: DirichletConfig,
+    seed: int,
+) -> tuple[Array, Array]:
+    """What weights that were fitted to the rows outside say of these, and of those inside."""
+    task = validation.task
+    said = weighted_inputs(task, list(outputs), models, settings.max_entropy_nats, settings.combined)
+    fitted = DirichletWeightedFusion(task, settings.candidates, settings.concentration, settings.search, seed).fit(
+        [one[~inside] for one in said], validation.truth[~inside]
+    )
+    learned, unseen = (fitted.predict([one[rows] for one in said]) for rows in (~inside, inside))
+    return as_probabilities(task, learned, settings.combined), as_probabilities(task, unseen, settings.combined)
 
 
 def _by_forest(
     outputs: Array, inside: NDArray[np.bool_], validation: Validation, settings: ForestConfig, seed: int, threads: int
-) -> Array:
+) -> tuple[Array, Array]:
+    """What forests say of the rows outside, of videos that they have not seen, and of those inside."""
     learned, videos = ~inside, validation.video_of_row[~inside]
     if settings.chosen_by == "out_of_bag":
         # The folds within choose nothing then, and each costs its trees.
         settings = settings.model_copy(update={"folds": 2})
-    return fuse_by_forests(
+    found = fuse_by_forests(
         validation.task,
         outputs[:, learned],
         validation.truth[learned],
@@ -182,7 +176,8 @@ def _by_forest(
         settings,
         seed,
         threads,
-    ).test
+    )
+    return found.grouped, found.test
 
 
 def _is_alone(task: TaskName, tables: Sequence[pa.Table]) -> bool:
@@ -206,11 +201,9 @@ def _scores(table: pa.Table, validation: Validation) -> Array:
     return np.nan_to_num(found, nan=-np.inf)
 
 
-def _score(validation: Validation, outputs: Array, fold: int) -> float:
-    others = validation.fold_of_row != fold
-    return metrics.score(validation.task, validation.truth[others], outputs[others])[
-        TASKS[validation.task].challenge_measure
-    ]
+def _pooled(task: TaskName, truth: Array, outputs: Array, fold_of_row: NDArray[np.int64]) -> float:
+    """The challenge measure of all rows together, whatever their fold."""
+    return metrics.score(task, truth, outputs)[TASKS[task].challenge_measure]
 
 
 def _predictions(table: pa.Table, candidate: int, validation: Validation) -> pa.Table:

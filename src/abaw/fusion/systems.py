@@ -19,12 +19,14 @@ class Members:
 class Systems:
     """The models that have predictions, and the systems that are made of them, by name.
 
-    Of the models that are `brought` there are no predictions of training.
+    Of the models that are `brought` there are no predictions of training. Where expressions are `calibrated`, each
+    system has frames of its own, behind those of its fusion.
     """
 
     models: Sequence[str]
     systems: Mapping[str, SystemConfig]
     brought: Collection[str] = ()
+    calibrated: bool = False
 
     def members(self) -> dict[str, dict[str, object]]:
         """What each system is made of, without its title, which changes nothing: the values of `Members`."""
@@ -45,18 +47,25 @@ class Systems:
         found = self.frames(task, split)
         return [found[model] for model in self.systems[system].models]
 
+    def combined(self, system: str, task: TaskName, split: Split) -> str:
+        """The frames of a system as its fusion leaves them: those of its model where it has a single one."""
+        if self.systems[system].fusion == "none":
+            return f"results/frames/{task}/{self.systems[system].models[0]}/{split}.parquet"
+        return f"results/systems/{task}/{system}/{split}.parquet"
+
     def frames(self, task: TaskName, split: Split) -> dict[str, str]:
         """The frames of a split by name: models, systems, and what forests say of the rows that they have learned.
 
-        A system of a single model has the frames of that model. On the training split, on which models are trained and
-        fusion is not fitted, there are only the models.
+        A system of a single model has that model's, unless it is calibrated. On the training split, on which models are
+        trained and fusion is not fitted, there are only the models.
         """
         found = {model: f"results/frames/{task}/{model}/{split}.parquet" for model in self.models}
         if split == "train":
             return {model: path for model, path in found.items() if model not in self.brought}
         for name, system in self.systems.items():
-            alone = system.fusion == "none"
-            found[name] = found[system.models[0]] if alone else f"results/systems/{task}/{name}/{split}.parquet"
+            found[name] = self.combined(name, task, split)
+            if self.calibrated and task == "expr":
+                found[name] = f"results/calibrated/{task}/{name}/{split}.parquet"
             if system.fusion == "forest" and split == "val":
                 for kind in ("out_of_bag", "in_sample"):
                     found[f"{name}_{kind}"] = f"results/systems/{task}/{name}/{kind}.parquet"

@@ -8,6 +8,7 @@ from jinja2 import Environment, StrictUndefined
 
 from abaw.report.paper import ACOUSTIC, SYSTEMS
 from abaw.tasks import TASKS, TaskName
+from abaw.timeline.widths import FILTER
 
 Rows = Sequence[Mapping[str, str]]
 WORDS = {
@@ -89,7 +90,7 @@ def smoothing_tables(sweeps: Iterable[tuple[TaskName, str, Rows]]) -> list[dict[
     tables: dict[str, dict[str, Any]] = {}
     for task, model, rows in sweeps:
         measure = TASKS[task].challenge_measure
-        widths = [f"{float(row['smoothing_s']):g}" for row in rows]
+        widths = [f"{row.get(FILTER, '')} {float(row['smoothing_s']):g}".lstrip() for row in rows]
         start: dict[str, Any] = {"task": TASKS[task].title, "measure": WORDS[measure], "widths": widths, "rows": []}
         scores = [f"{float(row[measure]):.3f}{' (best)' if row['best'] == '1' else ''}" for row in rows]
         tables.setdefault(task, start)["rows"].append({"model": model, "scores": scores})

@@ -21,12 +21,13 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-from scipy.ndimage import convolve1d
 from scipy.special import softmax
 
+from abaw.config.fusion import FilterName
 from abaw.running.errors import UserError
 from abaw.tables.arrays import frames_table, matrix, rows_by_sample
 from abaw.tasks import TASKS, TaskName
+from abaw.timeline.filters import smooth, taps, weights_of
 from abaw.timeline.interpolation import interpolate, overlap_mean
 from abaw.timeline.rows import Rows
 
@@ -36,42 +37,13 @@ UNITS: dict[TaskName, Literal["value", "logit"]] = {"va": "value", "expr": "logi
 """What a table of predictions holds; its writer says so as `units` in the metadata."""
 
 
-def taps(fps: Fraction, window_s: float) -> int:
-    """The odd number nearest to fps * window_s, the larger of two, at least 1.
-
-    >>> taps(Fraction(30000, 1001), 0.5), taps(Fraction(24), 0.5), taps(Fraction(30), 0)
-    (15, 13, 1)
-    """
-    # The decimal that the user wrote, not the binary fraction beside it: 0.3 s at 20 Hz are 6 rows, not 5.99.
-    return 2 * int(fps * Fraction(str(window_s)) / 2) + 1
-
-
-def hamming(n_taps: int) -> np.ndarray:
-    """The symmetric Hamming window, (n_taps,); bit for bit that of scipy.signal, whose import takes a second.
-
-    >>> hamming(3).round(2).tolist()
-    [0.08, 1.0, 0.08]
-    """
-    return 0.54 + (1 - 0.54) * np.cos(np.linspace(-np.pi, np.pi, n_taps)) if n_taps > 1 else np.ones(1)
-
-
-def smooth(values: np.ndarray, fps: Fraction, window_s: float) -> np.ndarray:
-    """Smooth each column of `values` (n, k) with a Hamming window of `window_s`; one tap leaves them as they are.
-
-    Each result is a convex combination of its neighbours: where the window reaches over an edge, the weights that
-    remain are scaled to sum to one, so that constants stay constant and bounds are kept.
-    """
-    weights = hamming(taps(fps, window_s))
-    total = convolve1d(np.asarray(values, np.float64), weights, axis=0, mode="constant")
-    return total / convolve1d(np.ones((len(values), 1)), weights, axis=0, mode="constant")
-
-
 def frames_of(
     task: TaskName,
     predictions: pa.Table,
     rows: Sequence[Rows],
     smoothing_s: float,
     smoothed: Literal["logits", "probabilities"] = "logits",
+    kind: FilterName = "hamming",
 ) -> pa.Table:
     """The frames table of `task`: exactly the `rows` asked for, sample by sample, out of any model's predictions.
 
@@ -98,14 +70,16 @@ def frames_of(
             raise UserError(f"a prediction for the sample {sample} is not a finite number; run its model again")
         said = softmax(values[own], axis=1) if UNITS[task] == "logit" and not late else values[own]
         times_s, means = overlap_mean(start_s[own], end_s[own], said)
-        found = _smoothed_at(row, times_s, means, smoothing_s)
+        found = _smoothed_at(row, times_s, means, smoothing_s, kind)
+        if UNITS[task] == "logit" and not late and kind == "median":
+            found /= found.sum(axis=1, keepdims=True)  # the medians of probabilities sum to about one only
         aligned.append(softmax(found, axis=1) if late else found.clip(-1, 1))
     samples = np.repeat([row.sample for row in rows], [row.n_rows for row in rows])
     numbers = np.concatenate([np.arange(1, row.n_rows + 1) for row in rows])
     return frames_table(task, pa.table({"sample": samples, "frame": numbers}), np.concatenate(aligned))
 
 
-def _smoothed_at(row: Rows, times_s: np.ndarray, values: np.ndarray, window_s: float) -> np.ndarray:
+def _smoothed_at(row: Rows, times_s: np.ndarray, values: np.ndarray, window_s: float, kind: FilterName) -> np.ndarray:
     """Interpolate to the rows and smooth, over the same seconds at any rate.
 
     Around a row of a variable rate the window's taps lie at a rate of their own, and what is smoothed is read off
@@ -113,9 +87,12 @@ def _smoothed_at(row: Rows, times_s: np.ndarray, values: np.ndarray, window_s: f
     """
     at_s = row.times_s()
     if row.frame_times_s is None or not window_s:
-        return smooth(interpolate(times_s, values, at_s), row.fps, window_s)
+        return smooth(interpolate(times_s, values, at_s), row.fps, window_s, kind)
     rate = _tap_rate(row)
-    weights = hamming(taps(rate, window_s))
+    if kind == "median":
+        steps = np.arange(at_s[0], at_s[-1] + 1 / float(rate), 1 / float(rate))
+        return interpolate(steps, smooth(interpolate(times_s, values, steps), rate, window_s, kind), at_s)
+    weights = weights_of(kind, taps(rate, window_s))
     offsets_s = (np.arange(len(weights)) - len(weights) // 2) / float(rate)
     total, weight_in_all = np.zeros((len(at_s), values.shape[1])), np.zeros((len(at_s), 1))
     for weight, offset_s in zip(weights, offsets_s, strict=True):

@@ -17,12 +17,13 @@ from tqdm import tqdm
 
 from abaw.commands.base import parser, run, settings_from
 from abaw.config import FusionConfig, TimelineConfig
-from abaw.fusion.nested import Validation, folds_of, model_frames, system_frames
+from abaw.fusion.nested import Validation, model_frames, system_frames
 from abaw.fusion.systems import Members
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
 from abaw.tables.arrays import candidates_table, frames_table, matrix, truth_at
 from abaw.tables.files import read_metadata, read_table, write_table
+from abaw.tables.folds import folds_of
 from abaw.tables.priors import label_prior
 from abaw.tables.provenance import BROUGHT, FRAMES_MODEL, choices, trained
 from abaw.tables.schemas import SCHEMAS, candidates, frames, labels, predictions

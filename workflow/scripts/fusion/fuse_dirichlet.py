@@ -16,7 +16,7 @@ import pyarrow as pa
 from abaw.commands.base import parser, run, settings_from
 from abaw.commands.fusion import add_fusion_arguments, check_counts, read_models, read_truth
 from abaw.config import DirichletConfig
-from abaw.fusion.dirichlet import DirichletWeightedFusion, without_the_unsure
+from abaw.fusion.dirichlet import DirichletWeightedFusion, as_probabilities, weighted_inputs
 from abaw.running.files import whole_file
 from abaw.tables.arrays import frames_table
 from abaw.tables.files import read_metadata, write_table
@@ -34,14 +34,15 @@ def main() -> None:
     check_counts(arguments, args)
 
     settings = args.settings
-    val = read_sure(args, args.frames_val)
-    test = read_sure(args, args.frames_test)
+    val = read_weighted(args, args.frames_val)
+    test = read_weighted(args, args.frames_test)
     fusion = DirichletWeightedFusion(
         args.task, settings.candidates, settings.concentration, settings.search, args.seed
-    ).fit(val[1], read_truth(args, val[0]))
+    ).fit(val[1], read_truth(args.task, val[0], args.labels, args.frames_val[0]))
     fitted_on = fused_on([read_metadata(path)["fitted_on"] for path in args.frames_val], "weights on val")
     for (keys, outputs), path in ((val, args.output_val), (test, args.output_test)):
-        fused = frames_table(args.task, keys, fusion.predict(outputs))
+        said = as_probabilities(args.task, fusion.predict(outputs), settings.combined)
+        fused = frames_table(args.task, keys, said)
         write_table(frames(args.task), fused, path, {"fitted_on": fitted_on, "models": " ".join(args.models)})
     write_weights(args, fusion, fitted_on)
     print(
@@ -49,14 +50,16 @@ def main() -> None:
     )
 
 
-def read_sure(args: argparse.Namespace, paths: Sequence[str]) -> tuple[pa.Table, list[np.ndarray]]:
-    """Keys and outputs of the models; with `max_entropy_nats` speech has no say where its classes are less sure."""
+def read_weighted(args: argparse.Namespace, paths: Sequence[str]) -> tuple[pa.Table, list[np.ndarray]]:
+    """The rows' keys, and what of the models' outputs is weighted."""
     keys, outputs = read_models(args.task, paths, args.models)
-    most = args.settings.max_entropy_nats
-    if args.task == "expr" and most is not None and "acoustic" in args.models:
-        place = args.models.index("acoustic")
-        outputs[place] = without_the_unsure(outputs[place], most)
-    return keys, outputs
+    settings = args.settings
+    return keys, weighted_inputs(args.task, outputs, args.models, settings.max_entropy_nats, settings.combined)
+
+
+def _settings(settings: DirichletConfig) -> dict[str, object]:
+    """What was asked for; probabilities, which are weighted unless logits are asked for, are not mentioned."""
+    return settings.model_dump(exclude={"combined"} if settings.combined == "probabilities" else None)
 
 
 def write_weights(args: argparse.Namespace, fusion: DirichletWeightedFusion, fitted_on: str) -> None:
@@ -72,7 +75,7 @@ def write_weights(args: argparse.Namespace, fusion: DirichletWeightedFusion, fit
         "score": fusion.score_,
         "sampled_score": float(fusion.scores_.max()),
         "single_scores": dict(zip(args.models, singles, strict=True)),
-        "settings": args.settings.model_dump(),
+        "settings": _settings(args.settings),
         "seed": args.seed,
     }
     with whole_file(Path(args.fit)) as beside:

@@ -43,7 +43,7 @@ def main() -> None:
     test_keys, test = read_stacked(args, args.frames_test)
     tracks = read_table("tracks", args.tracks, ["sample", "video"])
     videos = videos_of(keys, tracks)
-    truth = read_truth(args, keys)
+    truth = read_truth(args.task, keys, args.labels, args.frames_val[0])
     try:
         found = fuse_by_forests(args.task, outputs, truth, videos, test, args.settings, args.seed, args.threads)
     except UserError as error:

@@ -47,6 +47,7 @@ def main() -> None:
         "epoch_left": any(FRAMES_MODEL in row["fitted_on"] for row in scores),
         "scores": [row | {"shown": shown(row["value"], row["low"], row["high"])} for row in scores],
         "smoothing": smoothing_tables(sweeps),
+        "filters": any("filter" in rows[0] for _, _, rows in sweeps),
         "forests": [fit | {"title": TASKS[fit["task"]].title} for fit in forests],
         "figures": [
             {"title": title, "png": inline(path.read_bytes())}

@@ -7,16 +7,19 @@ given, the best of these is the width.
 """
 
 from pathlib import Path
+from typing import get_args
 
 from abaw.commands.base import parser, run
+from abaw.config.fusion import FilterName
 from abaw.running.errors import UserError
 from abaw.tables.files import read_metadata, read_table, write_table
 from abaw.tables.provenance import also_chosen
 from abaw.tables.schemas import frames, predictions
 from abaw.tasks import TASKS
 from abaw.timeline.alignment import UNITS, frames_of
+from abaw.timeline.filters import Smoothing
 from abaw.timeline.rows import rows_of
-from abaw.timeline.widths import best_width
+from abaw.timeline.widths import best_smoothing
 
 
 def main() -> None:
@@ -25,7 +28,8 @@ def main() -> None:
     command.add_argument("--predictions", required=True, help="Parquet table of one model's predictions")
     command.add_argument("--tracks", required=True, help="Parquet table of the split's tracks")
     command.add_argument("--task", required=True, choices=list(TASKS))
-    command.add_argument("--smoothing-s", required=True, type=float, help="length of the Hamming window")
+    command.add_argument("--smoothing-s", required=True, type=float, help="length of the filter")
+    command.add_argument("--filter", required=True, choices=get_args(FilterName))
     command.add_argument("--smoothed", required=True, choices=("logits", "probabilities"))
     command.add_argument("--widths", nargs="*", type=Path, default=[], help="a CSV of sweep_smoothing, or nothing")
     command.add_argument("--output", required=True, help="Parquet table of frames to write")
@@ -39,11 +43,11 @@ def main() -> None:
             f"{UNITS[args.task]!r}; write them again with units in the metadata"
         )
     tracks = read_table("tracks", args.tracks)
-    width_s = best_width(args.widths[0]) if args.widths else args.smoothing_s
+    smoothing = best_smoothing(args.widths[0]) if args.widths else Smoothing(args.filter, args.smoothing_s)
     if args.widths:
         metadata["fitted_on"] = also_chosen(metadata["fitted_on"], "width")
     try:
-        aligned = frames_of(args.task, table, rows_of(tracks), width_s, args.smoothed)
+        aligned = frames_of(args.task, table, rows_of(tracks), smoothing.width_s, args.smoothed, smoothing.kind)
     except UserError as error:
         raise UserError(f"{args.predictions} and {args.tracks}: {error}") from error
     metadata["units"] = "probability" if args.task == "expr" else "value"

@@ -118,7 +118,7 @@ def _task(task: TaskName, sources: Sources, cards: Mapping[str, Mapping[str, Any
 
 def _calibration(path: Path) -> dict[str, Any]:
     fit = read_card(path)
-    return {"temperature": fit["temperature"], "bias": list(fit["bias"].values())}
+    return {"temperature": fit["temperature"], "bias": [fit["bias"][name] for name in TASKS["expr"].outputs]}
 
 
 def _scores(task: TaskName, systems: list[str]) -> list[dict[str, Any]]:

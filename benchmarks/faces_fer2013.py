@@ -66,7 +66,7 @@ def main() -> None:
     args = parser.parse_args()
 
     begin = time.perf_counter()
-    device = runtime.start(ComputeConfig(device="auto", threads=args.threads), args.seed)
+    device = runtime.start(ComputeConfig(device="auto", threads=args.threads, deterministic=True), args.seed)
     settings = phase(args.changes)
     train, val = read_faces(args.table, "train", "val")
     judged = read_faces(args.test)[0] if args.test else val

@@ -1,5 +1,6 @@
 """The device of a job: said in its log, missed in a sentence; half precision where the card has units for it."""
 
+import os
 import subprocess
 import sys
 
@@ -23,8 +24,8 @@ def card(monkeypatch):
     return has
 
 
-def start(device: str, threads: int = 1) -> torch.device:
-    return runtime.start(ComputeConfig(device=device, threads=threads), seed=0)
+def start(device: str, threads: int = 1, deterministic: bool = True) -> torch.device:
+    return runtime.start(ComputeConfig(device=device, threads=threads, deterministic=deterministic), seed=0)
 
 
 def test_a_job_says_which_device_it_took_and_why_not_another(card, monkeypatch, capsys):
@@ -65,6 +66,23 @@ def test_memory_that_is_yet_to_be_written_is_not_filled_and_algorithms_are_deter
     start("cpu")
     assert torch.are_deterministic_algorithms_enabled()
     assert not torch.utils.deterministic.fill_uninitialized_memory
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+
+
+@pytest.mark.parametrize(("device", "deterministic"), [("cuda", True), ("cuda", False), ("cpu", False)])
+def test_a_gpu_may_take_its_quickest_algorithms_and_a_cpu_stays_as_it_is(card, device, deterministic):
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark
+    card(there=True)
+    start(device, deterministic=deterministic)
+    quickest = device == "cuda" and not deterministic
+    found = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    matmul = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(before[0])
+    torch.backends.cudnn.benchmark = before[1]
+    assert found == (not quickest, quickest)
+    assert matmul == ("high" if device == "cuda" else before[0])
+    start("cpu")
+    assert torch.are_deterministic_algorithms_enabled()
 
 
 FAULTS = """
@@ -73,7 +91,7 @@ import torch
 from abaw.config import ComputeConfig
 from abaw.nn import runtime
 if sys.argv[1] == "start":
-    runtime.start(ComputeConfig(device="cpu", threads=1), seed=0)
+    runtime.start(ComputeConfig(device="cpu", threads=1, deterministic=True), seed=0)
 def step():
     return sum(float(tensor[0]) for tensor in [torch.ones(10_000_000) for _ in range(8)])  # 40 MB each, freed at once
 for _ in range(4):

@@ -67,7 +67,7 @@ def footage_of(folder: Path, task: str) -> Footage:
 
 def the_same(folder: Path, bundle: Path, task: str) -> dict[str, bool]:
     """Which systems and models of a bundle say of a run's test split what the run said."""
-    engine = Engine(bundle, ComputeConfig(device="cpu", threads=1))
+    engine = Engine(bundle, ComputeConfig(device="cpu", threads=1, deterministic=True))
     known = engine.bundle.tasks[task]
     names = [*known.systems, *(name for name in known.models if name != "static")]
     said = engine.frames(task, names, footage_of(folder, task))

@@ -15,7 +15,7 @@ from abaw.predict.film import NOBODY, Film, predict_film
 from abaw.tables.files import write_table
 from abaw.tables.schemas import SCHEMAS
 
-COMPUTE = ComputeConfig(device="cpu", threads=1)
+COMPUTE = ComputeConfig(device="cpu", threads=1, deterministic=True)
 
 
 def film(path, folder, span_s=(0.0, float("inf"))):

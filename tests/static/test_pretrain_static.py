@@ -25,7 +25,8 @@ from abaw.pretraining.items import Item, items_table
 from abaw.pretraining.pixels import read_pixels
 from abaw.running.errors import UserError
 from abaw.static.crops import Crops, pretraining_crops
-from abaw.static.feed import Jpegs
+from abaw.static.feed import Batch, Jpegs
+from abaw.static.learning import picture_loss
 from abaw.static.model import StaticModel, StaticSpec, start_from
 from abaw.static.training import predict_crops, train_static
 from abaw.tables.files import read_table, write_table
@@ -217,7 +218,7 @@ class Killed(Resume):
 
 def test_a_killed_pre_training_ends_with_the_same_weights_as_an_undisturbed_one(tmp_path):
     train, val = joined(coloured(10, valued=True), coloured(10, valued=False)), coloured(6, valued=False)
-    settings = phase(augmentation="strong", training=phase().training.model_dump() | {"epochs": 3})
+    settings = phase(augmentation="strong", mixup=0.2, training=phase().training.model_dump() | {"epochs": 3})
 
     def run(resume: Resume | None) -> dict[str, torch.Tensor]:
         torch.manual_seed(0)
@@ -290,3 +291,30 @@ def test_the_workflow_pre_trains_once_on_the_corpora_that_are_named(tmp_path):
     assert "rule crop_pretraining" not in said
     (folder / "off.yaml").write_text("static: {pretraining: {enabled: false}}")
     assert "pretrain_static" not in snakemake(folder, "-n", tuned, *mine, "off.yaml")
+
+
+def test_mixed_pictures_have_the_losses_of_both_by_their_shares(monkeypatch):
+    """A model that says of each picture how bright it is, so that the loss of what it saw is known."""
+    shares = []
+
+    def share(self: torch.distributions.Beta) -> torch.Tensor:
+        shares.append(torch.tensor(0.25))
+        return shares[-1]
+
+    monkeypatch.setattr(torch.distributions.Beta, "sample", share)
+    spec = StaticSpec(("va",), "none", 2, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), dropout=0.0, drop_path=0.0)
+    seen = []
+
+    def brightness(images: torch.Tensor) -> tuple[None, dict[str, torch.Tensor]]:
+        seen.append(images.mean(dim=(1, 2, 3)))
+        return None, {"va": seen[-1][:, None].expand(-1, 2)}
+
+    labels = {"va": np.array([[0.0, 0.0], [1.0, 1.0]])}
+    loss = picture_loss(brightness, spec, labels, phase(augmentation="none", mixup=0.4, va_loss="rmse"), CPU)
+    pixels = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 2, 2, 3)
+    found = {round(loss(Batch(torch.arange(2), pixels)).item(), 5): seen[-1].tolist() for _ in range(20)}
+    swapped = {brightness[0]: value for value, brightness in found.items()}
+    assert set(swapped) == {0.0, 0.75}  # each with itself, or with the other
+    assert swapped[0.0] == pytest.approx(0, abs=1e-4)
+    assert swapped[0.75] == pytest.approx(0.25 * 0.75 + 0.75 * 0.25)
+    assert len(shares) == 20

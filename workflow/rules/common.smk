@@ -136,8 +136,10 @@ def section(key: str) -> Callable:
 
 
 def compute_on(device: str) -> Callable:
-    """A tracked param: the device and the threads of a job, as JSON."""
-    value = as_json({"device": device, "threads": CONFIG.compute.threads})
+    """A tracked param: what a job computes on, as JSON."""
+    value = as_json(
+        {"device": device, "threads": CONFIG.compute.threads, "deterministic": CONFIG.compute.deterministic}
+    )
     return lambda wildcards: value
 
 

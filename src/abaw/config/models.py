@@ -19,6 +19,10 @@ class ComputeConfig(Section):
         description="CPU threads of each job that trains or runs a network. Floating-point sums depend on it, so it is "
         "part of the result and does not follow --cores; jobs run side by side instead."
     )
+    deterministic: bool = Field(
+        description="Whether the same run gives the same bytes on a GPU too, as far as it has such algorithms; false "
+        "takes the quickest that are found. On a CPU it always does."
+    )
 
 
 class MachineConfig(ComputeConfig):
@@ -128,6 +132,10 @@ class ImageTrainingConfig(Section):
     class_weights: bool = Field(description="Weight the expressions inversely to their counts (authors: true).")
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         description="Label smoothing of the expression loss (authors: none)."
+    )
+    mixup: Annotated[float, Field(gt=0, le=10)] | None = Field(
+        description="Mix each picture of a step with another, and their losses alike, by a share that is drawn from "
+        "Beta(mixup, mixup) (Zhang et al. 2018), such as 0.2; null: none is mixed (paper)."
     )
     va_loss: Literal["ccc", "rmse"] = Field(
         description="Loss of valence and arousal: 1 - CCC for each, or the mean of their root mean squared errors "

@@ -20,19 +20,26 @@ def half_on_gpu(device: torch.device) -> torch.autocast:
 
 
 def start(compute: ComputeConfig, seed: int) -> torch.device:
-    """Set threads and seed, ask for deterministic algorithms, and return the device, which is said in the log.
+    """Set threads, seed, algorithms and precision, and return the device, which is said in the log.
+
+    Algorithms are deterministic, but for a GPU's where `compute.deterministic` is false. Where a GPU computes in
+    float32 its matrices are TF32.
 
     Raises `UserError` where the device is cuda and this job sees none.
     """
     _keep_freed_memory()
     torch.set_num_threads(compute.threads)
     torch.manual_seed(seed)
+    device, why = _device(compute.device)
+    quickest = device.type == "cuda" and not compute.deterministic
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS adds in any order
     # The same as use_deterministic_algorithms(True, warn_only=True), which imports torch's compiler: 1.5 s a job.
-    torch.set_deterministic_debug_mode("warn")
+    torch.set_deterministic_debug_mode("default" if quickest else "warn")
+    torch.backends.cudnn.benchmark = quickest
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
     # It would fill all memory that is yet to be written, for nothing: a fifth of a training step on a CPU.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    device, why = _device(compute.device)
     print(f"device: {_name(device, compute.threads)}{why}", flush=True)
     return device
 

@@ -5,22 +5,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from tqdm import tqdm
 
 from abaw import metrics
 from abaw.config import PhaseConfig
 from abaw.nn.depthwise import pad_small_maps
-from abaw.nn.losses import task_loss
 from abaw.nn.resume import Resume
 from abaw.nn.runtime import half_on_gpu
 from abaw.nn.training import History, Scores, fit
 from abaw.running.errors import UserError
-from abaw.static.augmentation import augmentation
 from abaw.static.crops import Crops
-from abaw.static.feed import Batch, Feed
+from abaw.static.feed import Feed
 from abaw.static.imagenet import load_backbone_weights
 from abaw.static.layers import rate_groups, unfreezing
+from abaw.static.learning import picture_loss
 from abaw.static.model import Normaliser, StaticModel, StaticSpec, as_images, start_from
 from abaw.tasks import TASKS, TaskName
 from abaw.weights.cards import read_card
@@ -62,31 +60,8 @@ def train_static(
     model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if device.type == "cpu":
         pad_small_maps(model)
-    losses = {
-        task: task_loss(
-            task,
-            train.labels[task],
-            device,
-            expression=settings.expression_loss,
-            weighted=settings.class_weights,
-            label_smoothing=settings.label_smoothing,
-            va=settings.va_loss,
-        )
-        for task in tasks
-    }
-    truth = {task: torch.from_numpy(train.labels[task]).float().to(device) for task in tasks}
-    augment = augmentation(settings.augmentation, spec.input_px)
-    weights = {task: expression_weight if task == "expr" and len(tasks) > 1 else 1.0 for task in tasks}
     learned, judged = (Feed(part.jpegs, spec.input_px, device, decoding_threads) for part in (train, val))
-    normalise = Normaliser(spec, device)
-
-    def batch_loss(batch: Batch) -> Tensor:
-        images = normalise(augment(as_images(batch.pixels, device)))
-        with half_on_gpu(device):
-            outputs = model(images)[1]
-        items = batch.items.to(device, non_blocking=True)
-        each = [weights[task] * losses[task](outputs[task].float(), truth[task][items]) for task in tasks]
-        return torch.stack(each).sum()
+    labels = {task: train.labels[task] for task in tasks}
 
     def evaluate() -> Scores:
         outputs = predict_fed(model, judged, spec, device)
@@ -98,7 +73,7 @@ def train_static(
     chooser = measures[0] if len(measures) == 1 else MEAN_MEASURE
     history = fit(
         model,
-        batch_loss,
+        picture_loss(model, spec, labels, settings, device, expression_weight),
         len(train),
         evaluate,
         chooser,

@@ -268,7 +268,12 @@ def peak_mb(clip: Path, args: argparse.Namespace, network: list[str]) -> float:
     """The peak memory of the rule's command on a clip."""
     command = [sys.executable, str(ROOT / "workflow" / "scripts" / "faces" / "track_faces.py"), "--video", str(clip)]
     command += ["--subjects", SUBJECTS, "--settings", json.dumps(settings_of(args.detector)), "--network", *network]
-    command += ["--compute", json.dumps({"device": "cpu", "threads": args.threads}), "--threads", str(args.threads)]
+    command += [
+        "--compute",
+        json.dumps({"device": "cpu", "threads": args.threads, "deterministic": True}),
+        "--threads",
+        str(args.threads),
+    ]
     command += ["--on-unreadable", "stop", "--output", str(clip.with_suffix(".parquet"))]
     begin = time.perf_counter()
     process = subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL)

@@ -156,7 +156,7 @@ def _one_video(path: Path, video: Path, count: int) -> tuple[float, dict[str, fl
     )
     film, compute = (
         {"video": path, "on-unreadable": "stop"},
-        json.dumps({"device": "cpu", "threads": SETTINGS.compute.threads}),
+        json.dumps({"device": "cpu", "threads": SETTINGS.compute.threads, "deterministic": True}),
     )
     sound = {"separator": SETTINGS.speech.separator, "compute": compute}
     commands = {

@@ -63,7 +63,7 @@ def long_track(minutes: float) -> tuple[float, float]:
         script = str(ROOT / "workflow" / "scripts" / "speech" / "separate_speech.py")
         command = [sys.executable, script, "--mixture", str(mixture), "--separator", "spleeter"]
         command += ["--settings", json.dumps({"sample_rate_hz": 16000}), "--output", str(vocals)]
-        command += ["--compute", json.dumps({"device": "cpu", "threads": 1})]
+        command += ["--compute", json.dumps({"device": "cpu", "threads": 1, "deterministic": True})]
         begin = time.perf_counter()
         process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
         _, status, usage = os.wait4(process.pid, 0)

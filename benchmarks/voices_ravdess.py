@@ -51,7 +51,7 @@ FPS = 25
 FOLDS = 3
 TABLES = ("tracks", labels(TASK), "voiced")
 SETTINGS = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
-COMPUTE = json.dumps({"device": "cpu", "threads": 1})
+COMPUTE = json.dumps({"device": "cpu", "threads": 1, "deterministic": True})
 
 
 def actors(text: str) -> set[int]:

@@ -25,7 +25,7 @@ from abaw.tables.files import GROUP_ROWS, read_metadata, read_table, table_write
 from abaw.tables.schemas import FIVE_POINTS
 
 DEFAULT = yaml.safe_load((Path(__file__).parents[2] / "config" / "config.yaml").read_text())["faces"]
-COMPUTE = '{"device": "cpu", "threads": 1}'
+COMPUTE = '{"device": "cpu", "threads": 1, "deterministic": true}'
 ASTRONAUT = np.ascontiguousarray(data.astronaut()[20:220, 120:330, ::-1])
 """A real face with its surroundings, 200 x 210, BGR; the face is about 100 pixels wide."""
 

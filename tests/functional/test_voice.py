@@ -229,7 +229,7 @@ def test_voices_are_described_sample_by_sample(tmp_path, monkeypatch):
         monkeypatch,
         task="va",
         settings=STATISTICS.model_dump_json(),
-        compute=json.dumps({"device": "cpu", "threads": 1}),
+        compute=json.dumps({"device": "cpu", "threads": 1, "deterministic": True}),
         audio=[tmp_path / "v.flac", tmp_path / "mute.flac"],
         voiced=tmp_path / "voiced.parquet",
         tracks=tmp_path / "tracks.parquet",

@@ -37,7 +37,7 @@ def analysed(clip, on_unreadable="stop"):
     output = clip.parent / "out" / "faces.parquet"
     arguments = ["--video", str(clip), "--subjects", '[{"sample": "solo", "side": null}]', "--threads", "1"]
     arguments += ["--settings", json.dumps(SETTINGS), "--on-unreadable", on_unreadable]
-    arguments += ["--compute", '{"device": "cpu", "threads": 1}', "--output", str(output)]
+    arguments += ["--compute", '{"device": "cpu", "threads": 1, "deterministic": true}', "--output", str(output)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["track_faces.py", *arguments])
         track_faces.main()

@@ -131,7 +131,11 @@ def test_with_skip_the_run_goes_on_after_a_decoder_s_death(clip, monkeypatch):
     output = clip.parent / "faces.parquet"
     arguments = ["--video", str(clip), "--subjects", '[{"sample": "solo", "side": null}]', "--threads", "1"]
     arguments += ["--settings", json.dumps(settings), "--on-unreadable", "skip", "--output", str(output)]
-    monkeypatch.setattr(sys, "argv", ["track_faces.py", *arguments, "--compute", '{"device": "cpu", "threads": 1}'])
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        ["track_faces.py", *arguments, "--compute", '{"device": "cpu", "threads": 1, "deterministic": true}'],
+    )
     monkeypatch.setattr(process._Worker, "answer", killed_after(6))  # two of them are the probe's
     track_faces.main()
     assert [row["frame"] for row in read_table("faces", output).to_pylist()] == list(range(1, 201, 5))

@@ -53,6 +53,7 @@ onstart:
 
 
 onsuccess:
+    worded("abaw.report.comparing", "keep_configuration", config)
     print(*last_words(Path(".")), sep="\n", file=sys.stderr)
 
 
@@ -77,6 +78,12 @@ rule contact_sheets:
     """A picture of all crops of each video, with frame numbers, mouth openings and when the mouth speaks."""
     input:
         expand("results/report/sheets/{video}.png", video=VIDEOS),
+
+
+rule compare:
+    """The finished runs in the folders of `runs` side by side: `results/compare`."""
+    input:
+        rules.compare_runs.output,
 
 
 rule bundle:

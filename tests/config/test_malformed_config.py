@@ -120,7 +120,7 @@ WRONG = [None, {}, [], "x", b"\xff", math.inf, 10**400, date(2024, 5, 1), {None:
 @pytest.mark.parametrize("value", WRONG, ids=lambda value: repr(value)[:20])
 @pytest.mark.parametrize("key", [*DEFAULT, "new"])
 def test_no_value_in_the_place_of_a_section_is_a_traceback(key, value):
-    if (key, value) == ("models", {}):
-        pytest.skip("nothing is brought, as in the default")
+    if (key, value) in (("models", {}), ("runs", [])):
+        pytest.skip("nothing is brought or compared, as in the default")
     with pytest.raises(UserError, match="the configuration is wrong"):
         check_config({**DEFAULT, key: value})

@@ -132,6 +132,9 @@ class Config(Section):
     scoring: ScoringConfig
     pretraining: PretrainingConfig
     predict: PredictConfig
+    runs: list[str] = Field(
+        description="Folders in which runs have finished; `snakemake compare` sets the first beside each of the others."
+    )
 
     @property
     def own_models(self) -> list[str]:

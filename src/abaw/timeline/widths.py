@@ -2,7 +2,7 @@
 
 import csv
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,4 +40,4 @@ def best_smoothing(path: Path) -> Smoothing:
     """The smoothing that `sweep_smoothing` marks as the best in its CSV."""
     with path.open(newline="", encoding="utf-8") as handle:
         row = next(row for row in csv.DictReader(handle) if row["best"] == "1")
-    return Smoothing(row.get(FILTER, "hamming"), float(row["smoothing_s"]))
+    return Smoothing(cast(FilterName, row.get(FILTER, "hamming")), float(row["smoothing_s"]))

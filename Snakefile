@@ -50,6 +50,7 @@ onstart:
     lift_rate_limit()
     listen_to_failures()
     say_what_is_left_out()
+    say_what_is_known()
 
 
 onsuccess:

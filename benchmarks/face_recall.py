@@ -3,9 +3,11 @@
     python benchmarks/face_recall.py
 
 The clips are those of ../shared/media; RetinaFace's weights are ../shared's, and it sees 512 px, as by default, or all.
-A file of insightface's may join: --insightface det_10g.onnx. The last line printed is a JSON object, by detector:
-`least_with_face` of the stretches that show a face and `most_without_face` of those that show none, as shares of their
-analysed frames, and `two_people`, that of the clip with cuts between two people (null where it is not among the clips).
+Each is asked as `faces.detect_every_s` says and, for comparison, at every analysed frame. A file of insightface's may
+join: --insightface det_10g.onnx. The last line printed is a JSON object, by detector: `asked`, of what share of all
+analysed frames it was asked; `least_with_face` of the stretches that show a face and `most_without_face` of those that
+show none, as shares of their analysed frames; and `two_people`, that of the clip with cuts between two people (null
+where it is not among the clips).
 """
 
 import argparse
@@ -13,10 +15,11 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 from tqdm import tqdm
 
@@ -24,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
 from abaw.config import FacesConfig  # noqa: E402  (the package need not be installed)
-from abaw.faces.detection import Detector  # noqa: E402
+from abaw.faces.detection import Detection, Detector  # noqa: E402
 from abaw.faces.detectors import make_detector  # noqa: E402
 from abaw.faces.pipeline import analyse_video  # noqa: E402
 from abaw.faces.retinaface_network import export_network, load_network  # noqa: E402
@@ -37,6 +40,7 @@ SUFFIXES = (".flv", ".mpg", ".mp4", ".mov")
 HALVES = {"face_noface.mov": slice(None, 12), "noface_face.mov": slice(20, None)}
 """The analysed frames that show a face, of the clips that show one in a part of them."""
 NONE = "no_face.mp4"
+ALWAYS = {"detect_every_s": None}
 TWO = "short_hamilton_clip.mp4"
 """A clip with cuts, whose subject is one of two people and not in every frame: it is a figure of its own."""
 
@@ -49,7 +53,9 @@ def detectors(args: argparse.Namespace, folder: Path) -> dict[str, tuple[FacesCo
     retinaface = {"detector": "retinaface", "weights": "retinaface_mobilenet0.25", "min_score": 0.8}
     chosen: dict[str, tuple[dict[str, Any], Path | None]] = {
         "mediapipe": ({}, None),
+        "mediapipe, every frame": (ALWAYS, None),
         "retinaface, 512 px": (retinaface, network),
+        "retinaface, 512 px, every frame": (retinaface | ALWAYS, network),
         "retinaface, full size": (retinaface | {"retinaface_side_px": None}, network),
     }
     if args.insightface:
@@ -60,6 +66,18 @@ def detectors(args: argparse.Namespace, folder: Path) -> dict[str, tuple[FacesCo
         settings = FacesConfig.model_validate(faces | changes)
         found[name] = settings, lambda settings=settings, file=file: make_detector(settings, args.threads, file)
     return found
+
+
+class Counting(Detector):
+    """A detector that counts the frames of which it is asked."""
+
+    def __init__(self, inner: Detector) -> None:
+        self._inner, self.batch, self.asked = inner, inner.batch, 0
+
+    def detect_batch(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:
+        """What the inner detector finds."""
+        self.asked += len(images)
+        return self._inner.detect_batch(images)
 
 
 def flags_of(clip: Path, settings: FacesConfig, detector: Detector, threads: int) -> list[bool]:
@@ -79,18 +97,23 @@ def main() -> None:
     if not clips or not args.weights.is_file():
         sys.exit(f"error: {args.media} and {args.weights} are needed, real footage that this machine does not have")
     columns: dict[str, list[list[bool]]] = {}
+    asked: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, (settings, make) in detectors(args, Path(folder)).items():
-            detector = make()
+            detector = Counting(make())
             progress = tqdm(clips, name, disable=None)
             columns[name] = [flags_of(clip, settings, detector, args.threads) for clip in progress]
+            asked[name] = detector.asked
     print(f"| clip | analysed frames | {' | '.join(columns)} |")
     print("|---|---|" + "---|" * len(columns))
     for row, clip in enumerate(clips):
         shares = [f"{100 * sum(flags[row]) / len(flags[row]):.1f} %" for flags in columns.values()]
         label = clip.relative_to(args.media)
         print(f"| {label} | {len(columns['mediapipe'][row])} | {' | '.join(shares)} |")
-    print(json.dumps({re.sub(r"\W+", "_", name): figures(clips, flags) for name, flags in columns.items()}))
+    found = {name: figures(clips, flags) for name, flags in columns.items()}
+    for name, flags in columns.items():
+        found[name]["asked"] = round(asked[name] / sum(map(len, flags)), 3)
+    print(json.dumps({re.sub(r"\W+", "_", name): values for name, values in found.items()}))
 
 
 def figures(clips: list[Path], flags: list[list[bool]]) -> dict[str, float | None]:

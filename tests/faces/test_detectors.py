@@ -13,8 +13,6 @@ import pytest
 import torch
 import yaml
 from clips import write_clip
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from networks import RETINAFACE, exported_retinaface, real_retinaface, write_insightface
 from skimage import data
 
@@ -26,12 +24,12 @@ from abaw.faces.mediapipe import MediaPipeDetector
 from abaw.faces.pipeline import analyse_video
 from abaw.faces.retinaface import RetinaFaceDetector, load_forward, prior_boxes
 from abaw.faces.retinaface_network import RetinaFace, eager, export_network, load_network
-from abaw.faces.stream import ahead, detected_frames, in_batches
+from abaw.faces.stream import ahead, detected_frames
 from abaw.faces.subjects import Subject
-from abaw.media.video import SampledFrame, sample_frames
+from abaw.media.video import sample_frames
 from abaw.pretraining.cropping import crop_faces
 from abaw.pretraining.items import Item, items_table
-from abaw.running.errors import BrokenVideoError, UserError
+from abaw.running.errors import UserError
 from abaw.weights.manifest import known
 
 DEFAULT = yaml.safe_load((Path(__file__).parents[2] / "config" / "config.yaml").read_text())["faces"]
@@ -226,32 +224,6 @@ def test_a_detector_that_falls_back_to_the_cpu_without_a_word_ends_in_a_sentence
         onnx.start_session(path, 1, "cuda")
 
 
-def frame(number, size=4):
-    return SampledFrame(number, number / 5, np.zeros((size, size, 3), np.uint8))
-
-
-@given(sizes=st.lists(st.sampled_from([4, 6]), max_size=12), batch=st.integers(1, 5), count=st.integers(1, 6))
-@settings(max_examples=50)
-def test_batches_keep_order_and_have_one_shape(sizes, batch, count):
-    frames = [frame(number, size) for number, size in enumerate(sizes)]
-    batches = list(in_batches(ahead(iter(frames), count), batch))
-    assert [one for each in batches for one in each] == frames
-    assert all(len(each) <= batch and len({one.bgr.shape for one in each}) == 1 for each in batches)
-
-
-def test_frames_before_a_break_come_first_and_its_error_crosses_threads():
-    def breaking():
-        yield from (frame(1), frame(2), frame(3))
-        raise BrokenVideoError("it breaks")
-
-    for source in (breaking(), ahead(breaking(), 2)):
-        seen = []
-        with pytest.raises(BrokenVideoError, match="it breaks"):
-            for batch in in_batches(source, 2):
-                seen += [one.number for one in batch]
-        assert seen == [1, 2, 3]
-
-
 def test_what_is_ahead_is_bounded_and_ends_with_its_reader():
     made = []
 
@@ -277,11 +249,12 @@ def clip(tmp_path_factory) -> Path:
 def test_decoding_ahead_gives_the_same_faces(clip):
     detector = MediaPipeDetector(0.7)
     alone, overlapped = (list(detected_frames(clip, 5.0, detector, threads)) for threads in (1, 2))
-    assert [frame.number for frame, _ in alone] == [1, 6, 11, 16, 21]
-    for (one, faces), (other, others) in zip(alone, overlapped, strict=True):
-        assert (one.number, one.time_s, one.bgr.tobytes()) == (other.number, other.time_s, other.bgr.tobytes())
-        assert [face.box.tobytes() for face in faces] == [face.box.tobytes() for face in others]
-        assert len(faces) == 1
+    assert [look.frame.number for look in alone] == [1, 6, 11, 16, 21]
+    for look, other in zip(alone, overlapped, strict=True):
+        assert (look.frame.number, look.time_s) == (other.frame.number, other.time_s)
+        assert look.frame.bgr.tobytes() == other.frame.bgr.tobytes()
+        assert [face.box.tobytes() for face in look.faces] == [face.box.tobytes() for face in other.faces]
+        assert len(look.faces) == 1
 
 
 def test_crops_are_cut_from_the_whole_frame_whatever_the_network_sees(clip):

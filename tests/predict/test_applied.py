@@ -2,26 +2,32 @@
 
 import csv
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import zipfile
 from fractions import Fraction
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
+import pandas as pd
 import pyarrow.compute as pc
 import pytest
-from clips import write_clip
+from clips import ffmpeg, write_clip
 from runs import ROOT, SHRUNKEN, environment, snakemake
 
 from abaw.bundle.engine import Engine, Footage
 from abaw.bundle.reading import unpack_bundle
 from abaw.bundle.words import in_words
 from abaw.config import ComputeConfig
+from abaw.media.video import probe
+from abaw.predict.calling import predict_file as abaw_predict
+from abaw.predict.film import Film, predict_film
 from abaw.tables.files import read_table, read_tables
 from abaw.tables.schemas import frames
 from abaw.tasks import EXPRESSIONS, TASKS
@@ -100,21 +106,61 @@ def test_its_words_say_what_it_knows_and_what_it_does_not(zipped, tmp_path):
     assert "Not in it: system_4" in said
 
 
+FIVE = ["bbaf2n", "brbk7n", "lbax4n", "lbbc2a", "lrwp9a"]
+"""Clips of GRID, each of another speaker."""
+FILMS = {"Über_uns_(1)", "nobody.mp4", "nobody.mkv", "turns_away", "angry", "holes"}
+NOT_READ = "cannot be read as a video"
+UNEVEN = "variable frame rate: every frame counts at its own time"
+FAILED = {
+    "text": NOT_READ,
+    "empty": NOT_READ,
+    "zeros": NOT_READ,
+    "half": NOT_READ,
+    "head": NOT_READ,
+    "picture": NOT_READ,
+    "sound": NOT_READ,
+    "torn": "is cut off: it holds 41 of the 72 frames that it promises; copy it again",
+    "blank": "has no video stream; give a file with one",
+    "link": "there is no video file",
+}
+
+
 @pytest.fixture(scope="module")
 def videos(shared, tmp_path_factory) -> Path:
-    """Videos as people have them: odd names, two of one name, five people, nobody, no sound, and what is no video."""
+    """Videos as people have them, of every kind of real footage: odd names, two of one name, five people without sound,
+    nobody, somebody who goes; ten broken files, one of which breaks in the middle; and a text that calls itself one.
+    """
     folder = tmp_path_factory.mktemp("my videos, all")
-    pexels = shared / "media" / "pexels"
+    pexels, grid = shared / "media" / "pexels", shared / "media" / "grid"
     shutil.copy(pexels / "single_face.mp4", folder / "Über uns (1).mp4")
     shutil.copy(pexels / "no_face.mp4", folder / "nobody.mp4")
-    people = cv2.imread(str(pexels / "multi_face.jpg"))
-    people = people[: people.shape[0] // 2 * 2, : people.shape[1] // 2 * 2]
+    shutil.copy(pexels / "face_noface.mov", folder / "turns away.MOV")
     (folder / "more").mkdir()
-    write_clip(folder / "more" / "nobody.mkv", [people] * 45, Fraction(30000, 1001))
+    side_by_side = zip(*(pictures(grid / f"{name}.mpg") for name in FIVE), strict=True)
+    write_clip(folder / "more" / "nobody.mkv", [np.hstack(five) for five in side_by_side][:45], Fraction(30000, 1001))
+    whole = (pexels / "single_face.mp4").read_bytes()
     (folder / "text.mp4").write_text("no video")
-    (folder / "half.mp4").write_bytes((pexels / "single_face.mp4").read_bytes()[:60_000])
+    (folder / "empty.avi").touch()
+    (folder / "zeros.mkv").write_bytes(bytes(50_000))
+    (folder / "half.mp4").write_bytes(whole[:60_000])
+    (folder / "head.mov").write_bytes(whole[:100])
+    shutil.copy(pexels / "multi_face.jpg", folder / "picture.mp4")
+    shutil.copy(shared / "media" / "dialogue" / "sample.wav", folder / "sound.mp4")
+    tracks = whole.index(b"moov") + 200
+    (folder / "blank.mp4").write_bytes(whole[:tracks] + bytes(400) + whole[tracks + 400 :])
+    (folder / "link.mp4").symlink_to("elsewhere.mp4")
+    streamed = ffmpeg("-i", pexels / "single_face.mp4", "-c", "copy", "-movflags", "+faststart", folder / "torn.mp4")
+    streamed.write_bytes(streamed.read_bytes()[: len(whole) * 6 // 10])
+    (folder / "holes.mp4").write_bytes(whole[:150_000] + np.random.default_rng(1).bytes(40_000) + whole[190_000:])
+    shutil.copy(shared / "media" / "crema-d" / "1001_DFA_ANG_XX.flv", folder / "angry.flv")
     (folder / "notes.txt").write_text("not a video by its name")
     return folder
+
+
+def pictures(path: Path) -> list[np.ndarray]:
+    """All frames of a video, BGR."""
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
 
 
 def abaw(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
@@ -125,36 +171,84 @@ def abaw(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 
 @pytest.fixture(scope="module")
-def predicted(videos, zipped, tmp_path_factory) -> Path:
-    """What comes out of them."""
+def killed(videos, zipped, tmp_path_factory) -> tuple[Path, dict[str, int]]:
+    """A run that is killed with all its jobs when the first video has its page; when the table of each was written."""
     folder = tmp_path_factory.mktemp("elsewhere")
+    call = [sys.executable, "-m", "abaw", "predict", str(videos), "--out", "out put", "--bundle", str(zipped)]
+    variables = environment() | {"PYTHONPATH": str(ROOT / "src")}
+    process = subprocess.Popen([*call, "--cores", "2"], cwd=folder, env=variables, start_new_session=True)
+    try:
+        while process.poll() is None and not list((folder / "out put").glob("*/viewer.html")):
+            time.sleep(0.2)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    pages = (folder / "out put").glob("*/viewer.html")
+    done = {page.parent.name: (page.parent / "metadata.json").stat().st_mtime_ns for page in pages}
+    assert process.returncode == -signal.SIGKILL and 0 < len(done) < len(FILMS)
+    return folder, done
+
+
+@pytest.fixture(scope="module")
+def predicted(killed, videos, zipped) -> Path:
+    """What the same command makes of the videos after the kill."""
+    folder, _ = killed
     done = abaw(folder, "predict", str(videos), "--out", "out put", "--bundle", str(zipped), "--cores", "2")
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "written to out put, open index.html there; 2 videos cannot be read, see failed.csv" in done.stdout
-    assert "half: " in done.stderr and "text: " in done.stderr
+    assert "written to out put, open index.html there; 10 videos cannot be read, see failed.csv" in done.stdout
+    assert all(f"{name}: " in done.stderr for name in FAILED)
     return folder / "out put"
+
+
+def test_what_was_killed_goes_on_and_gives_the_same(killed, predicted, videos, zipped):
+    _, before = killed
+    assert {name: (predicted / name / "metadata.json").stat().st_mtime_ns for name in before} == before
+    undisturbed = abaw_predict(videos / "Über uns (1).mp4", bundle=zipped, cores=2)
+    assert len(undisturbed) == 72
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(predicted / "Über_uns_(1)" / "frames.parquet"), undisturbed, check_exact=True
+    )
 
 
 def test_every_video_has_its_outcome(predicted):
     found = {path.name for path in predicted.iterdir()}
-    films = {"Über_uns_(1)", "nobody.mp4", "nobody.mkv"}
-    assert found == {".abaw", "failed.csv", "summary.csv", "index.html", *films}
-    for film in films:
+    assert found == {".abaw", "failed.csv", "summary.csv", "index.html", *FILMS}
+    for film in FILMS:
         files = {"frames.parquet", "frames.csv", "metadata.json", "viewer.html", "thumbnail.jpg"}
         assert {path.name for path in (predicted / film).iterdir()} == files
     with (predicted / "failed.csv").open(newline="", encoding="utf-8") as handle:
         failed = {row["video"]: row["reason"] for row in csv.DictReader(handle)}
-    assert set(failed) == {"half", "text"}
-    assert all("copy it again, or convert it" in reason for reason in failed.values()), failed
+    assert set(failed) == set(FAILED)
+    assert all(FAILED[name] in reason for name, reason in failed.items()), failed
     with (predicted / "summary.csv").open(newline="", encoding="utf-8") as handle:
         lines = [(row["video"], row["subject"], row["problem"]) for row in csv.DictReader(handle)]
-    assert {video for video, _, _ in lines} == films | set(failed)
+    assert {video for video, _, _ in lines} == FILMS | set(failed)
     assert {video: problem for video, _, problem in lines if problem} == failed
-    about = {name: json.loads((predicted / name / "metadata.json").read_text()) for name in films}
-    assert (about["Über_uns_(1)"]["subjects"], about["nobody.mp4"]["subjects"]) == (1, 0)
-    assert about["nobody.mkv"]["subjects"] >= 3
-    assert "no face was found" in about["nobody.mp4"]["problems"]
-    assert "no audio stream: silence is taken" in about["nobody.mkv"]["problems"]
+    about = {name: json.loads((predicted / name / "metadata.json").read_text()) for name in FILMS}
+    subjects = {name: about[name]["subjects"] for name in FILMS}
+    assert subjects == {"Über_uns_(1)": 1, "nobody.mp4": 0, "nobody.mkv": 5, "turns_away": 1, "angry": 1, "holes": 1}
+    for name, expected in {
+        "Über_uns_(1)": [],
+        "nobody.mp4": ["no face was found", UNEVEN],
+        "nobody.mkv": ["no audio stream: silence is taken"],
+        "turns_away": [UNEVEN],
+        "angry": [],
+        "holes": ["breaks after frame 49 (1.60 s)"],
+    }.items():
+        said = about[name]["problems"]
+        assert len(said) == len(expected), (name, said)
+        assert all(words in one for words, one in zip(expected, said, strict=True)), (name, said)
+    faces = {name: read_table("people", predicted / name / "frames.parquet") for name in FILMS}
+    for name, (n_frames, first, last) in {
+        "Über_uns_(1)": (72, 1, 72),
+        "turns_away": (169, 1, 70),
+        "angry": (67, 1, 67),
+        "holes": (72, 1, 46),
+    }.items():
+        seen = faces[name].filter(pc.field("has_face"))["frame"].to_pylist()
+        assert (len(faces[name]), seen) == (n_frames, list(range(first, last + 1))), name
+    seen = faces["nobody.mkv"].group_by("subject").aggregate([("has_face", "all"), ("frame", "count")])
+    assert seen.to_pydict() == {"subject": [1, 2, 3, 4, 5], "has_face_all": [True] * 5, "frame_count": [45] * 5}
 
 
 @pytest.mark.parametrize("name", ["Über_uns_(1)", "nobody.mp4", "nobody.mkv"])
@@ -189,6 +283,30 @@ def test_values_are_there_where_faces_are_and_add_up(predicted):
     assert nobody["valence"].null_count == nobody["p_neutral"].null_count == len(nobody) > 0
 
 
+def test_a_bundle_of_expressions_alone_leaves_valence_and_arousal_empty(predicted, zipped, tmp_path):
+    unpack_bundle(zipped, tmp_path)
+    said = json.loads((tmp_path / "bundle.json").read_text())
+    said["tasks"].pop("va")
+    said["files"] = {name: file for name, file in said["files"].items() if not name.startswith("va/")}
+    (tmp_path / "bundle.json").write_text(json.dumps(said))
+    made = predicted / ".abaw" / "results" / "films"
+    about = json.loads((predicted / "Über_uns_(1)" / "metadata.json").read_text())
+    voice = made / "vocals" / "Über_uns_(1).flac"
+    tables = [made / kind / "Über_uns_(1).parquet" for kind in ("faces", "voiced")]
+    film = Film("Über_uns_(1)", probe(Path(about["path"])), *tables, voice, (0.0, np.inf), 5.0)
+    found = predict_film(film, tmp_path, ComputeConfig(device="cpu", threads=1))
+    assert "It has no model for valence and arousal: these columns stay empty." in found.about["bundle"]["knows"]
+    both = read_table("people", predicted / "Über_uns_(1)" / "frames.parquet")
+    for name in both.column_names:
+        if name in ("valence", "arousal", "va_system"):
+            assert found.table[name].null_count == len(both) and both[name].null_count < len(both)
+        elif name in ("valence_proxy", "arousal_proxy"):
+            assert found.table[name].null_count < len(both)
+            assert np.nanmax(np.abs(found.table[name].to_numpy())) <= 1
+        else:
+            assert found.table[name].equals(both[name]), name
+
+
 def test_what_is_there_is_not_made_again_and_a_new_video_runs_alone(predicted, videos, finished):
     settings = predicted / ".abaw" / "predict.json"
     call = ["--directory", str(predicted / ".abaw"), "--configfile", str(ROOT / "config/config.yaml"), str(settings)]
@@ -209,7 +327,6 @@ def test_what_is_there_is_not_made_again_and_a_new_video_runs_alone(predicted, v
 def test_mistakes_are_sentences(predicted, videos, tmp_path):
     for arguments, says in (
         (["predict", str(tmp_path), "--out", "o", "--bundle", str(tmp_path)], "is no complete bundle"),
-        (["predict", str(videos), "--out", "o"], "carries no bundle of its own yet"),
         (["info", str(tmp_path / "none.zip")], "there is no bundle"),
     ):
         done = abaw(tmp_path, *arguments)

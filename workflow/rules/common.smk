@@ -293,3 +293,9 @@ def say_what_is_left_out() -> None:
             f"{len(CROPS.strays)} entries among the crops belong to no track and are left out, such as {CROPS.strays[0]}",
             file=sys.stderr,
         )
+
+
+def say_what_is_known() -> None:
+    """What the bundle that the repository carries knows, where videos are predicted and no other bundle is named."""
+    if PLAN is not None and CONFIG.predict.bundle is None:
+        print(worded("abaw.bundle.words", "in_words", PLAN.bundle), file=sys.stderr)

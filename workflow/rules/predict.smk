@@ -107,6 +107,7 @@ if PLAN is not None:
             code=code("predict/find_people"),
             video=f"{FILMS}/digests/{{film}}.sha256",
             network=detector_network(PLAN.faces),
+            recogniser=[f"results/weights/{one.name}/{one.file}" for one in [PLAN.recogniser] if one],
         output:
             f"{FILMS}/faces/{{film}}.parquet",
         log:
@@ -127,6 +128,8 @@ if PLAN is not None:
             to_s="" if CONFIG.predict.to_s is None else CONFIG.predict.to_s,
             settings=as_json(PLAN.faces.model_dump()),
             compute=compute_on(CONFIG.compute.detector_device),
+            weights=PLAN.recogniser.model_dump_json() if PLAN.recogniser else "",
+            same_person=CONFIG.predict.same_person if PLAN.recogniser else "",
         shell:
             "take_gpu {resources.gpu}; python {input.code[0]:q}"
             " --video {params.video:q}"
@@ -136,6 +139,9 @@ if PLAN is not None:
             " --settings {params.settings:q}"
             " --compute {params.compute:q}"
             " --network {input.network:q}"
+            " --recogniser {input.recogniser:q}"
+            " --weights {params.weights:q}"
+            " --same-person {params.same_person}"
             " --threads {threads}"
             " --output {output:q}"
             " > {log:q} 2>&1"
@@ -170,7 +176,7 @@ if PLAN is not None:
             from_s=CONFIG.predict.from_s,
             to_s="" if CONFIG.predict.to_s is None else CONFIG.predict.to_s,
             fps=PLAN.faces.analysis_rate_hz,
-            settings=as_json(CONFIG.predict.model_dump(include={"fps", "from_s", "to_s", "subjects"})),
+            settings=as_json(CONFIG.predict.model_dump(include={"fps", "from_s", "to_s", "subjects", "recogniser"})),
             compute=compute_on(CONFIG.compute.device),
         shell:
             "take_gpu {resources.gpu}; python {input.code[0]:q}"

@@ -1,7 +1,7 @@
 """The stage weights: get the files of weights that no package carries, and check them.
 
 In: resources/weights.yaml, the list of all weights, and the folder `resources.weights_dir` if one is set.
-Out: results/weights/{weights}/{file}. Read by: faces. Page: docs/weights.md.
+Out: results/weights/{weights}/{file}. Read by: faces, and predict where it recognises people. Page: docs/weights.md.
 """
 
 

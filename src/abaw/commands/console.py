@@ -4,7 +4,7 @@ import argparse
 import csv
 import sys
 from pathlib import Path
-from typing import NoReturn, TextIO, get_args
+from typing import NoReturn, get_args
 
 from abaw.config.predict import Also
 from abaw.running.errors import UserError
@@ -42,6 +42,12 @@ def _arguments() -> argparse.ArgumentParser:
     predict.add_argument("--to", type=float, dest="to_s", metavar="S", help="second to end at")
     predict.add_argument("--subjects", type=_subjects, default="all", metavar="prominent|all|N", help="who has rows")
     predict.add_argument(
+        "--recogniser", metavar="NAME", help="weights by which people are recognised after cuts, such as sface"
+    )
+    predict.add_argument(
+        "--same-person", type=float, default=0.363, metavar="COSINE", help="of two faces, from which on (%(default)s)"
+    )
+    predict.add_argument(
         "--also", nargs="+", choices=get_args(Also), default=[], help="what else is made of each video"
     )
     info = commands.add_parser("info", help="what a bundle knows")
@@ -55,11 +61,9 @@ def _arguments() -> argparse.ArgumentParser:
 
 def _predict(args: argparse.Namespace) -> None:
     from abaw.predict.calling import predict_folder
-    from abaw.predict.plan import DEFAULT_BUNDLE
 
-    if args.bundle is None and DEFAULT_BUNDLE.exists():
-        _tell(DEFAULT_BUNDLE, sys.stderr)
-    settings = {name: getattr(args, name) for name in ("fps", "from_s", "to_s", "subjects", "also")}
+    names = ("fps", "from_s", "to_s", "subjects", "recogniser", "same_person", "also")
+    settings = {name: getattr(args, name) for name in names}
     predict_folder(args.videos, args.out, args.bundle, settings, args.cores)
     with (args.out.expanduser() / "failed.csv").open(newline="", encoding="utf-8") as handle:
         failed = list(csv.DictReader(handle))
@@ -72,15 +76,10 @@ def _predict(args: argparse.Namespace) -> None:
 
 
 def _info(args: argparse.Namespace) -> None:
-    _tell(args.bundle, sys.stdout)
-
-
-def _tell(bundle: Path, where: TextIO) -> None:
-    """What a bundle knows."""
     from abaw.bundle.reading import read_bundle
     from abaw.bundle.words import in_words
 
-    print(in_words(read_bundle(bundle)), file=where)
+    print(in_words(read_bundle(args.bundle)))
 
 
 def _export(args: argparse.Namespace) -> None:

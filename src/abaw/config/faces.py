@@ -42,6 +42,11 @@ class FacesConfig(Section):
         description="Detections below this score are dropped; mediapipe gives none below 0.5, and false ones up to "
         "0.69 on footage without a face."
     )
+    detect_every_s: Annotated[float, Field(gt=0, le=2)] | None = Field(
+        default=None,
+        description="How often (s) the detector is asked while faces hold, beside at cuts; in between a face lies on "
+        "the way from one place to the next. In doubt, and with null, it is asked at every analysed frame.",
+    )
     subject: Literal["prominent", "longest", "largest"] = Field(
         description="Which of several faces is the subject: the track with the greatest score times area over its "
         "frames, the one seen in the most frames, or the one with the largest box."

@@ -29,8 +29,15 @@ class PredictConfig(Section):
     to_s: Annotated[float, Field(gt=0)] | None = Field(description="Second at which to end; null: with the video.")
     subjects: Literal["prominent", "all"] | Annotated[int, Field(ge=1, le=100)] = Field(
         description="prominent: the one person who stands out, over cuts and absences; all: everybody who is seen for "
-        "a second; a number: at any time so many at most, those who stand out. Of the last two nobody is recognised: "
-        "after a cut, and after an absence of more than a second, a person has a new number."
+        "a second; a number: at any time so many at most, those who stand out. Of the last two nobody is recognised "
+        "without a recogniser: after a cut, and after an absence of more than a second, a person has a new number."
+    )
+    recogniser: str | None = Field(
+        description="Name of weights in resources/weights.yaml by which people are recognised after cuts and absences, "
+        "such as sface; null: nobody is. Not used where subjects is prominent."
+    )
+    same_person: Annotated[float, Field(gt=0, lt=1)] = Field(
+        description="Cosine of two faces' embeddings from which on they are one person's; 0.363 is SFace's own."
     )
 
     also: list[Also] = Field(

@@ -5,10 +5,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mediapipe.python.solutions.face_detection import FaceDetection
 
 from abaw.faces.detection import Detection, Detector, select
-from abaw.faces.solutions import start
+from abaw.faces.solutions import FaceDetection, start
 from abaw.faces.tracking import overlaps
 from abaw.tables.schemas import FIVE_POINTS
 

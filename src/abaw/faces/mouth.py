@@ -5,9 +5,8 @@ from threading import Lock
 
 import cv2
 import numpy as np
-from mediapipe.python.solutions.face_mesh import FaceMesh
 
-from abaw.faces.solutions import start
+from abaw.faces.solutions import FaceMesh, start
 
 _BORDER = 0.15
 """Black border around the crop, in its longer sides: the mesh's own face detector wants surroundings.

@@ -1,6 +1,7 @@
 """One streaming pass over a video: frames, faces, subjects, crops and mouths (paper §3.2.1, §3.2.2)."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from os import PathLike
 
@@ -8,7 +9,6 @@ import numpy as np
 
 from abaw.config import FacesConfig
 from abaw.faces.crop import crop_region, decode_crop, encode_crop, fitted
-from abaw.faces.cuts import CutFinder
 from abaw.faces.detection import Detection, Detector
 from abaw.faces.detectors import make_detector
 from abaw.faces.mouth import MouthMeter
@@ -19,8 +19,6 @@ from abaw.faces.tracking import Tracker
 from abaw.media.video import SampledFrame
 from abaw.tables.schemas import FIVE_POINTS
 
-SAME_SHAPE = 0.03
-"""By how much the shape of the pictures may change in mid-stream where only their size does; beyond it, it is a cut."""
 _BOX_COLUMNS = ("x0_px", "y0_px", "x1_px", "y1_px")
 _POINT_COLUMNS = tuple(f"{point}_{axis}_px" for point in FIVE_POINTS for axis in "xy")
 _MOUTH_CORNERS = [FIVE_POINTS.index("mouth_right"), FIVE_POINTS.index("mouth_left")]
@@ -53,21 +51,30 @@ def analyse_video(
 
 
 def tracked_frames(
-    path: str | PathLike[str], settings: FacesConfig, threads: int, detector: Detector, span_s: Span = WHOLE
+    path: str | PathLike[str],
+    settings: FacesConfig,
+    threads: int,
+    detector: Detector,
+    span_s: Span = WHOLE,
+    careful: bool = False,
 ) -> Iterator[TrackedFrame]:
-    """The analysed frames in `span_s` with all their faces, followed and cropped."""
-    tracker, cuts, meter, shot = Tracker(), CutFinder(), MouthMeter(), 0
-    size: tuple[int, ...] = ()
-    for frame, detections in detected_frames(path, settings.analysis_rate_hz, detector, threads, span_s):
-        cut = cuts.is_cut(frame.bgr)
-        before, size = size or frame.bgr.shape[:2], frame.bgr.shape[:2]
-        if before != size:
-            turned = abs(size[0] * before[1] / (size[1] * before[0]) - 1) > SAME_SHAPE
-            cut = cut or turned
-            tracker.resize(size[1] / before[1])
-        shot += cut
-        tracks = tracker.update(frame.time_s, detections, cut)
-        faces = [_cropped(frame, *seen, settings, meter) for seen in zip(tracks, detections, strict=True)]
+    """The analysed frames in `span_s` with all their faces, followed and cropped.
+
+    `careful` is that of `Tracker`. Where the detector was not asked and the mesh finds no face, or a mouth that lies
+    outside the face, it is asked now.
+    """
+    tracker, meter, shot = Tracker(careful), MouthMeter(), 0
+    rate_hz, every_s = settings.analysis_rate_hz, settings.detect_every_s
+    for look in detected_frames(path, rate_hz, detector, threads, span_s, every_s):
+        frame, found = look.frame, look.faces
+        faces = [_cropped(frame, face, settings, meter) for face in found]
+        if not look.asked and any(map(_is_doubtful, faces)):
+            found = detector.detect(frame.bgr)
+            faces = [_cropped(frame, face, settings, meter) for face in found]
+        tracker.resize(look.growth)
+        shot += look.is_cut
+        tracks = tracker.update(frame.time_s, found, look.is_cut)
+        faces = [replace(face, track=track) for face, track in zip(faces, tracks, strict=True)]
         yield TrackedFrame(frame.number, frame.time_s, shot, frame.bgr.shape[1], faces)
 
 
@@ -80,14 +87,24 @@ def _measured(frames: Iterable[TrackedFrame], people: int) -> Iterator[TrackedFr
         yield frame
 
 
-def _cropped(frame: SampledFrame, track: int, face: Detection, settings: FacesConfig, meter: MouthMeter) -> TrackedFace:
+def _cropped(frame: SampledFrame, face: Detection, settings: FacesConfig, meter: MouthMeter) -> TrackedFace:
+    """A face with its crop, on no track yet."""
     height, width = frame.bgr.shape[:2]
     x0, y0, x1, y1 = crop_region(face.box, settings.margin_px, width, height)
     seen = np.ascontiguousarray(frame.bgr[y0:y1, x0:x1])
     whole = crop = encode_crop(seen, settings.jpeg_quality)
     if (smaller := fitted(seen, settings.crop_side_px)) is not seen:
         crop = encode_crop(smaller, settings.jpeg_quality)
-    return TrackedFace(track, face, crop, (x0, y0), cache(lambda: meter.measure(decode_crop(whole))))
+    return TrackedFace(-1, face, crop, (x0, y0), cache(lambda: meter.measure(decode_crop(whole))))
+
+
+def _is_doubtful(face: TrackedFace) -> bool:
+    """Whether the mesh finds no face in the crop, or one whose mouth lies outside the box."""
+    mouth = face.mouth()
+    if mouth is None:
+        return True
+    middle, box = mouth.corners.mean(axis=0) + np.array(face.corner_px), face.face.box
+    return not ((middle >= box[:2]) & (middle <= box[2:])).all()
 
 
 def face_row(sample: str, frame: TrackedFrame, seen: TrackedFace | None) -> Row:

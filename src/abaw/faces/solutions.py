@@ -3,11 +3,31 @@
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 warnings.filterwarnings("ignore", "SymbolDatabase.GetPrototype", UserWarning)  # of protobuf, at the first face
+
+
+@contextmanager
+def _without_plots() -> Iterator[None]:
+    """Hide matplotlib, which MediaPipe's drawings alone use, and which takes longer to import than all the rest."""
+    hidden = [] if "matplotlib" in sys.modules else ["matplotlib", "matplotlib.pyplot"]
+    sys.modules |= {name: ModuleType(name) for name in hidden}
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
+with _without_plots():
+    from mediapipe.python.solutions.face_detection import FaceDetection as FaceDetection
+    from mediapipe.python.solutions.face_mesh import FaceMesh as FaceMesh
 
 
 def start(solution: type, **options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The analysed frames of a video with their faces: decoded ahead where a thread is free, detected in batches."""
+"""The analysed frames of a video with their faces: decoded ahead where a thread is free."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -7,7 +7,8 @@ from math import inf
 from os import PathLike
 from typing import TypeVar
 
-from abaw.faces.detection import Detection, Detector
+from abaw.faces.asking import Look, ask, looks
+from abaw.faces.detection import Detector
 from abaw.media.video import SampledFrame, sample_frames
 from abaw.running.errors import BrokenVideoError
 
@@ -23,12 +24,17 @@ WHOLE: Span = (0.0, inf)
 
 
 def detected_frames(
-    path: str | PathLike[str], rate_hz: float, detector: Detector, threads: int, span_s: Span = WHOLE
-) -> Iterator[tuple[SampledFrame, list[Detection]]]:
-    """Yield the frames nearest to the times j / `rate_hz` with the faces that the detector finds, best first.
+    path: str | PathLike[str],
+    rate_hz: float,
+    detector: Detector,
+    threads: int,
+    span_s: Span = WHOLE,
+    every_s: float | None = None,
+) -> Iterator[Look]:
+    """Yield the frames nearest to the times j / `rate_hz` with their faces, best first.
 
     Only those in `span_s` are looked at; the video is decoded from its beginning all the same, so that no frame has
-    another number or time.
+    another number or time. While the faces hold, the detector is asked every `every_s` (`abaw.faces.asking`).
 
     With more than one thread the video is decoded while faces are sought, by `threads` threads at most; what comes out
     is the same. Memory holds a batch, `AHEAD` frames and what the decoder keeps. Raises `UserError` for a video that
@@ -37,8 +43,10 @@ def detected_frames(
     frames: Iterable[SampledFrame] = _within(sample_frames(path, rate_hz, threads), span_s)
     if threads > 1:
         frames = ahead(frames, detector.batch + AHEAD)
-    for batch in in_batches(frames, detector.batch):
-        yield from zip(batch, detector.detect_batch([frame.bgr for frame in batch]), strict=True)
+    broken: list[BrokenVideoError] = []
+    yield from ask(looks(_until_break(frames, broken)), detector, every_s)
+    if broken:
+        raise broken[0]
 
 
 def _within(frames: Iterable[SampledFrame], span_s: Span) -> Iterator[SampledFrame]:
@@ -49,21 +57,12 @@ def _within(frames: Iterable[SampledFrame], span_s: Span) -> Iterator[SampledFra
             yield frame
 
 
-def in_batches(frames: Iterable[SampledFrame], size: int) -> Iterator[list[SampledFrame]]:
-    """Yield up to `size` successive frames of one shape at a time; those before a break come before its error."""
-    batch: list[SampledFrame] = []
+def _until_break(frames: Iterable[SampledFrame], broken: list[BrokenVideoError]) -> Iterator[SampledFrame]:
+    """The frames before a break, which is put into `broken`."""
     try:
-        for frame in frames:
-            if batch and (len(batch) == size or frame.bgr.shape != batch[0].bgr.shape):
-                yield batch
-                batch = []
-            batch.append(frame)
-    except BrokenVideoError:
-        if batch:
-            yield batch
-        raise
-    if batch:
-        yield batch
+        yield from frames
+    except BrokenVideoError as error:
+        broken.append(error)
 
 
 def ahead(items: Iterable[Item], count: int) -> Iterator[Item]:

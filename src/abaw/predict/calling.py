@@ -10,7 +10,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
 import abaw
+from abaw.bundle.reading import read_bundle
+from abaw.bundle.words import in_words
 from abaw.predict.films import find_films
+from abaw.predict.plan import default_bundle
 from abaw.predict.progress import Progress
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
@@ -33,6 +36,7 @@ def predict_file(
     from_s: float = 0.0,
     to_s: float | None = None,
     subjects: Subjects = "all",
+    recogniser: str | None = None,
     cores: int | None = None,
 ) -> "pd.DataFrame":
     """What the people in one video express: the table `people` as a DataFrame, a row for every frame and subject.
@@ -44,7 +48,7 @@ def predict_file(
     path = Path(video).expanduser().resolve()
     if not path.is_file():
         raise UserError(f"there is no video {path}")
-    settings = {"fps": fps, "from_s": float(from_s), "to_s": to_s, "subjects": subjects}
+    settings = {"fps": fps, "from_s": float(from_s), "to_s": to_s, "subjects": subjects, "recogniser": recogniser}
     with TemporaryDirectory(prefix="abaw.") as folder:
         there = Path(folder if out is None else out)
         predict_folder(path, there, bundle, settings, cores)
@@ -66,9 +70,12 @@ def predict_folder(
 ) -> None:
     """Predict all videos of a folder into `out`; called again, it goes on where it stopped.
 
-    `settings` are keys of `predict` beside those that are arguments. Raises `UserError` with a sentence for each job
-    that failed; the other videos are done all the same.
+    `settings` are keys of `predict` beside those that are arguments. Without a `bundle` the one that the repository
+    carries is taken, and what it knows is said first. Raises `UserError` with a sentence for each job that failed; the
+    other videos are done all the same.
     """
+    if bundle is None:
+        print(in_words(read_bundle(default_bundle())), file=sys.stderr)
     out = out.expanduser().resolve()
     section = {
         **settings,

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from abaw.bundle.engine import Engine, Footage
 from abaw.bundle.form import JSON_NAME
+from abaw.bundle.words import in_words
 from abaw.config import ComputeConfig
 from abaw.faces.breaks import BROKEN
 from abaw.faces.stream import Span
@@ -112,6 +113,7 @@ def predict_film(film: Film, bundle: Path, compute: ComputeConfig) -> Predicted:
         "bundle": {
             "sha256": sha256_of(bundle / JSON_NAME),
             "made_by": engine.bundle.package,
+            "knows": [line for line in in_words(engine.bundle).splitlines() if line],
             "systems": {task: known.preferred for task, known in engine.bundle.tasks.items()},
         },
         "times": {"began": began.isoformat(timespec="seconds"), "predicting_s": round(time.monotonic() - began_s, 2)},

@@ -9,6 +9,7 @@ from abaw.config import FacesConfig, PredictConfig, SpeechConfig
 from abaw.config.predict import Also
 from abaw.predict.films import Films, find_films, readable
 from abaw.running.errors import UserError
+from abaw.weights.manifest import Weights, weights_of_recogniser
 
 DEFAULT_BUNDLE = Path(__file__).resolve().parents[3] / "resources" / "bundles" / "default"
 
@@ -24,13 +25,16 @@ ALSO: dict[Also, str] = {
 
 @dataclass(frozen=True)
 class Plan:
-    """The videos, where the bundle lies, what it says, and the settings of the stages, which are the bundle's."""
+    """The videos, where the bundle lies, what it says, the settings of the stages, which are the bundle's, and what
+    recognises people, if anything does.
+    """
 
     films: Films
     source: Path
     bundle: Bundle
     faces: FacesConfig
     speech: SpeechConfig
+    recogniser: Weights | None
 
     @property
     def hears(self) -> bool:
@@ -53,26 +57,33 @@ class Plan:
         return ["bundle.json", *self.bundle.files]
 
 
+def default_bundle() -> Path:
+    """The bundle that the repository carries; `UserError` where there is none."""
+    if not DEFAULT_BUNDLE.exists():
+        raise UserError(
+            f"no bundle is named, and there is none in {DEFAULT_BUNDLE}; get a clone that has it, or train one (`make "
+            "demo`, then `abaw export`) and name it: predict.bundle, --bundle or BUNDLE="
+        )
+    return DEFAULT_BUNDLE
+
+
 def plan_prediction(settings: PredictConfig, with_probe: bool) -> Plan | None:
     """The plan, or None where no videos are named; `with_probe` says whether each video's head is read.
 
-    Raises `UserError` where the videos or the bundle are not there, or the bundle cannot be used.
+    Raises `UserError` where the videos, the bundle or the recogniser are not there or cannot be used.
     """
     if settings.videos is None:
         return None
-    if settings.bundle is None and not DEFAULT_BUNDLE.exists():
-        raise UserError(
-            "predict.bundle is null, and this version of abaw-flow carries no bundle of its own yet; train one "
-            "(`make demo`, then `abaw export`) and name it: predict.bundle, or --bundle"
-        )
-    source = DEFAULT_BUNDLE if settings.bundle is None else Path(settings.bundle)
+    source = default_bundle() if settings.bundle is None else Path(settings.bundle)
     bundle = read_bundle(source)
     films = find_films(Path(settings.videos))
     faces = bundle.settings.faces
     faces = faces.model_copy(
         update={"analysis_rate_hz": settings.fps or faces.analysis_rate_hz, "subject": "prominent"}
     )
-    return Plan(readable(films) if with_probe else films, source, bundle, faces, bundle.settings.speech)
+    recogniser = None if settings.recogniser is None else weights_of_recogniser(settings.recogniser)
+    films = readable(films) if with_probe else films
+    return Plan(films, source, bundle, faces, bundle.settings.speech, recogniser)
 
 
 def wanted(plan: Plan | None, settings: PredictConfig) -> list[str]:

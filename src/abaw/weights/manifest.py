@@ -90,6 +90,17 @@ def packaged(name: str) -> list[str]:
     return [name] if weights and weights.package else []
 
 
+def weights_of_recogniser(name: str) -> Weights:
+    """The weights that recognise faces (`predict.recogniser`); `UserError` where there are none or they cannot be."""
+    weights = known(name)
+    if Path(weights.file).suffix != ".onnx" or None in (weights.url, weights.mean, weights.std):
+        raise UserError(
+            f"predict.recogniser is {name}, expected an entry of resources/weights.yaml with an ONNX file, a url, mean "
+            "and std, such as sface"
+        )
+    return weights
+
+
 def package_file(weights: Weights) -> Path:
     """Where an installed package has the file, found without running the package; the digest is not yet checked."""
     spec = importlib.util.find_spec(weights.package or weights.name)

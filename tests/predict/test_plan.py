@@ -1,0 +1,56 @@
+"""Which bundle a run of predict takes, and what is said of it."""
+
+from pathlib import Path
+
+import pytest
+from small_bundle import DEFAULT, write
+
+from abaw.commands import console
+from abaw.config import PredictConfig
+from abaw.predict import calling, plan
+from abaw.running.errors import UserError
+
+
+def settings(videos, **changes):
+    return PredictConfig.model_validate(DEFAULT["predict"] | {"videos": str(videos)} | changes)
+
+
+@pytest.fixture
+def carried(monkeypatch, tmp_path) -> Path:
+    """Where the repository's own bundle would lie; nothing is there yet. Beside it, in videos, lies one by its name."""
+    monkeypatch.setattr(plan, "DEFAULT_BUNDLE", tmp_path / "bundles" / "default")
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "film.mp4").touch()
+    return tmp_path / "bundles" / "default"
+
+
+def test_the_bundle_that_is_carried_is_taken_where_none_is_named(carried, tmp_path):
+    write(carried)
+    planned = plan.plan_prediction(settings(tmp_path / "videos"), with_probe=False)
+    assert (planned.source, set(planned.bundle.tasks)) == (carried, {"expr"})
+    named = write(tmp_path / "named")
+    planned = plan.plan_prediction(settings(tmp_path / "videos", bundle=str(named)), with_probe=False)
+    assert planned.source == named
+
+
+def test_without_one_the_sentence_says_what_to_do(carried, tmp_path):
+    with pytest.raises(UserError, match=r"no bundle is named, and there is none in .*default; .*train one.*--bundle"):
+        plan.plan_prediction(settings(tmp_path / "videos"), with_probe=False)
+    with pytest.raises(UserError, match="no bundle is named"):
+        calling.predict_folder(tmp_path / "videos", tmp_path / "out", None, {}, 1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_the_carried_bundle_knows_is_said_before_it_is_used(carried, monkeypatch, tmp_path, capsys):
+    write(carried)
+    ran = []
+    monkeypatch.setattr(calling, "run_workflow", lambda *arguments: ran.append(capsys.readouterr().err))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "failed.csv").write_text("video,path,reason\n")
+    monkeypatch.setattr("sys.argv", ["abaw", "predict", str(tmp_path / "videos"), "--out", str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as caught:
+        console.main()
+    assert caught.value.code == 0
+    [said] = ran
+    for words in ("Expression: system_1", "macro F1 0.31", "Nothing is known of cats.", "It has no model for valence"):
+        assert words in said

@@ -1,8 +1,8 @@
 """Find and follow the people in one video: the one who stands out, everybody, or so many at a time.
 
-In: a video; the settings of `faces` of the bundle; the network of the detector, where no package carries it, and that of a
-recogniser, if there is one. Out: a table `faces` whose samples are the numbers of the subjects, by first appearance. Of a
-video that breaks, nobody is seen from there on.
+In: a video; the bundle's settings of `faces`; the networks of the detector, where no package carries it, and of a
+recogniser, if there is one. Out: a table `faces` whose samples are the numbers of the subjects, by first appearance.
+Of a video that breaks, nobody is seen from there on.
 """
 
 import argparse

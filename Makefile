@@ -8,7 +8,7 @@ CORES ?= $(shell nproc 2>/dev/null || echo 2)
 WORKERS ?= 2
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo predict test test-fast test-fuzz test-browser test-slurm test-environment test-conda test-spleeter test-kills lint generate measure lock clean
+.PHONY: help setup demo predict picture test test-fast test-fuzz test-browser test-slurm test-environment test-conda test-spleeter test-kills lint generate measure lock clean
 
 help:  ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -63,6 +63,10 @@ test-browser: setup  ## open the pages of predict in a real Chromium; it says wh
 	chromium chromium-driver, and .venv/bin/python -m pip install --no-deps --target .browser -r requirements-browser.lock" \
 	>&2; exit 1; }
 	PYTHONPATH=.browser python -m pytest -m browser tests/outputs
+
+picture: setup  ## photograph the viewer for README, of a video and the bundle of `make demo` and `abaw export`
+	@{ $(BROWSER); } > /dev/null 2>&1 || { echo "error: the picture needs what make test-browser needs" >&2; exit 1; }
+	PYTHONPATH=.browser python tools/viewer_picture.py
 
 test-slurm: setup  ## run the shrunken workflow on a real SLURM on this machine, as root (docs/cluster.md)
 	python -m pytest -m slurm tests/slurm

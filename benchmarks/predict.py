@@ -1,9 +1,10 @@
 """How long `abaw predict` takes for one clip, from the command to the tables, and how its memory grows.
 
-    python benchmarks/predict.py ../shared/media/pexels/single_face.mp4 results/bundle
-    python benchmarks/predict.py CLIP BUNDLE --minutes 5 --memory-minutes 1 30
+    python benchmarks/predict.py --memory-minutes 1 30
+    python benchmarks/predict.py --clip CLIP --bundle results/bundle --minutes 5
 
-The clip is repeated until it is as long as is asked for, at 720 lines, with its sound. `realtime_factor` is the time of
+The clip, by default one of ../shared/media, is repeated until it is as long as is asked for, at 720 lines, with its
+sound; without a bundle the one that the repository carries predicts. `realtime_factor` is the time of
 the whole command, on two cores, over the length of the video; `analysed_fps` the analysed frames (five a second) over
 the same time; `stage_over_decode` the time of `find_people` and of `measure_film_mouths` together, which decode the
 video once each, over that of decoding it twice, all frames, and doing nothing with them;
@@ -29,6 +30,7 @@ from runs import environment  # noqa: E402  (the folders need not be installed)
 
 from abaw.media.video import sample_frames  # noqa: E402
 
+CLIP = ROOT.parent / "shared" / "media" / "pexels" / "WolfgangLanger_Pexels.mp4"
 RATE_HZ, HARDLY_ANY_HZ = 5.0, 0.01
 LOOKERS = ("find_people", "measure_film_mouths")
 
@@ -36,8 +38,8 @@ LOOKERS = ("find_people", "measure_film_mouths")
 def main() -> None:
     """Make the videos, predict them, print."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("clip", type=Path)
-    arguments.add_argument("bundle", type=Path)
+    arguments.add_argument("--clip", type=Path, default=CLIP)
+    arguments.add_argument("--bundle", type=Path, help="a folder or a zip")
     arguments.add_argument("--minutes", type=float, default=5.0)
     arguments.add_argument("--memory-minutes", type=float, nargs=2, metavar=("SHORT", "LONG"))
     args = arguments.parse_args()
@@ -72,10 +74,11 @@ def repeated(clip: Path, path: Path, minutes: float) -> Path:
     return path
 
 
-def predicted(video: Path, bundle: Path, out: Path) -> tuple[float, dict[str, dict[str, float]]]:
+def predicted(video: Path, bundle: Path | None, out: Path) -> tuple[float, dict[str, dict[str, float]]]:
     """How long the command takes (s), and the seconds and the memory (MB) of each of its jobs."""
     begin_s = time.perf_counter()
-    call = [sys.executable, "-m", "abaw", "predict", str(video.parent), "--out", str(out), "--bundle", str(bundle)]
+    call = [sys.executable, "-m", "abaw", "predict", str(video.parent), "--out", str(out)]
+    call += [] if bundle is None else ["--bundle", str(bundle)]
     variables = environment() | {"PYTHONPATH": str(ROOT / "src")}
     subprocess.run([*call, "--cores", "2"], check=True, env=variables, stdin=subprocess.DEVNULL, stdout=sys.stderr)
     wall_s = time.perf_counter() - begin_s

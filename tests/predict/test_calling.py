@@ -88,13 +88,25 @@ def test_every_flag_of_predict_is_a_key_of_the_configuration(monkeypatch, tmp_pa
     monkeypatch.setattr(calling, "predict_folder", lambda *arguments: given.update(enumerate(arguments)))
     (tmp_path / "failed.csv").write_text("video,path,reason\n")
     flags = ["--out", str(tmp_path), "--fps", "10", "--from", "1", "--to", "2.5", "--subjects", text, "--cores", "3"]
-    flags += ["--recogniser", "sface", "--same-person", "0.5", "--also", "elan", "speakers"]
+    flags += [
+        "--detect-every",
+        "1",
+        "--mouths",
+        "20",
+        "--recogniser",
+        "sface",
+        "--same-person",
+        "0.5",
+        "--also",
+        "elan",
+        "speakers",
+    ]
     monkeypatch.setattr(sys, "argv", ["abaw", "predict", "v", "--bundle", "b.zip", *flags])
     with pytest.raises(SystemExit) as caught:
         console.main()
     assert caught.value.code == 0
     assert [str(given[0]), str(given[2]), given[4]] == ["v", "b.zip", 3]
-    people = {"subjects": value, "recogniser": "sface", "same_person": 0.5}
+    people = {"subjects": value, "recogniser": "sface", "same_person": 0.5, "detect_every_s": 1.0, "mouths_hz": 20.0}
     assert given[3] == {"fps": 10.0, "from_s": 1.0, "to_s": 2.5, **people, "also": ["elan", "speakers"]}
     assert set(given[3]) | {"videos", "bundle", "out"} == set(abaw_keys())
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from small_bundle import DEFAULT, write
+from small_bundle import DEFAULT, contents, write
 
 from abaw.commands import console
 from abaw.config import PredictConfig
@@ -54,3 +54,18 @@ def test_what_the_carried_bundle_knows_is_said_before_it_is_used(carried, monkey
     [said] = ran
     for words in ("Expression: system_1", "macro F1 0.31", "Nothing is known of cats.", "It has no model for valence"):
         assert words in said
+
+
+def test_how_often_faces_and_mouths_are_looked_at_is_the_users(carried, tmp_path):
+    write(carried)
+    planned = plan.plan_prediction(settings(tmp_path / "videos"), with_probe=False)
+    assert (planned.faces.detect_every_s, planned.speech.gate.rate_hz, planned.mouths) == (0.6, 10.0, "mouths")
+    planned = plan.plan_prediction(settings(tmp_path / "videos", detect_every_s=None, mouths_hz=5.0), with_probe=False)
+    assert (planned.faces.detect_every_s, planned.speech.gate.rate_hz, planned.mouths) == (None, 5.0, "faces")
+    planned = plan.plan_prediction(settings(tmp_path / "videos", mouths_hz=None), with_probe=False)
+    assert planned.speech.gate.rate_hz is None
+    said, _ = contents()
+    said["settings"]["speech"]["gate"] |= {"rule": "authors"}
+    write(carried, said)
+    planned = plan.plan_prediction(settings(tmp_path / "videos"), with_probe=False)
+    assert planned.speech.gate.rate_hz is None

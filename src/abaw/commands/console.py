@@ -40,6 +40,17 @@ def _arguments() -> argparse.ArgumentParser:
     predict.add_argument("--fps", type=float, help="frames a second in which faces are looked for; as trained")
     predict.add_argument("--from", type=float, default=0.0, dest="from_s", metavar="S", help="second to begin at")
     predict.add_argument("--to", type=float, dest="to_s", metavar="S", help="second to end at")
+    predict.add_argument(
+        "--detect-every",
+        type=float,
+        default=0.6,
+        dest="detect_every_s",
+        metavar="S",
+        help="while faces hold (%(default)s)",
+    )
+    predict.add_argument(
+        "--mouths", type=float, default=10.0, dest="mouths_hz", metavar="HZ", help="measured a second (%(default)s)"
+    )
     predict.add_argument("--subjects", type=_subjects, default="all", metavar="prominent|all|N", help="who has rows")
     predict.add_argument(
         "--recogniser", metavar="NAME", help="weights by which people are recognised after cuts, such as sface"
@@ -62,7 +73,7 @@ def _arguments() -> argparse.ArgumentParser:
 def _predict(args: argparse.Namespace) -> None:
     from abaw.predict.calling import predict_folder
 
-    names = ("fps", "from_s", "to_s", "subjects", "recogniser", "same_person", "also")
+    names = ("fps", "from_s", "to_s", "detect_every_s", "mouths_hz", "subjects", "recogniser", "same_person", "also")
     settings = {name: getattr(args, name) for name in names}
     predict_folder(args.videos, args.out, args.bundle, settings, args.cores)
     with (args.out.expanduser() / "failed.csv").open(newline="", encoding="utf-8") as handle:

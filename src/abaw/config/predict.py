@@ -27,6 +27,13 @@ class PredictConfig(Section):
     )
     from_s: Annotated[float, Field(ge=0)] = Field(description="Second of each video at which to begin.")
     to_s: Annotated[float, Field(gt=0)] | None = Field(description="Second at which to end; null: with the video.")
+    detect_every_s: Annotated[float, Field(gt=0, le=2)] | None = Field(
+        description="How often (s) the face detector is asked while faces hold; see faces.detect_every_s."
+    )
+    mouths_hz: Annotated[float, Field(gt=0, le=240)] | None = Field(
+        description="Frames a second whose mouths are measured at most; null: as the bundle's speech.gate says. If its "
+        "rule is authors, which counts frames, all are measured."
+    )
     subjects: Literal["prominent", "all"] | Annotated[int, Field(ge=1, le=100)] = Field(
         description="prominent: the one person who stands out, over cuts and absences; all: everybody who is seen for "
         "a second; a number: at any time so many at most, those who stand out. Of the last two nobody is recognised "

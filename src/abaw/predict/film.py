@@ -20,6 +20,7 @@ from abaw.faces.stream import Span
 from abaw.media.decisions import Decision
 from abaw.media.info import VideoInfo
 from abaw.predict.people import Said, Shown, Sightings, people_rows
+from abaw.predict.speaking import heard_in, spoken_runs
 from abaw.tables.arrays import blocks, matrix, runs_of
 from abaw.tables.files import read_table
 from abaw.tables.schemas import SCHEMAS
@@ -91,6 +92,8 @@ def predict_film(film: Film, bundle: Path, compute: ComputeConfig) -> Predicted:
     seen = {sample: sightings for sample, sightings in seen.items() if sightings.has_face.any()}
     said = _said(engine, film, list(seen))
     voiced = read_table("voiced", film.voiced)
+    heard = heard_in(film.voice, film.info.has_audio) if seen else None
+    gate = engine.bundle.settings.speech.gate
     tables = [
         people_rows(
             film.name,
@@ -98,7 +101,7 @@ def predict_film(film: Film, bundle: Path, compute: ComputeConfig) -> Predicted:
             shown,
             sightings,
             {task: Said(outputs[sample][rows], system) for task, (system, outputs) in said.items()},
-            runs_of(voiced, sample),
+            spoken_runs(runs_of(voiced, sample), heard, gate),
         )
         for sample, sightings in (seen or {"1": Sightings.of(faces.slice(0, 0))}).items()
     ]

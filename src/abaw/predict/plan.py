@@ -79,11 +79,19 @@ def plan_prediction(settings: PredictConfig, with_probe: bool) -> Plan | None:
     films = find_films(Path(settings.videos))
     faces = bundle.settings.faces
     faces = faces.model_copy(
-        update={"analysis_rate_hz": settings.fps or faces.analysis_rate_hz, "subject": "prominent"}
+        update={
+            "analysis_rate_hz": settings.fps or faces.analysis_rate_hz,
+            "subject": "prominent",
+            "detect_every_s": settings.detect_every_s,
+        }
     )
+    speech = bundle.settings.speech
+    if settings.mouths_hz is not None and speech.gate.rule == "movement":
+        rate_hz = min(settings.mouths_hz, speech.gate.rate_hz or settings.mouths_hz)
+        speech = speech.model_copy(update={"gate": speech.gate.model_copy(update={"rate_hz": rate_hz})})
     recogniser = None if settings.recogniser is None else weights_of_recogniser(settings.recogniser)
     films = readable(films) if with_probe else films
-    return Plan(films, source, bundle, faces, bundle.settings.speech, recogniser)
+    return Plan(films, source, bundle, faces, speech, recogniser)
 
 
 def wanted(plan: Plan | None, settings: PredictConfig) -> list[str]:

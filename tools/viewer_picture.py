@@ -25,7 +25,7 @@ from abaw.predict.calling import predict_folder  # noqa: E402
 
 VIDEO = Path("results", "demo", "videos", "batch1", "12-24-1920x1080.mp4")
 PICTURE = ROOT / "docs" / "images" / "viewer.png"
-COLOURS = 128
+COLOURS = 256
 WINDOW_PX = 1100, 1400
 
 

@@ -55,6 +55,14 @@ def test_faces_boxes_and_ages_by_hand():
     assert set(found["valence_proxy"]) == {None}
 
 
+def test_no_frame_between_two_analysed_ones_is_without_a_face_where_the_rate_is_not_whole():
+    times_s = np.arange(67) * 1001 / 30000
+    analysed = np.arange(0, 67, 6)
+    seen = Sightings(analysed + 1, times_s[analysed], np.ones(12, bool), np.ones((12, 5)))
+    table = people_rows("film", 1, Shown(np.arange(1, 68), times_s, 0.2), seen, {}, [])
+    assert table["has_face"].to_pylist() == [True] * 67
+
+
 def test_a_task_without_a_model_is_empty_and_a_proxy_stands_under_its_own_name():
     found = rows({"expr": EXPR})
     assert set(found["valence"]) == {None} == set(found["va_system"])

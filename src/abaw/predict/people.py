@@ -113,9 +113,10 @@ def _at_frames(shown: Shown, seen: Sightings) -> tuple[NDArray[np.bool_], NDArra
     before = (np.searchsorted(seen.times_s, shown.times_s + SLACK_S) - 1).clip(0, m - 1)
     to_before, to_after = np.abs(shown.times_s - seen.times_s[before]), np.abs(shown.times_s - seen.times_s[after])
     nearest = np.where(to_after < to_before, after, before)
-    near = np.minimum(to_before, to_after) <= shown.interval_s / 2 + SLACK_S
-    has_face = seen.has_face[nearest] & near
     gap = seen.times_s[after] - seen.times_s[before]
+    together = (gap > 0) & (gap <= 1.5 * shown.interval_s)  # at 29.97 Hz a bit over half an interval
+    near = together | (np.minimum(to_before, to_after) <= shown.interval_s / 2 + SLACK_S)
+    has_face = seen.has_face[nearest] & near
     share = np.divide(to_before, gap, out=np.zeros(n), where=gap > 0)[:, None]
     between = (1 - share) * seen.boxes[before] + share * seen.boxes[after]
     joined = (gap <= 1.5 * shown.interval_s)[:, None] & ~np.isnan(between)

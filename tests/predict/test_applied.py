@@ -294,7 +294,7 @@ def test_a_bundle_of_expressions_alone_leaves_valence_and_arousal_empty(predicte
     voice = made / "vocals" / "Über_uns_(1).flac"
     tables = [made / kind / "Über_uns_(1).parquet" for kind in ("faces", "voiced")]
     film = Film("Über_uns_(1)", probe(Path(about["path"])), *tables, voice, (0.0, np.inf), 5.0)
-    found = predict_film(film, tmp_path, ComputeConfig(device="cpu", threads=1))
+    found = predict_film(film, tmp_path, ComputeConfig(device="cpu", threads=1, deterministic=True))
     assert "It has no model for valence and arousal: these columns stay empty." in found.about["bundle"]["knows"]
     both = read_table("people", predicted / "Über_uns_(1)" / "frames.parquet")
     for name in both.column_names:

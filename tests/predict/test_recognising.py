@@ -60,7 +60,7 @@ def people_of(monkeypatch, film, out, subjects="all", recogniser=None, weights=N
         "subjects": json.dumps(subjects),
         "from-s": 0,
         "settings": json.dumps(FACES | {"crop_side_px": 112}),
-        "compute": json.dumps({"device": "cpu", "threads": 1}),
+        "compute": json.dumps({"device": "cpu", "threads": 1, "deterministic": True}),
         "threads": 1,
         "output": out,
     }

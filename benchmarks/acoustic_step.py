@@ -31,7 +31,7 @@ def main() -> None:
     torch.manual_seed(0)
     encoder = Wav2Vec2(Wav2Vec2Model(PDEM), window_s=4)
     if args.checkpointing:
-        encoder.network.activation_checkpointing_enable()
+        encoder.recompute_layers()
     model = AudioModel("va", args.architecture, encoder, window_s=4).train()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimiser = torch.optim.Adam(trained, 1e-4)

@@ -112,7 +112,7 @@ def train_v1(folder: Path) -> list[str]:
     splits = ("train", "val")
     return command(
         "acoustic/train_acoustic",
-        architecture=SETTINGS["acoustic"]["architectures"][0],
+        architectures=SETTINGS["acoustic"]["architectures"][:1],
         audio=sorted((folder / "audio").iterdir()),
         voiced=tables(folder, "voiced", splits),
         tracks=tables(folder, "tracks", splits),

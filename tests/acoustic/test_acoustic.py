@@ -11,8 +11,8 @@ from torch import nn
 from abaw.acoustic.augmentation import Augmentation
 from abaw.acoustic.encoders.loading import load_encoder
 from abaw.acoustic.encoders.waveform import PDEM, LogMel, Wav2Vec2, Wav2Vec2Model
-from abaw.acoustic.model import ARCHITECTURES, AudioModel
-from abaw.acoustic.training import Voice, VoicedWindows, build
+from abaw.acoustic.model import ARCHITECTURES, AudioModel, build
+from abaw.acoustic.voices import Voice, VoicedWindows
 from abaw.nn.positions import sinusoidal_positions
 from abaw.running.errors import UserError
 from abaw.timeline.rows import row_times
@@ -90,7 +90,8 @@ def test_embeddings_for_attention_are_as_wide_as_the_model():
     for architecture, width in (("AudioModelV1", 256), ("AudioModelV2", 1024), ("AudioModelV3", 1024)):
         with torch.device("meta"):
             model = AudioModel("va", architecture, Wav2Vec2(Wav2Vec2Model(PDEM), 4), 4).eval()
-            assert model.embed(torch.zeros(2, 64000)).shape == (2, 20, width)
+            steps = model.encoder.below(torch.zeros(2, 64000), None, 0)
+            assert model.embed(steps, 0).shape == (2, 20, width)
 
 
 def test_checkpointing_changes_memory_and_no_gradient():
@@ -142,7 +143,7 @@ def test_a_volume_reaches_the_encoder():
     windows = VoicedWindows.of("expr", [voice], SETTINGS)
     quieter = Augmentation((10.0, 40.0), (-20.0, -20.0))
     torch.manual_seed(0)
-    encoder, cpu = load_encoder("small", 4), torch.device("cpu")
-    found = torch.cat([windows.batch(np.zeros(8, int), encoder, cpu, quieter)[0] for _ in range(4)]).std(dim=1)
+    encoder = load_encoder("small", 4)
+    found = torch.cat([quieter(*windows.batch(np.zeros(8, int), encoder)) for _ in range(4)]).std(dim=1)
     assert found.min() == pytest.approx(0.1, abs=1e-3)
     assert found.max() < 1.1

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from abaw.acoustic.encoders.base import SpeechEncoder
-from abaw.acoustic.encoders.loading import FAMILIES, encoder_of_form, form_of_encoder, load_encoder
+from abaw.acoustic.encoders.checkpoints import FAMILIES, encoder_of_form, form_of_encoder
+from abaw.acoustic.encoders.loading import load_encoder
 from abaw.acoustic.model import ARCHITECTURES, AudioModel
 from abaw.running.errors import UserError
 
@@ -24,7 +25,12 @@ FORMS = {
     "hubert": CONVOLUTIONS | {"num_conv_pos_embeddings": 16},
     "wavlm": CONVOLUTIONS | {"num_conv_pos_embeddings": 16},
     "data2vec-audio": CONVOLUTIONS | {"num_conv_pos_embeddings": 2, "conv_pos_kernel_size": 7},
-    "wav2vec2-bert": {"position_embeddings_type": "relative_key", "mask_time_prob": 0.0, "add_adapter": True},
+    "wav2vec2-bert": {
+        "position_embeddings_type": "relative_key",
+        "mask_time_prob": 0.0,
+        "layerdrop": 0.0,
+        "add_adapter": True,
+    },
     "whisper": {
         "d_model": WIDTH,
         "encoder_layers": LAYERS,
@@ -87,6 +93,32 @@ def test_a_second_has_fifty_steps(stored):
     assert len(outputs) == len(encoder.layers) == LAYERS
     assert {one.shape for one in [*outputs, last]} == {(2, 200 if family == "whisper" else 199, WIDTH)}
     assert not torch.allclose(outputs[0], outputs[1], atol=1e-3)
+
+
+@pytest.mark.parametrize("depth", range(LAYERS + 1))
+def test_what_lies_below_a_layer_and_what_lies_above_are_the_whole(stored, depth):
+    _, folder = stored
+    encoder = load_encoder(folder, WINDOW_S).eval()
+    known = torch.ones(2, WINDOW_S * 16000, dtype=torch.bool)
+    known[1, 32000:] = False
+    with torch.inference_mode():
+        whole = encoder.network(**encoder.inputs(sound(), known)).last_hidden_state
+        steps = encoder.below(sound(), known, depth)
+        torch.testing.assert_close(encoder.above(steps, depth), whole, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(encoder(sound(), known), whole, atol=1e-5, rtol=1e-4)
+
+
+def test_layers_are_dropped_where_the_checkpoint_asks_for_it_and_only_above(stored):
+    _, folder = stored
+    encoder = load_encoder(folder, WINDOW_S).train()
+    encoder.layerdrop = 1.0
+    with torch.inference_mode():
+        torch.manual_seed(0)
+        steps = encoder.below(sound(), None, 3)
+        torch.testing.assert_close(
+            encoder.above(steps, 3), steps.hidden if encoder.top is None else encoder.top(steps.hidden)
+        )
+        assert not torch.equal(steps.hidden, encoder.below(sound(), None, 0).hidden)
 
 
 @pytest.mark.parametrize(("architecture", "trained"), [("AudioModelV1", 2), ("AudioModelV2", 2), ("AudioModelV3", 4)])

@@ -9,7 +9,9 @@ from settings import ACOUSTIC
 
 from abaw.acoustic.encoders.loading import load_encoder
 from abaw.acoustic.model import AudioModel, steps_per_window
-from abaw.acoustic.training import Voice, VoicedWindows, epoch_candidates, predict_track, train_acoustic
+from abaw.acoustic.prediction import hear_track
+from abaw.acoustic.training import epoch_candidates, train_acoustic
+from abaw.acoustic.voices import Voice, VoicedWindows
 from abaw.running.errors import UserError
 from abaw.tables.arrays import candidate_outputs
 from abaw.timeline.rows import row_times
@@ -44,11 +46,12 @@ def test_a_whole_track_is_predicted_to_its_end_and_not_beyond():
     torch.manual_seed(0)
     model = AudioModel("expr", "AudioModelV1", load_encoder("small", 4), 4).eval()
     track = np.random.default_rng(0).integers(-3000, 3000, 16000 * 7 + 8000).astype(np.int16)
-    begins, ends, values = predict_track("expr", model, track, ACOUSTIC, CPU)
+    begins, ends, values, embeddings = hear_track("expr", model, track, ACOUSTIC, CPU)
     assert sorted(set(begins)) == [0, 1, 2, 3, 4, 5, 5.5, 6.5]  # the last window ends with the track
     assert (ends - begins == 1).all()
     assert values.shape == (len(begins), 8)
-    assert len(predict_track("expr", model, track[:0], ACOUSTIC, CPU)[0]) == 1
+    assert embeddings.shape == (len(begins), 256)
+    assert len(hear_track("expr", model, track[:0], ACOUSTIC, CPU).begins) == 1
 
 
 def test_training_windows_without_any_label_are_left_out():
@@ -71,7 +74,7 @@ def test_a_short_run_is_filled_with_the_sound_around_it():
     windows = VoicedWindows.of("expr", [voice], ACOUSTIC)
     assert windows.start_s.tolist() == [0.0, 6.5, 16.0]
     assert windows.share_of_sound == 1.0
-    waveforms, known = windows.batch(np.arange(3), load_encoder("small", 4), CPU)
+    waveforms, known = windows.batch(np.arange(3), load_encoder("small", 4))
     assert known.all()
     assert (waveforms == 0).sum() == 0
     assert np.isnan(windows.labels).tolist() == [
@@ -88,7 +91,7 @@ def test_the_last_window_ends_with_the_track_and_says_only_what_no_other_says(ta
     torch.manual_seed(0)
     model = AudioModel(task, "AudioModelV1", load_encoder("small", 4), 4).eval()
     track = np.random.default_rng(0).integers(-3000, 3000, 16000 * 7 + 5000).astype(np.int16)
-    begins, ends, _ = predict_track(task, model, track, ACOUSTIC, CPU)
+    begins, ends, *_ = hear_track(task, model, track, ACOUSTIC, CPU)
     assert ends.max() == pytest.approx(len(track) / 16000)
     length = 1.0 if task == "expr" else 0.2
     on_grid = np.isclose(begins / length, np.round(begins / length))
@@ -105,15 +108,16 @@ def test_epochs_are_kept_for_the_nested_estimate():
     windows = VoicedWindows.of("expr", voices, ACOUSTIC)
     training = ACOUSTIC.training.model_copy(update={"epochs": 2})
     settings = ACOUSTIC.model_copy(update={"training": training})
-    model, history = train_acoustic(
-        "expr", "AudioModelV1", windows, windows, settings, 0, CPU, heard=list(tracks.values())
+    [(model, history, scored)] = train_acoustic(
+        "expr", ["AudioModelV1"], windows, windows, settings, 0, CPU, heard=list(tracks.values())
     )
+    assert len(scored) == len(windows) * 4
     table = epoch_candidates("expr", windows, tracks, settings, history)
     outputs = candidate_outputs("expr", table)
     assert outputs.shape == (2, len(table), 8)
     predicts = table["predicts"].to_numpy()
     assert (table["chooses"].to_numpy() != predicts).all()
     of_b = predicts & (np.array(table["sample"].to_pylist()) == "b")
-    begins, _, said = predict_track("expr", model, tracks["b"], settings, CPU)
+    begins, _, said, _ = hear_track("expr", model, tracks["b"], settings, CPU)
     assert table["start_s"].to_numpy()[of_b].tolist() == begins.tolist()
     np.testing.assert_allclose(outputs[history.best_epoch - 1][of_b], said, atol=2e-3)

@@ -9,7 +9,8 @@ import torch
 from small_bundle import DEFAULT, contents
 
 from abaw.acoustic.encoders.loading import load_encoder
-from abaw.bundle.encoders import export_encoders, frozen_encoder, trained_encoder
+from abaw.bundle.encoders import frozen_encoder, trained_encoder
+from abaw.bundle.export import export_encoders
 from abaw.bundle.form import Bundle
 from abaw.bundle.sources import VOICE_ENCODER, Sources
 from abaw.config import check_config

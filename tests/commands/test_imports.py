@@ -20,10 +20,9 @@ for path in sys.argv[1:]:
 TORCH = {
     **dict.fromkeys(("train_static", "pretrain_static", "embed_faces"), "the frame-level network"),
     **dict.fromkeys(("train_dynamic", "predict_dynamic"), "the transformer over time"),
-    **dict.fromkeys(("train_acoustic", "predict_acoustic", "embed_voice"), "the acoustic network, on transformers"),
+    **dict.fromkeys(("train_acoustic", "predict_acoustic"), "the acoustic network"),
     **dict.fromkeys(("train_attention", "predict_attention"), "the network over both modalities"),
     "describe_voice": "a speech encoder",
-    "export_bundle": "the encoders of the run",
     "predict_film": "all networks of a bundle",
     "separate_speech": "Spleeter's network, and torchaudio's resampling",
     "export_detector": "RetinaFace's network, which it exports",
@@ -52,3 +51,24 @@ def test_commands_on_tables_load_neither_torch_nor_scikit_learn():
     assert {name: found for name, found in loaded.items() if "torch" in found} == {}
     assert {name: found for name, found in loaded.items() if found and name in light} == {}
     assert TORCH.keys() | SCIKIT_LEARN.keys() <= SCRIPTS.keys()
+
+
+HEAVY = ("transformers", "huggingface_hub", "torch._dynamo")
+HEAR = """
+import json, sys
+import train_acoustic, predict_acoustic, describe_voice, export_bundle
+from abaw.acoustic.encoders.loading import licence_of, load_encoder
+load_encoder("whisper_tiny_en", 4)
+licence_of("whisper_tiny_en")
+print(json.dumps([name for name in {names} if name in sys.modules]))
+"""
+
+
+def test_commands_that_hear_by_the_default_do_not_load_transformers():
+    """Which take six seconds of processor time to load, in each of a dozen jobs."""
+    folders = [str(folder) for folder in sorted((ROOT / "workflow" / "scripts").iterdir())]
+    call = [sys.executable, "-c", HEAR.format(names=HEAVY)]
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), *folders, *sys.path[1:]])}
+    done = subprocess.run(call, cwd=ROOT, env=variables, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == []

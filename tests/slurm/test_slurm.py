@@ -22,8 +22,8 @@ CLUSTER = Path(__file__).with_name("cluster.sh")
 OVER_PROFILE = ["--slurm-init-seconds-before-status-checks", "5", "--slurm-status-command", "squeue"]
 OVER_PROFILE += ["--latency-wait", "10"]
 THROUGH_SLURM = ["--workflow-profile", "workflow/profiles/slurm", *OVER_PROFILE, *SHRUNKEN]
-ON_GPU = {"train_static", "embed_faces", "train_dynamic", "train_acoustic", "predict_acoustic", "embed_voice"}
-ON_GPU |= {"train_attention"}
+ON_GPU = {"train_static", "embed_faces", "train_dynamic", "train_acoustic", "predict_acoustic", "train_attention"}
+ON_GPU |= {"describe_voice"}
 
 pytestmark = pytest.mark.slurm
 

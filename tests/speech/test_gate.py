@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from sounds import spoken
 
-from abaw.acoustic.training import prediction_table
+from abaw.acoustic.prediction import Heard, prediction_table
 from abaw.config import GateConfig
 from abaw.media.sound import MIXTURE_RATE_HZ
 from abaw.speech.authors_gate import kept_rows, open_flags
@@ -134,9 +134,10 @@ def test_the_source_decides_whether_mouth_or_voice_or_both_count():
 
 def test_predictions_are_marked_by_the_middle_of_their_span():
     begins = np.arange(4.0)
-    table = prediction_table("va", "a", begins, begins + 1, np.zeros((4, 2), np.float32), [(0.6, 2.4), (3.5, 3.6)])
+    heard = Heard(begins, begins + 1, np.zeros((4, 2), np.float32), np.zeros((4, 3), np.float32))
+    table = prediction_table("va", "a", heard, [(0.6, 2.4), (3.5, 3.6)])
     assert table["voiced"].to_pylist() == [False, True, False, True]
-    table = prediction_table("va", "a", begins, begins + 1, np.zeros((4, 2), np.float32), [])
+    table = prediction_table("va", "a", heard, [])
     assert table["voiced"].to_pylist() == [False] * 4
 
 

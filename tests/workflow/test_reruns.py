@@ -21,7 +21,7 @@ READERS = {
     "make_demo_corpus": "digest_video index_corpus check_corpus write_submission zip_submissions",
     "digest_video": "index_corpus check_corpus track_faces measure_mouths extract_audio",
     "index_corpus": "train_static embed_faces train_dynamic train_functional train_acoustic predict_acoustic"
-    " embed_voice train_attention align_predictions sweep_smoothing fuse_dirichlet fuse_forest write_submission"
+    " train_attention align_predictions sweep_smoothing fuse_dirichlet fuse_forest write_submission"
     " score_predictions plot_timeline plot_confusion compare_paper estimate_nested describe_voice"
     " train_voice_functional predict_voice_functional",
     "check_corpus": "",
@@ -29,11 +29,11 @@ READERS = {
     "track_faces": "measure_mouths train_static embed_faces list_broken",
     "measure_mouths": "gate_speech",
     "extract_audio": "separate_speech",
-    "separate_speech": "train_acoustic predict_acoustic embed_voice describe_voice",
+    "separate_speech": "train_acoustic predict_acoustic describe_voice",
     "gate_speech": "train_acoustic predict_acoustic describe_voice",
     # static, dynamic, functional
     "train_static": "embed_faces plot_curves",
-    "embed_faces": "train_dynamic predict_dynamic train_functional predict_functional embed_voice train_attention"
+    "embed_faces": "train_dynamic predict_dynamic train_functional predict_functional predict_acoustic train_attention"
     " predict_attention",
     "train_dynamic": "choose_dynamic plot_sweep estimate_nested",
     "choose_dynamic": "predict_dynamic plot_sweep plot_curves",
@@ -45,9 +45,8 @@ READERS = {
     "predict_voice_functional": "align_predictions sweep_smoothing",
     # acoustic, attention
     "train_acoustic": "choose_acoustic estimate_nested",
-    "choose_acoustic": "predict_acoustic embed_voice train_attention plot_curves compare_paper",
-    "predict_acoustic": "align_predictions sweep_smoothing",
-    "embed_voice": "train_attention predict_attention",
+    "choose_acoustic": "predict_acoustic train_attention plot_curves compare_paper",
+    "predict_acoustic": "align_predictions sweep_smoothing train_attention predict_attention",
     "train_attention": "predict_attention plot_curves",
     "predict_attention": "align_predictions sweep_smoothing",
     # timeline, fusion, submission
@@ -69,7 +68,7 @@ READERS = {
 """Which rules read what a rule writes."""
 
 NEVER_TEST = (
-    "train_static train_dynamic choose_dynamic train_functional train_acoustic choose_acoustic embed_voice"
+    "train_static train_dynamic choose_dynamic train_functional train_acoustic choose_acoustic"
     " train_attention predict_attention sweep_smoothing estimate_nested describe_voice train_voice_functional"
     " predict_voice_functional"
 )
@@ -193,9 +192,7 @@ EDITS = {
     "voice_functional.statistics": Edit(
         value("voice_functional: {statistics: {loud_db: 20.0}}"), "describe_voice", spared=SYSTEMS
     ),
-    "acoustic": Edit(
-        value("acoustic: {network: {label_smoothing: 0.1}}"), "train_acoustic predict_acoustic embed_voice"
-    ),
+    "acoustic": Edit(value("acoustic: {network: {label_smoothing: 0.1}}"), "train_acoustic predict_acoustic"),
     "attention": Edit(
         value("attention: {network: {dropout: 0.2}}"), "train_attention predict_attention", spared=SYSTEMS
     ),

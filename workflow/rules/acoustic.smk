@@ -7,9 +7,11 @@ results/embeddings/{task}/acoustic/{split}.parquet.
 Read by: timeline (the predictions), attention (the embeddings) and report. Page: docs/acoustic.md.
 """
 
+ARCHITECTURES = CONFIG.acoustic.architectures
+
 
 rule train_acoustic:
-    """Train one of the acoustic models on voiced windows of 4 s (paper §2.1, §3.2.1)."""
+    """Train the acoustic models, side by side, on voiced windows of 4 s (paper §2.1, §3.2.1)."""
     input:
         code=code("acoustic/train_acoustic"),
         given=files_of_weights(CONFIG.acoustic.network.encoder),
@@ -18,33 +20,32 @@ rule train_acoustic:
         tracks=expand("results/corpus/{{task}}/{split}/tracks.parquet", split=["train", "val"]),
         labels=expand("results/corpus/{{task}}/{split}/labels.parquet", split=["train", "val"]),
     output:
-        weights="results/acoustic/{task}/{architecture}/model.safetensors",
-        card="results/acoustic/{task}/{architecture}/card.json",
-        history="results/acoustic/{task}/{architecture}/history.csv",
-        scored="results/acoustic/{task}/{architecture}/scored.parquet",
-        candidates="results/acoustic/{task}/{architecture}/candidates.parquet",
+        weights=expand("results/acoustic/{{task}}/{architecture}/model.safetensors", architecture=ARCHITECTURES),
+        card=expand("results/acoustic/{{task}}/{architecture}/card.json", architecture=ARCHITECTURES),
+        history=expand("results/acoustic/{{task}}/{architecture}/history.csv", architecture=ARCHITECTURES),
+        scored=expand("results/acoustic/{{task}}/{architecture}/scored.parquet", architecture=ARCHITECTURES),
+        candidates=expand("results/acoustic/{{task}}/{architecture}/candidates.parquet", architecture=ARCHITECTURES),
     log:
-        "logs/train_acoustic/{task}_{architecture}.log",
+        "logs/train_acoustic/{task}.log",
     benchmark:
-        "results/benchmarks/train_acoustic/{task}_{architecture}.tsv"
-    wildcard_constraints:
-        architecture="|".join(CONFIG.acoustic.architectures),
+        "results/benchmarks/train_acoustic/{task}.tsv"
     conda:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=memory_mb(4000, per_input=8),
-        runtime=minutes(60, per_input=0.015 * CONFIG.acoustic.network.training.epochs),
+        mem_mb=memory_mb(3000 + 1000 * len(ARCHITECTURES), per_input=8),
+        runtime=minutes(60, per_input=0.015 * CONFIG.acoustic.network.training.epochs * len(ARCHITECTURES)),
         gpu=NETWORK_GPUS,
     params:
         settings=section("acoustic.network"),
         compute=compute_on(CONFIG.compute.device),
         package=manifest_entries(*packaged(CONFIG.acoustic.network.encoder)),
+        architectures=lambda wildcards: ARCHITECTURES,
         seed=lambda wildcards: config["seed"],
     shell:
         "take_gpu {resources.gpu}; python {input.code[0]:q}"
         " --task {wildcards.task}"
-        " --architecture {wildcards.architecture}"
+        " --architectures {params.architectures}"
         " --audio {input.audio:q}"
         " --voiced {input.voiced:q}"
         " --tracks {input.tracks:q}"
@@ -64,16 +65,10 @@ rule choose_acoustic:
     """Keep the model with the best challenge measure on validation (paper §4.1)."""
     input:
         code=code("acoustic/choose_acoustic"),
-        weights=expand(
-            "results/acoustic/{{task}}/{architecture}/model.safetensors", architecture=CONFIG.acoustic.architectures
-        ),
-        card=expand("results/acoustic/{{task}}/{architecture}/card.json", architecture=CONFIG.acoustic.architectures),
-        history=expand(
-            "results/acoustic/{{task}}/{architecture}/history.csv", architecture=CONFIG.acoustic.architectures
-        ),
-        scored=expand(
-            "results/acoustic/{{task}}/{architecture}/scored.parquet", architecture=CONFIG.acoustic.architectures
-        ),
+        weights=expand("results/acoustic/{{task}}/{architecture}/model.safetensors", architecture=ARCHITECTURES),
+        card=expand("results/acoustic/{{task}}/{architecture}/card.json", architecture=ARCHITECTURES),
+        history=expand("results/acoustic/{{task}}/{architecture}/history.csv", architecture=ARCHITECTURES),
+        scored=expand("results/acoustic/{{task}}/{architecture}/scored.parquet", architecture=ARCHITECTURES),
     output:
         weights="results/acoustic/{task}/best/model.safetensors",
         card="results/acoustic/{task}/best/card.json",
@@ -104,16 +99,18 @@ rule choose_acoustic:
 
 
 rule predict_acoustic:
-    """Predict whole tracks, voiced or not, in windows of 4 s, and mark what is voiced."""
+    """Hear whole tracks in windows of 4 s: predictions, and embeddings at the analysed frames (paper §4.3)."""
     input:
         code=code("acoustic/predict_acoustic"),
+        frames=of_backbone("results/embeddings/{task}/{backbone}/{split}.parquet"),
         audio=of_split("results/speech/vocals/{video}.flac"),
         voiced=of_split("results/speech/voiced/{video}.parquet"),
         tracks="results/corpus/{task}/{split}/tracks.parquet",
         weights="results/acoustic/{task}/best/model.safetensors",
         card="results/acoustic/{task}/best/card.json",
     output:
-        "results/predictions/{task}/acoustic/{split}.parquet",
+        predictions="results/predictions/{task}/acoustic/{split}.parquet",
+        embeddings="results/embeddings/{task}/acoustic/{split}.parquet",
     log:
         "logs/predict_acoustic/{task}_{split}.log",
     benchmark:
@@ -132,6 +129,7 @@ rule predict_acoustic:
     shell:
         "take_gpu {resources.gpu}; python {input.code[0]:q}"
         " --task {wildcards.task}"
+        " --frames {input.frames:q}"
         " --audio {input.audio:q}"
         " --voiced {input.voiced:q}"
         " --tracks {input.tracks:q}"
@@ -139,45 +137,6 @@ rule predict_acoustic:
         " --card {input.card:q}"
         " --settings {params.settings:q}"
         " --compute {params.compute:q}"
-        " --output {output:q}"
-        " > {log:q} 2>&1"
-
-
-rule embed_voice:
-    """Read the acoustic model's embeddings off at the analysed frames (paper §4.3)."""
-    input:
-        code=code("acoustic/embed_voice"),
-        frames=of_backbone("results/embeddings/{task}/{backbone}/{split}.parquet"),
-        audio=of_split("results/speech/vocals/{video}.flac"),
-        tracks="results/corpus/{task}/{split}/tracks.parquet",
-        weights="results/acoustic/{task}/best/model.safetensors",
-        card="results/acoustic/{task}/best/card.json",
-    output:
-        "results/embeddings/{task}/acoustic/{split}.parquet",
-    log:
-        "logs/embed_voice/{task}_{split}.log",
-    benchmark:
-        "results/benchmarks/embed_voice/{task}_{split}.tsv"
-    conda:
-        "../../envs/main.yaml"
-    threads: CONFIG.compute.threads
-    resources:
-        mem_mb=memory_mb(4000, per_input=2),
-        runtime=minutes(30, per_input=0.05),
-        gpu=NETWORK_GPUS,
-    params:
-        settings=section("acoustic.network"),
-        compute=compute_on(CONFIG.compute.device),
-        package=manifest_entries(*packaged(CONFIG.acoustic.network.encoder)),
-    shell:
-        "take_gpu {resources.gpu}; python {input.code[0]:q}"
-        " --task {wildcards.task}"
-        " --frames {input.frames:q}"
-        " --audio {input.audio:q}"
-        " --tracks {input.tracks:q}"
-        " --weights {input.weights:q}"
-        " --card {input.card:q}"
-        " --settings {params.settings:q}"
-        " --compute {params.compute:q}"
-        " --output {output:q}"
+        " --output {output.predictions:q}"
+        " --output-embeddings {output.embeddings:q}"
         " > {log:q} 2>&1"

@@ -10,8 +10,10 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from abaw.acoustic.encoders.base import SpeechEncoder
+from abaw.acoustic.encoders.base import SpeechEncoder, Steps
+from abaw.acoustic.encoders.loading import load_encoder
 from abaw.acoustic.windows import LABEL_RATE_HZ
+from abaw.config import AcousticNetworkConfig
 from abaw.nn.positions import sinusoidal_positions
 from abaw.running.errors import UserError
 from abaw.tables.schemas import EMBEDDING_SIZE
@@ -55,8 +57,12 @@ class AudioModel(nn.Module):
         chosen = ARCHITECTURES[architecture]
         self.architecture = architecture
         self.encoder = encoder
+        self.frozen_layers: int | None = None
+        """How many layers of the encoder learn nothing, nor does what lies below them; None where all of it learns."""
         if trained_layers != "all":
-            encoder.train_only_last(chosen.trained_layers if trained_layers is None else trained_layers)
+            count = chosen.trained_layers if trained_layers is None else trained_layers
+            encoder.train_only_last(count)
+            self.frozen_layers = len(encoder.layers) - count
         hidden = encoder.width
         self.over_time = _Recurrent(hidden) if chosen.over_time == "gru" else _Transformer(hidden)
         width = GRU_WIDTH if chosen.over_time == "gru" else hidden
@@ -76,15 +82,30 @@ class AudioModel(nn.Module):
 
     def forward(self, waveforms: Tensor, known: Tensor | None = None) -> Tensor:
         """Outputs over the steps of each window; `known` says which samples are sound, None where all are."""
-        return self.activation(self.head(self.compress(self.embed(waveforms, known))))
+        return self.outputs(self.embed(self.encoder.below(waveforms, known, 0), 0))
 
-    def embed(self, waveforms: Tensor, known: Tensor | None = None) -> Tensor:
+    def embed(self, steps: Steps, depth: int) -> Tensor:
         """What comes out of the aggregation, (n, steps, width): the embeddings that attention fusion takes.
 
-        They are as wide as the encoder, 1024 with PDEM's, where V1 has 256.
+        `steps` are what the encoder says `below` its layer `depth`. Embeddings are as wide as the encoder, 1024 with
+        PDEM's, where V1 has 256.
         """
-        hidden = self.over_time(self.encoder(waveforms, known))
+        hidden = self.over_time(self.encoder.above(steps, depth))
         return self.aggregate(hidden.transpose(1, 2)).transpose(1, 2)
+
+    def outputs(self, embeddings: Tensor) -> Tensor:
+        """The outputs (n, steps, 2 or 8) of embeddings."""
+        return self.activation(self.head(self.compress(embeddings)))
+
+
+def build(
+    task: TaskName, architecture: str, settings: AcousticNetworkConfig, encoder: SpeechEncoder | None = None
+) -> AudioModel:
+    """A fresh model of the paper's three, on an `encoder` or on that which the settings name."""
+    encoder = load_encoder(settings.encoder, settings.window_s) if encoder is None else encoder
+    if settings.gradient_checkpointing:
+        encoder.recompute_layers()
+    return AudioModel(task, architecture, encoder, settings.window_s, settings.trained_layers)
 
 
 class _Recurrent(nn.Module):

@@ -1,30 +1,12 @@
-"""The speech encoders of a bundle: what of them travels, and how they are made again where it is applied."""
+"""The speech encoders of a bundle, made again where it is applied."""
 
 from pathlib import Path
 
 from abaw.acoustic.encoders.base import SpeechEncoder
-from abaw.acoustic.encoders.loading import encoder_of_form, form_of_encoder, load_encoder
 from abaw.bundle.form import Bundle, EncoderForm, PackagedEncoder
-from abaw.bundle.sources import Sources
 from abaw.nn import checkpoint
 from abaw.running.errors import UserError
 from abaw.weights.manifest import known
-
-
-def export_encoders(sources: Sources, folder: Path) -> dict[str, PackagedEncoder | EncoderForm]:
-    """The encoders of a run by name, but for the small one; the weights of one that no model holds go to `folder`."""
-    found: dict[str, PackagedEncoder | EncoderForm] = {}
-    for name in sources.packaged_encoders():
-        weights = known(name)
-        found[name] = PackagedEncoder(package=str(weights.package), file=weights.file, sha256=weights.sha256)
-    inside = sources.encoder_files()
-    for name in sources.other_encoders():
-        config, processor = form_of_encoder(name)
-        if name in inside:
-            window_s = sources.config.voice_functional.statistics.window_s
-            checkpoint.save_state(load_encoder(name, window_s), folder / inside[name])
-        found[name] = EncoderForm(config=config, processor=processor, weights=inside.get(name))
-    return found
 
 
 def trained_encoder(bundle: Bundle) -> SpeechEncoder | None:
@@ -46,6 +28,8 @@ def frozen_encoder(bundle: Bundle, folder: Path) -> SpeechEncoder | None:
 def _made(bundle: Bundle, name: str, window_s: float) -> SpeechEncoder | None:
     stored = bundle.encoders.get(name)
     if isinstance(stored, EncoderForm):
+        from abaw.acoustic.encoders.checkpoints import encoder_of_form  # transformers load only where they are needed
+
         return encoder_of_form(name, stored.config, stored.processor, window_s)
     if isinstance(stored, PackagedEncoder) and known(name).sha256 != stored.sha256:
         raise UserError(

@@ -9,9 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from abaw.acoustic.embedding import embed_samples as embed_voices
-from abaw.acoustic.model import AudioModel
-from abaw.acoustic.prediction import load_acoustic, predict_samples
+from abaw.acoustic.prediction import Heard, hear_samples, load_acoustic, tables_of
 from abaw.attention.prediction import predict_attention
 from abaw.bundle.encoders import frozen_encoder, trained_encoder
 from abaw.bundle.form import JSON_NAME, StoredCalibration, StoredTask
@@ -118,8 +116,7 @@ class _Run:
             how = settings.voice_functional.statistics
             return predict_voices(self.task, weights, card, how, self.statistics, self.footage.rows)
         if model == "acoustic":
-            heard = self.footage.tracks, self.footage.voiced
-            return predict_samples(self.task, self.acoustic, settings.acoustic, *heard, device)
+            return tables_of(self.task, self.heard.items(), self.footage.voiced)[0]
         return predict_attention(self.task, weights, card, settings.attention, [self.faces, self.voices], device)
 
     @cached_property
@@ -134,15 +131,15 @@ class _Run:
     @cached_property
     def voices(self) -> pa.Table:
         """The `voice_embeddings` table of all samples, at the frames of `faces`."""
-        settings, heard = self.engine.bundle.settings.acoustic, self.footage.tracks
-        return pa.concat_tables(embed_voices(self.task, self.acoustic, settings, heard, self.faces, self.engine.device))
+        return tables_of(self.task, self.heard.items(), self.footage.voiced, self.faces)[1]
 
     @cached_property
-    def acoustic(self) -> AudioModel:
-        """The acoustic model."""
-        bundle, device = self.engine.bundle, self.engine.device
-        encoder = trained_encoder(bundle)
-        return load_acoustic(self.task, *self._stored("acoustic"), bundle.settings.acoustic, device, encoder)
+    def heard(self) -> dict[str, Heard]:
+        """What the acoustic model says of all samples."""
+        settings, device = self.engine.bundle.settings.acoustic, self.engine.device
+        encoder = trained_encoder(self.engine.bundle)
+        model = load_acoustic(self.task, *self._stored("acoustic"), settings, device, encoder)
+        return dict(hear_samples(self.task, model, settings, self.footage.tracks, device))
 
     @cached_property
     def statistics(self) -> pa.Table:

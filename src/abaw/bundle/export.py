@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from abaw.bundle.encoders import export_encoders
-from abaw.bundle.form import FORM, JSON_NAME, VERSION, Bundle
+from abaw.bundle.form import FORM, JSON_NAME, VERSION, Bundle, EncoderForm, PackagedEncoder
 from abaw.bundle.sources import STATIC, Sources
 from abaw.config import Config
 from abaw.running.files import whole_file
@@ -15,7 +14,7 @@ from abaw.tasks import TASKS, TaskName
 from abaw.timeline.filters import Smoothing
 from abaw.timeline.widths import best_smoothing
 from abaw.weights.cards import check_card, git_commit, package_version, read_card
-from abaw.weights.manifest import sha256_of
+from abaw.weights.manifest import known, sha256_of
 
 LIMITS = [
     "What is recognised is what a face and a voice express, not what a person feels; it is no ground for a decision "
@@ -71,6 +70,26 @@ def export_bundle(config: Config, folder: Path) -> Bundle:
     with whole_file(folder / JSON_NAME) as beside:
         beside.write_text(checked.model_dump_json(indent=2, exclude_defaults=True) + "\n", encoding="utf-8")
     return checked
+
+
+def export_encoders(sources: Sources, folder: Path) -> dict[str, PackagedEncoder | EncoderForm]:
+    """The encoders of a run by name, but for the small one; the weights of one that no model holds go to `folder`."""
+    found: dict[str, PackagedEncoder | EncoderForm] = {}
+    for name in sources.packaged_encoders():
+        weights = known(name)
+        found[name] = PackagedEncoder(package=str(weights.package), file=weights.file, sha256=weights.sha256)
+    inside = sources.encoder_files()
+    for name in sources.other_encoders():
+        # Torch and transformers load only where they are needed.
+        from abaw.acoustic.encoders.checkpoints import form_of_encoder, load_checkpoint
+        from abaw.nn import checkpoint
+
+        config, processor = form_of_encoder(name)
+        if name in inside:
+            window_s = sources.config.voice_functional.statistics.window_s
+            checkpoint.save_state(load_checkpoint(name, window_s), folder / inside[name])
+        found[name] = EncoderForm(config=config, processor=processor, weights=inside.get(name))
+    return found
 
 
 def _settings(config: Config) -> dict[str, Any]:

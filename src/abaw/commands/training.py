@@ -21,16 +21,21 @@ from abaw.tasks import TASKS
 from abaw.weights.cards import git_commit
 
 
-def add_training_arguments(arguments: argparse.ArgumentParser, of_one_task: bool = True) -> None:
-    """Seed, compute and the outputs that all write; of a training for one task that, and the labels that it reads."""
+def add_training_arguments(
+    arguments: argparse.ArgumentParser, of_one_task: bool = True, nargs: str | None = None
+) -> None:
+    """Seed, compute and the outputs that all write; of a training for one task that, and the labels that it reads.
+
+    `nargs` says how many there are of each output, where several models train together.
+    """
     if of_one_task:
         arguments.add_argument("--task", choices=TASKS, required=True)
         arguments.add_argument("--labels", type=Path, nargs="+", required=True, help="labels of both splits")
     arguments.add_argument("--seed", type=int, required=True)
     arguments.add_argument("--compute", type=settings_from(ComputeConfig), required=True)
-    arguments.add_argument("--weights", type=Path, required=True, help="output, safetensors")
-    arguments.add_argument("--card", type=Path, required=True, help="output, JSON")
-    arguments.add_argument("--history", type=Path, required=True, help="output, CSV")
+    arguments.add_argument("--weights", type=Path, nargs=nargs, required=True, help="output, safetensors")
+    arguments.add_argument("--card", type=Path, nargs=nargs, required=True, help="output, JSON")
+    arguments.add_argument("--history", type=Path, nargs=nargs, required=True, help="output, CSV")
 
 
 def resume_of(args: argparse.Namespace) -> Resume:

@@ -2,12 +2,13 @@
 
 import csv
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from abaw.running.errors import UserError
 from abaw.running.files import whole_file
 
 Scores = dict[str, float]
+Arguments = ParamSpec("Arguments")
 FINITE_EVERY = 50
 """Steps after which the losses are read, to end a training whose loss is not finite; a GPU waits for each reading."""
 
@@ -111,7 +113,7 @@ class _Progress:
             self.best, self.best_state = len(self.epochs), deepcopy(self.model.state_dict())
 
 
-def fit(
+def fit_by_steps(
     model: nn.Module,
     batch_loss: Callable[[Any], Tensor],
     n_items: int,
@@ -125,8 +127,10 @@ def fit(
     groups: Sequence[Group] | None = None,
     before_epoch: Callable[[int], None] | None = None,
     outputs: Callable[[], Tensor] | None = None,
-) -> History:
+) -> Generator[None, None, History]:
     """Train `model` in place and leave it with the weights of its best epoch, or of its last, as `settings.keep` says.
+
+    It pauses before each batch, so that several trainings can take turns.
 
     `batch_loss` maps a batch to its loss. A batch is the numbers of its items (int64, on the CPU), or what `load` makes
     of the batches of an epoch, which may work ahead. `evaluate` scores the model, in evaluation mode, on the validation
@@ -151,7 +155,8 @@ def fit(
         if before_epoch:
             before_epoch(epoch)
         order = torch.randperm(n_items, generator=progress.generator)
-        scores = {"train_loss": _train(progress, load(_batches(order, settings.batch_size)), batch_loss, epoch)}
+        batches = load(_batches(order, settings.batch_size))
+        scores = {"train_loss": (yield from _train(progress, batches, batch_loss, epoch))}
         with progress.averaged():
             if settings.keep == "best" or epoch == settings.epochs:
                 model.eval()
@@ -168,11 +173,14 @@ def fit(
     return History(progress.epochs, progress.best, measure, kept)
 
 
-def _train(progress: _Progress, batches: Iterable[Any], batch_loss: Callable[[Any], Tensor], epoch: int) -> float:
+def _train(
+    progress: _Progress, batches: Iterable[Any], batch_loss: Callable[[Any], Tensor], epoch: int
+) -> Generator[None, None, float]:
     """Train for an epoch; the mean loss of its steps, which are summed where they are computed and hardly ever read."""
     progress.model.train()
     total, n = torch.zeros((), dtype=torch.float64), 0
     for batch in batches:
+        yield
         loss = batch_loss(batch)
         progress.step(loss)
         total, n = total.to(loss.device) + loss.detach(), n + 1
@@ -188,6 +196,25 @@ def _check_finite(total: Tensor, epoch: int, learning_rate: float) -> None:
             f"the loss became {total.item()} in epoch {epoch}; a lower training.learning_rate than {learning_rate} may "
             "help"
         )
+
+
+def _to_the_end(steps: Callable[Arguments, Generator[None, None, History]]) -> Callable[Arguments, History]:
+    """The same training in one go."""
+
+    @wraps(steps)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> History:
+        training = steps(*args, **kwargs)
+        while True:
+            try:
+                next(training)
+            except StopIteration as end:
+                return end.value
+
+    return run
+
+
+fit = _to_the_end(fit_by_steps)
+"""Train a model alone; see `fit_by_steps`."""
 
 
 def _batches(order: Tensor, size: int) -> Iterator[Tensor]:

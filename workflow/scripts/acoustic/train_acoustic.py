@@ -1,8 +1,8 @@
-"""Train one of the acoustic models on the voiced windows of the training split.
+"""Train the acoustic models, side by side, on the voiced windows of the training split.
 
-In: tracks and voiced tables, FLAC tracks, labels. Out: weights (safetensors), their card (JSON), the history (CSV),
-the table scored of the windows of validation, with outputs and truth, and the table candidates: what each epoch says of
-them, and of the whole tracks of validation.
+In: tracks and voiced tables, FLAC tracks, labels. Out, of each model: weights (safetensors), their card (JSON), the
+history (CSV), the table scored of the windows of validation, with outputs and truth, and the table candidates: what
+each epoch says of them, and of the whole tracks of validation.
 """
 
 import argparse
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from abaw.acoustic.encoders.loading import licence_of
 from abaw.acoustic.model import ARCHITECTURES
-from abaw.acoustic.training import Voice, VoicedWindows, epoch_candidates, scored_windows, train_acoustic
+from abaw.acoustic.training import epoch_candidates, train_acoustic
+from abaw.acoustic.voices import Voice, VoicedWindows
 from abaw.commands.base import parser, run, settings_from
 from abaw.commands.training import add_training_arguments, resume_of, write_training
 from abaw.config import AcousticNetworkConfig
@@ -25,6 +26,9 @@ from abaw.tables.files import read_table, read_tables, write_table
 from abaw.tables.provenance import trained
 from abaw.tables.schemas import candidates, labels, scored
 from abaw.timeline.rows import rows_of
+
+OUTPUTS = ("weights", "card", "history", "scored", "candidates")
+"""Of each model."""
 
 
 def heard_in(args: argparse.Namespace, tracks: Path) -> dict[str, NDArray[np.int16]]:
@@ -48,36 +52,44 @@ def voices(args: argparse.Namespace, tracks: Path) -> Iterator[Voice]:
             yield Voice(row["sample"], track, runs, truth[row["sample"]], asked.edges_s())
 
 
+def of_each(args: argparse.Namespace) -> list[argparse.Namespace]:
+    """The arguments of each model, with its own architecture and outputs."""
+    shared = {name: value for name, value in vars(args).items() if name not in OUTPUTS}
+    return [
+        argparse.Namespace(**shared, architecture=name, **{output: getattr(args, output)[number] for output in OUTPUTS})
+        for number, name in enumerate(args.architectures)
+    ]
+
+
 def main() -> None:
     """Parse the arguments, train, write."""
     arguments = parser(__doc__)
-    add_training_arguments(arguments)
+    add_training_arguments(arguments, nargs="+")
     arguments.add_argument("--settings", type=settings_from(AcousticNetworkConfig), required=True)
     arguments.add_argument("--tracks", type=Path, nargs=2, required=True, help="training, validation")
     arguments.add_argument("--voiced", type=Path, nargs="+", required=True)
     arguments.add_argument("--audio", type=Path, nargs="+", required=True)
-    arguments.add_argument("--architecture", choices=ARCHITECTURES, required=True)
-    arguments.add_argument("--scored", type=Path, required=True, help="output, Parquet")
-    arguments.add_argument("--candidates", type=Path, required=True, help="output, Parquet")
+    arguments.add_argument("--architectures", choices=ARCHITECTURES, nargs="+", required=True)
+    arguments.add_argument("--scored", type=Path, nargs="+", required=True, help="output, Parquet")
+    arguments.add_argument("--candidates", type=Path, nargs="+", required=True, help="output, Parquet")
     args = arguments.parse_args()
 
     device = runtime.start(args.compute, args.seed)
     train, val = (VoicedWindows.of(args.task, voices(args, tracks), args.settings) for tracks in args.tracks)
     print(f"{len(train)} training windows, {train.share_of_sound:.1%} of their seconds are sound of the track")
-    resume = resume_of(args)
     heard = heard_in(args, args.tracks[1])
-    model, history = train_acoustic(
-        args.task, args.architecture, train, val, args.settings, args.seed, device, resume, list(heard.values())
+    each = of_each(args)
+    resumes = [resume_of(one) for one in each]
+    trained_models = train_acoustic(
+        args.task, args.architectures, train, val, args.settings, args.seed, device, resumes, list(heard.values())
     )
-    table = scored_windows(args.task, model, val, args.settings, device)
-    fitted_on = trained(*args.settings.training.chosen_on_val)
-    write_table(scored(args.task), table, args.scored, {"fitted_on": fitted_on})
-    said = epoch_candidates(args.task, val, heard, args.settings, history)
-    write_table(candidates(args.task), said, args.candidates, {"fitted_on": fitted_on})
-    licence = licence_of(args.settings.encoder)
-    card = {"architecture": args.architecture, "encoder": args.settings.encoder, "encoder_licence": licence}
-    card["fitted_on"] = fitted_on
-    write_training(args, model, history, card, len(train), resume, model.given)
+    licence, fitted_on = licence_of(args.settings.encoder), trained(*args.settings.training.chosen_on_val)
+    for one, resume, (model, history, table) in zip(each, resumes, trained_models, strict=True):
+        write_table(scored(args.task), table, one.scored, {"fitted_on": fitted_on})
+        said = epoch_candidates(args.task, val, heard, args.settings, history)
+        write_table(candidates(args.task), said, one.candidates, {"fitted_on": fitted_on})
+        card = {"architecture": one.architecture, "encoder": args.settings.encoder, "encoder_licence": licence}
+        write_training(one, model, history, card | {"fitted_on": fitted_on}, len(train), resume, model.given)
     print(f"encoder: {args.settings.encoder}, licence: {licence}")
 
 

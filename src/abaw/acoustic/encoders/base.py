@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,43 +13,31 @@ from abaw.acoustic.waveforms import normalise, scale
 from abaw.running.errors import UserError
 
 
-class SpeechEncoder(nn.Module, ABC):
-    """Sound in, a vector for each step out, by a network of transformers.
+class Steps(NamedTuple):
+    """What the lower layers say of some windows: (n, steps, width), and what the upper ones take beside it."""
 
-    A family says what of the sound its network takes (`inputs`), where its layers are (`layers`), how many steps a
-    second has (`step_rate_hz`), and whether its waveforms are normalised (`normalises`). `width` is the size of a
-    step's vector. `window_s` is the longest sound that it will be given, which bounds learned positions.
+    hidden: Tensor
+    beside: Mapping[str, Any]
+
+
+class SpeechEncoder(nn.Module, ABC):
+    """Sound in, a vector for each step out.
+
+    A family says where its layers are (`layers`), how many steps a second has (`step_rate_hz`), what of the sound it
+    takes, and whether its waveforms are normalised (`normalises`). `width` is the size of a step's vector. `window_s`
+    is the longest sound that it will be given, which bounds learned positions.
     """
 
-    network_class: ClassVar[Any]
-    """The class of transformers that reads a checkpoint of this family."""
     normalises: bool = True
     packaged: bool = False
     """Whether the weights come out of an installed package, by a digest, so that no file of ours need hold them."""
+    exact: bool = False
+    """Whether layers that are not trained say the same of a window each time, in training too."""
 
-    def __init__(self, network: Any, window_s: float) -> None:
+    def __init__(self, width: int, window_s: float) -> None:
         super().__init__()
-        self.network = network
-        self.width: int = network.config.hidden_size
+        self.width = width
         self.window_s = window_s
-
-    @classmethod
-    def trimmed(cls, config: Any) -> Any:
-        """A checkpoint's configuration without what comes after the encoder."""
-        return config
-
-    @classmethod
-    def part_of(cls, loaded: Any) -> tuple[Any, str]:
-        """The encoder within the network that a checkpoint gives, and how the names of its tensors begin there."""
-        return loaded, ""
-
-    @classmethod
-    def fresh(cls, config: Any) -> Any:
-        """The encoder's network of a configuration, with random weights."""
-        return cls.network_class(cls.trimmed(config))
-
-    def follow(self, processor: Mapping[str, Any]) -> None:
-        """Prepare sound as a checkpoint's own settings of its processor say, where they say anything."""
 
     @property
     @abstractmethod
@@ -62,16 +50,27 @@ class SpeechEncoder(nn.Module, ABC):
         """Steps a second."""
 
     @abstractmethod
-    def inputs(self, waveforms: Tensor, known: Tensor | None) -> dict[str, Tensor]:
-        """What the network takes, of prepared waveforms (n, n_samples) and which samples are sound, None where all."""
+    def below(self, waveforms: Tensor, known: Tensor | None, depth: int) -> Steps:
+        """Prepared waveforms (n, n_samples) through all that lies below the layer `depth`, counted from 0.
+
+        `known` says which samples are sound; None where all are.
+        """
+
+    @abstractmethod
+    def above(self, steps: Steps, depth: int) -> Tensor:
+        """The steps (n, steps, width) after the last layer, of what comes out `below` the layer `depth`."""
+
+    @abstractmethod
+    def recompute_layers(self) -> None:
+        """In training compute the layers a second time instead of keeping what they said: less memory, slower."""
 
     def prepare(self, waveforms: NDArray[np.int16], known: NDArray[np.bool_]) -> Tensor:
-        """Samples (n, n_samples) as the family wants them: normalised over what is known, or between -1 and 1."""
+        """Samples (n, n_samples) as the family wants them: normalised over what is known, or on a scale of -1 to 1."""
         return torch.from_numpy(normalise(waveforms, known) if self.normalises else scale(waveforms, known))
 
     def forward(self, waveforms: Tensor, known: Tensor | None = None) -> Tensor:
         """The steps (n, steps, width) of prepared waveforms (n, n_samples) after the last layer."""
-        return self.network(**self.inputs(waveforms, known)).last_hidden_state
+        return self.above(self.below(waveforms, known, 0), 0)
 
     def layer_outputs(self, waveforms: Tensor, known: Tensor | None = None) -> list[Tensor]:
         """What comes out of each layer, from the bottom to the top: a list of (n, steps, width)."""

@@ -1,50 +1,27 @@
 """The families that read spectrograms: Whisper's encoder, and Wav2Vec2-BERT."""
 
+import abaw.nn  # noqa: F401  (it makes transformers importable, so it comes first)
+
+# isort: split
+
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torchaudio.compliance import kaldi
 from transformers import Wav2Vec2BertModel, WhisperModel
-from transformers.audio_utils import mel_filter_bank
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-from abaw.acoustic.encoders.base import SpeechEncoder
+from abaw.acoustic.encoders.mel import HOP, WhisperMel
+from abaw.acoustic.encoders.network import NetworkEncoder
 from abaw.acoustic.waveforms import SAMPLE_RATE_HZ
 from abaw.running.errors import UserError
 
-HOP = 160
-"""Samples between two spectra of either family: 100 a second."""
 
-
-class WhisperMel(nn.Module):
-    """Whisper's spectrogram (Radford et al. 2023): (n, n_samples) to (n, bands, n_samples // 160).
-
-    Logarithms of mel bands in windows of 25 ms, at most 8 decades below the loudest of the window.
-    """
-
-    filters: Tensor
-    window: Tensor
-
-    def __init__(self, bands: int) -> None:
-        super().__init__()
-        filters = mel_filter_bank(201, bands, 0.0, 8000.0, SAMPLE_RATE_HZ, norm="slaney", mel_scale="slaney")
-        self.register_buffer("filters", torch.from_numpy(filters.T).float(), persistent=False)
-        self.register_buffer("window", torch.hann_window(400), persistent=False)
-
-    def forward(self, waveforms: Tensor) -> Tensor:
-        """In full precision: halves would not do for a power spectrum."""
-        with torch.autocast(waveforms.device.type, enabled=False):
-            spectra = torch.stft(waveforms.float(), 400, HOP, window=self.window, return_complex=True)
-            bands = (self.filters @ spectra[..., :-1].abs().square()).clamp_min(1e-10).log10()
-            return (torch.maximum(bands, bands.amax(dim=(1, 2), keepdim=True) - 8) + 4) / 4
-
-
-class Whisper(SpeechEncoder):
+class Whisper(NetworkEncoder):
     """Whisper's encoder, on windows of any length up to 30 s.
 
-    It has learned on 30 s with absolute positions that count from the window's beginning, so a shorter window takes
-    the first of them. It knows no mask: what is not known is silence, as in its training.
+    Positions and silence are as in `whisper_tiny`; this is a checkpoint of any size.
     """
 
     network_class = WhisperModel
@@ -78,6 +55,11 @@ class Whisper(SpeechEncoder):
         return self.network.layers
 
     @property
+    def top(self) -> nn.Module | None:
+        """Normalises after the last layer."""
+        return self.network.layer_norm
+
+    @property
     def step_rate_hz(self) -> float:
         """Its second convolution halves the rate of the spectra."""
         return 50.0
@@ -88,7 +70,7 @@ class Whisper(SpeechEncoder):
         return {"input_features": self.mel(nn.functional.pad(waveforms, (0, short)))}
 
 
-class Wav2Vec2Bert(SpeechEncoder):
+class Wav2Vec2Bert(NetworkEncoder):
     """Wav2Vec2-BERT (Barrault et al. 2023): Kaldi's filter banks, two to a step, with relative positions and a mask."""
 
     network_class = Wav2Vec2BertModel
@@ -104,6 +86,11 @@ class Wav2Vec2Bert(SpeechEncoder):
     def layers(self) -> nn.ModuleList:
         """The conformer layers."""
         return self.network.encoder.layers
+
+    @property
+    def top(self) -> nn.Module | None:
+        """Each conformer layer normalises its own."""
+        return None
 
     @property
     def stride(self) -> int:

@@ -1,5 +1,9 @@
 """The families that read waveforms through convolutions: Wav2Vec2, HuBERT, WavLM, data2vec-audio; and a small one."""
 
+import abaw.nn  # noqa: F401  (it makes transformers importable, so it comes first)
+
+# isort: split
+
 from collections.abc import Mapping
 from math import prod
 from typing import Any, ClassVar
@@ -9,7 +13,8 @@ from torch import Tensor, nn
 from torchaudio.transforms import MelSpectrogram
 from transformers import Data2VecAudioModel, HubertModel, Wav2Vec2Config, Wav2Vec2Model, WavLMModel
 
-from abaw.acoustic.encoders.base import SpeechEncoder
+from abaw.acoustic.encoders.base import Steps
+from abaw.acoustic.encoders.network import NetworkEncoder
 from abaw.acoustic.waveforms import SAMPLE_RATE_HZ
 
 SMALL = Wav2Vec2Config(
@@ -40,7 +45,7 @@ PDEM = Wav2Vec2Config(
 """The form of audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim: 12 layers of wav2vec2-large."""
 
 
-class Wav2Vec2(SpeechEncoder):
+class Wav2Vec2(NetworkEncoder):
     """Wav2Vec2 (Baevski et al. 2020). Positions are relative, by a convolution, so a window may be of any length.
 
     Models whose convolutions are normalised over time (`feat_extract_norm` group) have learned with zeros where there
@@ -70,6 +75,11 @@ class Wav2Vec2(SpeechEncoder):
         return self.network.encoder.layers
 
     @property
+    def top(self) -> nn.Module | None:
+        """Some forms normalise after the last layer, the others before the first."""
+        return self.network.encoder.layer_norm if getattr(self.network.config, "do_stable_layer_norm", False) else None
+
+    @property
     def step_rate_hz(self) -> float:
         """What the strides of the convolutions leave: 50 with all published models."""
         return SAMPLE_RATE_HZ / prod(self.network.config.conv_stride)
@@ -97,6 +107,10 @@ class WavLM(Wav2Vec2):
     """WavLM (Chen et al. 2022). The first layer's relative positions serve all layers, and learn with the first."""
 
     network_class = WavLMModel
+
+    def _layer(self, number: int, steps: Steps) -> Steps:
+        hidden, positions = self.layers[number](steps.hidden, **steps.beside)
+        return Steps(hidden, {**steps.beside, "position_bias": positions})
 
 
 class Data2VecAudio(Wav2Vec2):

@@ -1,88 +1,121 @@
-"""Whisper tiny.en out of a package that carries it in CTranslate2's form: OpenAI's weights, read as data."""
+"""Whisper tiny.en's encoder out of a package that carries it in CTranslate2's form: OpenAI's weights, read as data.
+
+The network is of torch's own layers, whose parameters are those of the file: transformers takes four times as long to
+load as all that this encoder does in a job of the embedded default.
+"""
 
 import re
-from copy import deepcopy
 
 import torch
-from torch import Tensor
-from transformers import WhisperConfig, WhisperModel
-from transformers.models.whisper.modeling_whisper import WhisperEncoder
+from torch import Tensor, nn
+from torch.nn.functional import gelu, pad
+from torch.utils.checkpoint import checkpoint
 
+from abaw.acoustic.encoders.base import SpeechEncoder, Steps
+from abaw.acoustic.encoders.mel import WhisperMel
+from abaw.acoustic.waveforms import SAMPLE_RATE_HZ
+from abaw.running.errors import UserError
 from abaw.weights.ctranslate2 import read_arrays
 from abaw.weights.manifest import check, known, package_file
 
 NAME = "whisper_tiny_en"
 """In the configuration and in `resources/weights.yaml`."""
-FORM = WhisperConfig(
-    vocab_size=51864,
-    num_mel_bins=80,
-    d_model=384,
-    encoder_layers=4,
-    decoder_layers=4,
-    encoder_attention_heads=6,
-    decoder_attention_heads=6,
-    encoder_ffn_dim=1536,
-    decoder_ffn_dim=1536,
-    bos_token_id=50257,
-    eos_token_id=50256,
-    pad_token_id=50256,
-    decoder_start_token_id=50257,
-)
+WIDTH, HEADS, LAYERS, BANDS, LONGEST_S = 384, 6, 4, 80, 30
 _RENAMED = {
-    "layer_(\\d+)": r"layers.\1",
-    "self_attention/layer_norm": "self_attn_layer_norm",
-    "attention/layer_norm": "encoder_attn_layer_norm",
-    "self_attention/linear_1": "self_attn/out_proj",
-    "attention/linear_2": "encoder_attn/out_proj",
-    "ffn/layer_norm": "final_layer_norm",
-    "ffn/linear_0": "fc1",
-    "ffn/linear_1": "fc2",
-    "embeddings": "embed_tokens",
-    "position_encodings/encodings": "embed_positions/weight",
+    r"layer_(\d+)/": r"stack.\1.",
+    "self_attention/layer_norm": "norm1",
+    "ffn/layer_norm": "norm2",
+    "self_attention/linear_0/": "self_attn.in_proj_",
+    "self_attention/linear_1": "self_attn.out_proj",
+    "ffn/linear_0": "linear1",
+    "ffn/linear_1": "linear2",
     "gamma$": "weight",
     "beta$": "bias",
+    "/": ".",
 }
-_JOINED = {"self_attention/linear_0": ("self_attn", "qkv"), "attention/linear_0": ("encoder_attn", "q")}
-_JOINED |= {"attention/linear_1": ("encoder_attn", "kv")}
-"""Projections that CTranslate2 keeps in one matrix, one below the other."""
+"""From the file's names to torch's. Queries, keys and values are one matrix in both; Whisper's keys have no bias, for
+which the file has zeros."""
+_POSITIONS = "position_encodings.encodings"
 
 
-def load_encoder_network() -> WhisperEncoder:
-    """The encoder alone, with its weights; `UserError` where the package is missing or has another file."""
-    network = WhisperEncoder(deepcopy(FORM))
-    network.load_state_dict(_state("encoder/"))
-    return network.eval()
+class WhisperTiny(SpeechEncoder):
+    """Whisper tiny.en's encoder (Radford et al. 2023), on windows of any length up to 30 s.
+
+    It has learned on 30 s with absolute positions that count from the window's beginning, so a shorter window takes
+    the first of them. It knows no mask: what is not known is silence, as in its training.
+
+    Raises `UserError` where the package is missing or has another file, or where a window is too long.
+    """
+
+    normalises = False
+    packaged = True
+    exact = True
+
+    def __init__(self, window_s: float) -> None:
+        super().__init__(WIDTH, window_s)
+        if window_s > LONGEST_S:
+            raise UserError(f"Whisper's encoder hears {LONGEST_S} s at once; a window of {window_s:g} s is longer")
+        self.mel = WhisperMel(BANDS)
+        self.conv1 = nn.Conv1d(BANDS, WIDTH, kernel_size=3, padding=1)
+        self.conv2 = nn.Conv1d(WIDTH, WIDTH, kernel_size=3, stride=2, padding=1)
+        form = {"dropout": 0.0, "activation": gelu, "batch_first": True, "norm_first": True}
+        self.stack = nn.ModuleList(
+            nn.TransformerEncoderLayer(WIDTH, HEADS, 4 * WIDTH, **form)  # type: ignore[arg-type]
+            for _ in range(LAYERS)
+        )
+        self.layer_norm = nn.LayerNorm(WIDTH)
+        state = _state()
+        positions = state.pop(_POSITIONS)[: round(window_s * self.step_rate_hz)].clone()
+        self.positions: Tensor
+        self.register_buffer("positions", positions, persistent=False)
+        self.load_state_dict(state)
+        self.recomputes = False
+
+    @property
+    def layers(self) -> nn.ModuleList:
+        """The layers above the two convolutions."""
+        return self.stack
+
+    @property
+    def step_rate_hz(self) -> float:
+        """Its second convolution halves the rate of the spectra."""
+        return 50.0
+
+    def below(self, waveforms: Tensor, known: Tensor | None, depth: int) -> Steps:
+        """See `SpeechEncoder.below`; waveforms are filled up with silence to the length of the window."""
+        short = round(self.window_s * SAMPLE_RATE_HZ) - waveforms.shape[1]
+        bands = self.mel(pad(waveforms, (0, short)))
+        steps = gelu(self.conv2(gelu(self.conv1(bands)))).transpose(1, 2) + self.positions
+        for layer in self.layers[:depth]:
+            steps = layer(steps)
+        return Steps(steps, {})
+
+    def above(self, steps: Steps, depth: int) -> Tensor:
+        """See `SpeechEncoder.above`."""
+        hidden = steps.hidden
+        for layer in self.layers[depth:]:
+            again = self.recomputes and self.training
+            hidden = checkpoint(layer, hidden, use_reentrant=False) if again else layer(hidden)
+        return self.layer_norm(hidden)
+
+    def recompute_layers(self) -> None:
+        """See `SpeechEncoder.recompute_layers`."""
+        self.recomputes = True
 
 
-def load_whole_network() -> WhisperModel:
-    """Encoder and decoder, which say what was heard: the proof that the weights are read rightly."""
-    network = WhisperModel(deepcopy(FORM))
-    network.encoder.load_state_dict(_state("encoder/"))
-    network.decoder.load_state_dict(_state("decoder/"))
-    return network.eval()
-
-
-def _state(part: str) -> dict[str, Tensor]:
-    """The tensors of a part by the names that they have in transformers."""
+def _state() -> dict[str, Tensor]:
+    """The encoder's tensors by the names that they have here."""
     weights = known(NAME)
     path = package_file(weights)
     check(weights, path)
-    found: dict[str, Tensor] = {}
-    for name, array in read_arrays(path, part).items():
+    found = {}
+    for name, array in read_arrays(path, "encoder/").items():
         if array.ndim:  # what is a single number describes the form
-            found |= _renamed(name.removeprefix(part), torch.from_numpy(array.astype("float32")))
+            found[_renamed(name.removeprefix("encoder/"))] = torch.from_numpy(array.astype("float32"))
     return found
 
 
-def _renamed(name: str, values: Tensor) -> dict[str, Tensor]:
-    layer, _, end = name.partition("/")
-    joined, _, kind = end.rpartition("/")
-    if joined in _JOINED:
-        place, letters = _JOINED[joined]
-        parts = values.chunk(len(letters))
-        names = [f"layers.{layer.removeprefix('layer_')}.{place}.{letter}_proj.{kind}" for letter in letters]
-        # Whisper's keys have no bias; the form has zeros there.
-        return {one: part for one, part in zip(names, parts, strict=True) if not one.endswith("k_proj.bias")}
+def _renamed(name: str) -> str:
     for old, new in _RENAMED.items():
-        name = re.sub(rf"(?<![a-z_]){old}", new, name)
-    return {name.replace("/", "."): values}
+        name = re.sub(old, new, name)
+    return name

@@ -1,0 +1,124 @@
+"""The part of an encoder that no model trains: what it says of a window is computed once, whoever asks for it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from abaw.acoustic.augmentation import Augmentation
+from abaw.acoustic.encoders.base import SpeechEncoder, Steps
+from abaw.acoustic.model import AudioModel
+from abaw.acoustic.voices import Places
+from abaw.nn.runtime import half_on_gpu
+
+KEPT_BYTES = 1 << 30
+"""How much of what an exact trunk says is kept in memory: 3,400 windows of 4 s of Whisper tiny.en."""
+_BATCH = 16
+
+Moment = tuple[int, int]
+"""Of a training: the epoch, and the number of the batch in it."""
+
+
+class Trunk:
+    """An encoder below the layer `depth`, on the device, for models that train together.
+
+    A batch of a training is drawn, changed by the augmentation and heard once for all models: by the seed and the
+    moment alone, so that a training that was cut off hears the same again. Where the encoder is exact and nothing is
+    changed in the waveforms, each window is heard once for all epochs, as far as `KEPT_BYTES` allow.
+    """
+
+    def __init__(
+        self,
+        encoder: SpeechEncoder,
+        depth: int,
+        device: torch.device,
+        seed: int = 0,
+        augmentation: Augmentation | None = None,
+        keeps: bool = True,
+    ) -> None:
+        self.encoder, self.depth, self.device = encoder, depth, device
+        self.seed, self.augmentation = seed, augmentation
+        upper = {id(parameter) for layer in encoder.layers[depth:] for parameter in layer.parameters()}
+        self.frozen = not any(one.requires_grad for one in encoder.parameters() if id(one) not in upper)
+        self.keeps = keeps and encoder.exact and self.frozen
+        self._kept: dict[int, tuple[Places, torch.Tensor]] = {}
+        self._left = KEPT_BYTES
+        self._last: tuple[Moment, Steps] | None = None
+
+    def steps(self, places: Places, items: NDArray[np.int64]) -> Steps:
+        """What some windows are to the layers above, in evaluation."""
+        kept = self._of(places)
+        if kept is not None:
+            return Steps(kept[torch.from_numpy(items)].to(self.device), {})
+        with _mode(self.encoder, training=False):
+            return self._heard(places, items)
+
+    def training_steps(self, places: Places, items: NDArray[np.int64], moment: Moment) -> Steps:
+        """The same in training, with the augmentation."""
+        if self.augmentation is None and self.keeps and self._of(places) is not None:
+            return self.steps(places, items)
+        if self._last is not None and self._last[0] == moment:
+            return self._last[1]
+        devices = [self.device] if self.device.type == "cuda" else []
+        with (
+            torch.random.fork_rng(devices),
+            _mode(self.encoder, training=True),
+            torch.set_grad_enabled(not self.frozen),
+        ):
+            draw = int(np.random.SeedSequence([self.seed, *moment]).generate_state(1)[0])
+            torch.manual_seed(draw)
+            np.random.seed(draw)  # transformers masks by it
+            found = self._heard(places, items, self.augmentation)
+        if self.frozen:  # what learns says something else after each step
+            self._last = (moment, found)
+        return found
+
+    def _heard(self, places: Places, items: NDArray[np.int64], augmentation: Augmentation | None = None) -> Steps:
+        waveforms, known = places.batch(items, self.encoder)
+        if augmentation:
+            waveforms = augmentation(waveforms, known)
+        with half_on_gpu(self.device):
+            return self.encoder.below(waveforms.to(self.device), known.to(self.device), self.depth)
+
+    def _of(self, places: Places) -> torch.Tensor | None:
+        """What is kept of all windows, which are heard in their own order, whatever batches come later."""
+        if not self.keeps:
+            return None
+        if id(places) not in self._kept:
+            size = len(places) * round(places.window_s * self.encoder.step_rate_hz) * self.encoder.width * 4
+            if size > self._left:
+                return None
+            self._left -= size
+            with torch.no_grad(), _mode(self.encoder, training=False):
+                parts = np.array_split(np.arange(len(places)), -(-len(places) // _BATCH))
+                self._kept[id(places)] = places, torch.cat([self._heard(places, part).hidden.cpu() for part in parts])
+        return self._kept[id(places)][1]
+
+
+def trunks_of(
+    models: Sequence[AudioModel], device: torch.device, seed: int, augmentation: Augmentation | None
+) -> list[Trunk]:
+    """The trunk of each of some models: one for all, up to the lowest layer that any of them trains.
+
+    Where a model trains all of its encoder each has its own. The layers of a common trunk are the same in memory.
+    """
+    if any(model.frozen_layers is None for model in models):
+        return [Trunk(model.encoder, 0, device, seed, augmentation) for model in models]
+    first, depth = models[0].encoder, min(model.frozen_layers or 0 for model in models)
+    for model in models[1:]:
+        for number in range(depth):
+            model.encoder.layers[number] = first.layers[number]
+    return [Trunk(first, depth, device, seed, augmentation)] * len(models)
+
+
+@contextmanager
+def _mode(encoder: SpeechEncoder, training: bool) -> Iterator[None]:
+    """The encoder in training or in evaluation, and then as it was."""
+    before = encoder.training
+    encoder.train(training)
+    try:
+        yield
+    finally:
+        encoder.train(before)

@@ -111,7 +111,7 @@ def _settings(config: Config) -> dict[str, Any]:
 def _task(task: TaskName, sources: Sources, cards: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     widths, fits, calibrations = sources.widths(task), sources.fits(task), sources.calibrations(task)
     fixed = Smoothing(sources.config.timeline.filter, sources.config.timeline.smoothing_s)
-    models = {}
+    models: dict[str, dict[str, Any]] = {}
     for name, card in cards.items():
         models[name] = {"weights": f"{task}/{name}.safetensors", "card": card, "smoothing_s": None}
         if name != STATIC:

@@ -108,11 +108,12 @@ def test_the_files_behind_a_script_are_its_own_and_those_it_imports(tmp_path):
     ]
 
 
-def test_smoothing_is_behind_the_timeline_and_behind_no_earlier_stage():
+def test_the_timeline_is_behind_no_earlier_stage_but_brought_predictions():
     scripts = ROOT / "workflow" / "scripts"
     with_timeline = {
         script.stem
         for script in scripts.glob("*/*.py")
         if ROOT / "src" / "abaw" / "timeline" / "alignment.py" in files_behind(script, ROOT / "src")
     }
-    assert with_timeline == {"align_predictions", "sweep_smoothing", "estimate_nested", "predict_film"}
+    later = {"align_predictions", "sweep_smoothing", "estimate_nested", "predict_film"}
+    assert with_timeline == {"import_predictions", *later}

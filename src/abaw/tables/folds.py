@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import GroupKFold
 
 from abaw.running.errors import UserError
 
@@ -14,6 +13,9 @@ def folds_of(videos: Sequence[str], truth: NDArray[np.float64], n_folds: int) ->
 
     Raises `UserError` where fewer than two videos have a truth.
     """
+    # Scikit-learn takes two seconds to load, and most jobs that smooth make no folds.
+    from sklearn.model_selection import GroupKFold
+
     names, of_row = np.unique(np.asarray(videos, dtype=str), return_inverse=True)
     known = of_row[~np.isnan(truth).any(axis=1)]
     n_videos = len(np.unique(known))

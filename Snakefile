@@ -40,6 +40,7 @@ include: "workflow/rules/timeline.smk"
 include: "workflow/rules/fusion.smk"
 include: "workflow/rules/submission.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/comparison.smk"
 include: "workflow/rules/bundle.smk"
 include: "workflow/rules/predict.smk"
 include: "workflow/rules/outputs.smk"
@@ -54,7 +55,7 @@ onstart:
 
 
 onsuccess:
-    worded("abaw.report.comparing", "keep_configuration", config)
+    worded("abaw.comparison.runs", "keep_configuration", config)
     print(*last_words(Path(".")), sep="\n", file=sys.stderr)
 
 

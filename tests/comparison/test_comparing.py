@@ -11,8 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from abaw.metrics import score
-from abaw.report.comparing import (
+from abaw.comparison.runs import (
     config_rows,
     cost_rows,
     keep_configuration,
@@ -22,6 +21,7 @@ from abaw.report.comparing import (
     scores_of,
     tracked_rows,
 )
+from abaw.metrics import score
 from abaw.report.scores import Resampling, score_rows, write_scores
 from abaw.running.errors import UserError
 from abaw.tables.arrays import frames_table

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from abaw.commands.base import parser, run
-from abaw.report.comparing import config_rows, cost_rows, open_runs, paired_rows, score_rows_of, tracked_rows
+from abaw.comparison.runs import config_rows, cost_rows, open_runs, paired_rows, score_rows_of, tracked_rows
 from abaw.report.page import render
 from abaw.report.scores import Resampling
 from abaw.running.files import whole_file

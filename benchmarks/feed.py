@@ -15,6 +15,7 @@ and `host_share_of_step` (what a thread decodes over that of the training), null
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable, Mapping
 from functools import reduce
@@ -42,7 +43,12 @@ from abaw.static.model import StaticModel, StaticSpec, as_images, letterbox
 
 from torchvision.transforms import v2  # after abaw.static, which makes it importable
 
-CONFIG = Path(__file__).resolve().parents[1] / "config"
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from one_by_one import twelve_one_by_one  # noqa: E402  (the folder need not be installed)
+
+CONFIG = ROOT / "config"
 SIDE_PX, CROP_PX, BATCH, N_CROPS = 240, 380, 64, 256
 NETWORKS = {"b1": ("efficientnet_b1.ra4_e3600_r240_in1k", 240), "vit": ("vit_base_patch16_224.augreg_in1k", 224)}
 CPU = torch.device("cpu")
@@ -60,21 +66,7 @@ class OneByOne(Dataset[Tensor]):
 
     def __init__(self, jpegs: list[bytes], side_px: int) -> None:
         self.jpegs, self.side_px = jpegs, side_px
-        changes = [
-            v2.RandomCrop(side_px, padding=side_px * 50 // 240),
-            v2.Grayscale(num_output_channels=3),
-            v2.ColorJitter(brightness=0.5, contrast=0.3, saturation=0.3, hue=0.3),
-            v2.GaussianNoise(sigma=0.1),
-            v2.RandomPerspective(p=1),
-            v2.RandomRotation(90),
-            v2.RandomResizedCrop(side_px, scale=(0.7**2, 0.9**2), ratio=(1, 1), antialias=True),
-            v2.RandomChoice([v2.RandomPosterize(bits, p=1) for bits in (1, 2)]),
-            v2.RandomChoice([v2.RandomAdjustSharpness(factor, p=1) for factor in (0.1, 0.5, 2.0, 3.0)]),
-            v2.RandomEqualize(p=1),
-            v2.RandomHorizontalFlip(p=1),
-            v2.RandomVerticalFlip(p=1),
-        ]
-        self.augment = v2.Compose([v2.RandomApply([change], PROBABILITY) for change in changes])
+        self.augment = v2.Compose([v2.RandomApply([change], PROBABILITY) for change in twelve_one_by_one(side_px)])
 
     def __len__(self) -> int:
         return len(self.jpegs)

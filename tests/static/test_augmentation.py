@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
+from one_by_one import twelve_one_by_one
 from scipy.stats import ks_2samp
 
 from abaw.static import changes
@@ -17,24 +18,6 @@ from torchvision.transforms import v2  # after abaw.static, which makes it impor
 SIDE_PX = 48
 FACE = torch.from_numpy(letterbox(skimage.data.astronaut()[0:200, 130:300], SIDE_PX)).permute(2, 0, 1) / 255
 N = 300
-
-
-def twelve_one_by_one() -> list[v2.Transform]:
-    """Version 0.1's, with the strengths of the authors' code."""
-    return [
-        v2.RandomCrop(SIDE_PX, padding=SIDE_PX * 50 // 240),
-        v2.Grayscale(num_output_channels=3),
-        v2.ColorJitter(brightness=0.5, contrast=0.3, saturation=0.3, hue=0.3),
-        v2.GaussianNoise(sigma=0.1),
-        v2.RandomPerspective(p=1),
-        v2.RandomRotation(90),
-        v2.RandomResizedCrop(SIDE_PX, scale=(0.7**2, 0.9**2), ratio=(1, 1), antialias=True),
-        v2.RandomChoice([v2.RandomPosterize(bits, p=1) for bits in (1, 2)]),
-        v2.RandomChoice([v2.RandomAdjustSharpness(factor, p=1) for factor in (0.1, 0.5, 2.0, 3.0)]),
-        v2.RandomEqualize(p=1),
-        v2.RandomHorizontalFlip(p=1),
-        v2.RandomVerticalFlip(p=1),
-    ]
 
 
 def strong_one_by_one() -> v2.Transform:
@@ -80,7 +63,7 @@ def same_distribution(ours: torch.Tensor, theirs: torch.Tensor) -> None:
 def test_each_of_the_twelve_is_as_strong_in_a_batch_as_one_by_one(number):
     torch.manual_seed(3)
     ours = jitters(N, 0.3) if number == 2 else twelve(SIDE_PX)[number](batch(N))
-    theirs = torch.stack([twelve_one_by_one()[number](FACE) for _ in range(N)])
+    theirs = torch.stack([twelve_one_by_one(SIDE_PX)[number](FACE) for _ in range(N)])
     assert ours.shape == theirs.shape
     assert 0 <= ours.min() <= ours.max() <= 1
     assert not torch.equal(ours, batch(N))

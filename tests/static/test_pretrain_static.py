@@ -187,7 +187,7 @@ def test_both_heads_learn_from_corpora_that_have_one_kind_of_label_each():
     assert history.measure == "mean_measure"
     assert kept["mean_measure"] == pytest.approx((kept["ccc_mean"] + kept["f1_macro"]) / 2)
     assert kept["accuracy"] > 0.8
-    assert kept["ccc_mean"] > 0.5
+    assert kept["ccc_mean"] > 0.6
     outputs = predict_crops(model, val, spec, CPU)
     found = outputs["expr"][10:].argmax(axis=1)  # those with a class
     assert np.mean(found == val.labels["expr"][10:]) == pytest.approx(kept["accuracy"])

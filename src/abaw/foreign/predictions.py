@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from abaw.foreign.reading import read_foreign, where
 from abaw.running.errors import UserError
-from abaw.tables.arrays import matrix, rows_by_sample
+from abaw.tables.arrays import logits_of, matrix, rows_by_sample
 from abaw.tables.schemas import VOICED
 from abaw.tasks import TASKS, TaskName
 from abaw.timeline.rows import Rows, rows_of
@@ -25,8 +25,6 @@ Array = NDArray[np.float64]
 SPAN, FRAME = ("start_s", "end_s"), ("frame",)
 LEEWAY_S = 0.1
 """By which times may reach over the ends of a video: containers and programs round differently."""
-SMALLEST = 1e-6
-"""Probabilities below this count as this, so that their logarithm is finite."""
 SUM_WITHIN = 0.02
 """By which eight probabilities may miss 1: they may be written with two decimals."""
 
@@ -103,7 +101,7 @@ def _in_units(task: TaskName, path: Path, values: Array) -> Array:
         values,
         "probabilities that sum to 1, since all values of the file lie between 0 and 1, or logits",
     )
-    return np.log(np.maximum(values, SMALLEST))
+    return logits_of(values)
 
 
 def _refuse(path: Path, wrong: NDArray[np.bool_], values: Array, expected: str) -> None:

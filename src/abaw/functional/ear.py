@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from abaw.acoustic.encoders.base import SpeechEncoder
 from abaw.acoustic.encoders.loading import load_encoder
+from abaw.acoustic.voices import Runs
 from abaw.acoustic.waveforms import SAMPLE_RATE_HZ, cut_windows
 from abaw.acoustic.windows import windows_over
 from abaw.config import VoiceStatisticsConfig
@@ -30,8 +31,6 @@ from abaw.tables.schemas import SCHEMAS, VOICED
 BATCH = 16
 """Windows that the encoder hears at once."""
 _LARGEST = float(np.finfo(np.float16).max)
-
-Runs = list[tuple[float, float]]
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,9 @@ from scipy.special import log_softmax, softmax
 
 from abaw import metrics
 from abaw.config.fusion import CalibrationConfig
+from abaw.tables.arrays import logits_of
 
 Array = NDArray[np.float64]
-SMALLEST = 1e-6
-"""Probabilities below this count as this, so that their logarithm is finite."""
 BIASES = np.round(np.arange(-30, 31) / 10, 1)
 """The biases, in nats, that are tried for each class; in steps, since validation knows nothing finer."""
 MOST_ROUNDS = 20
@@ -38,12 +37,7 @@ class Calibration:
 
     def scores(self, probabilities: Array) -> Array:
         """Their logarithms, up to a constant in each row."""
-        return log_of(probabilities) / self.temperature + np.array(self.bias)
-
-
-def log_of(probabilities: Array) -> Array:
-    """Logarithms (n, classes) of probabilities that need not sum to one."""
-    return np.log(np.maximum(probabilities, SMALLEST))
+        return logits_of(probabilities) / self.temperature + np.array(self.bias)
 
 
 def fit_calibration(probabilities: Array, truth: Array, settings: CalibrationConfig) -> Calibration:
@@ -59,7 +53,7 @@ def fit_calibration(probabilities: Array, truth: Array, settings: CalibrationCon
     n_classes = probabilities.shape[1]
     neutral = Calibration(1.0, [0.0] * n_classes)
     if settings.temperature:
-        neutral = Calibration(_temperature(log_of(probabilities[known]), classes), neutral.bias)
+        neutral = Calibration(_temperature(logits_of(probabilities[known]), classes), neutral.bias)
     if not settings.class_bias:
         return neutral
     scores = neutral.scores(probabilities[known])

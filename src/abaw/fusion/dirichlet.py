@@ -25,12 +25,11 @@ from scipy.special import softmax
 from scipy.stats import entropy
 from sklearn.base import BaseEstimator
 
+from abaw.tables.arrays import logits_of
 from abaw.tasks import TASKS, TaskName
 
 BLOCK_ROWS, BLOCK_CANDIDATES = 2048, 8
 LARGEST_STEP, SMALLEST_STEP = 1 / 4, 1 / 512
-SMALLEST = 1e-6
-"""Probabilities below this count as this, so that their logarithm is finite."""
 
 
 class DirichletWeightedFusion(BaseEstimator):
@@ -115,7 +114,7 @@ def weighted_inputs(
     """
     if task == "va":
         return list(outputs)
-    found = [np.log(np.maximum(one, SMALLEST)) if combined == "logits" else one for one in outputs]
+    found = [logits_of(one) if combined == "logits" else one for one in outputs]
     if max_entropy_nats is not None and "acoustic" in models:
         place = models.index("acoustic")
         unsure = entropy(outputs[place], axis=1) > max_entropy_nats

@@ -43,9 +43,10 @@ def train_static(
 
     That of the expressions counts `expression_weight` times where there are two.
 
-    It starts from the weights and card in `pretrained`, else from those that `settings` name for the backbone. The
-    epoch is chosen by the challenge measure on `val`, by the mean of both where there are two heads. An image without a
-    label of a task has no loss there. Raises `UserError` where a task has no label to train on or to choose by.
+    It starts from the weights and card in `pretrained`, else from those that `settings` name for the backbone. Where
+    the best epoch is kept it is chosen by the challenge measure on `val`, by the mean of both where there are two
+    heads; else `val` is scored once. An image without a label of a task has no loss there. Raises `UserError` where a
+    task has no label to train on or to be scored by.
     """
     tasks = tuple(task for task in TASKS if task in train.labels and _known(train.labels[task]))
     chosen_by = [task for task in tasks if _known(val.labels[task])]

@@ -13,11 +13,18 @@ from abaw.tables.schemas import SCHEMAS, frames
 from abaw.tasks import TASKS, TaskName
 
 KEYS = ["sample", "frame"]
+SMALLEST = 1e-6
+"""Probabilities below this count as this, so that their logarithm is finite."""
 
 
 def matrix(table: pa.Table, columns: Sequence[str]) -> np.ndarray:
     """The named numeric columns as a float64 array of shape (rows, columns); nulls become NaN."""
     return np.column_stack([table[name].to_numpy().astype(np.float64) for name in columns])
+
+
+def logits_of(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The logarithms (n, classes) of probabilities, which need not sum to one."""
+    return np.log(np.maximum(probabilities, SMALLEST))
 
 
 def runs_of(voiced: pa.Table, sample: str) -> list[tuple[float, float]]:

@@ -52,7 +52,7 @@ def phase(changes: str) -> JointPhaseConfig:
     own = {name: value for name, value in static["pretraining"].items() if name != "enabled"}
     given = json.loads(changes)
     training = own["training"] | given.pop("training", {})
-    return JointPhaseConfig.model_validate(form | own | given | {"training": training})
+    return JointPhaseConfig.model_validate(own | form | given | {"training": training})
 
 
 def main() -> None:

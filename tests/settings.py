@@ -10,6 +10,7 @@ SHORT_TRAINING = TrainingConfig(
     warmup=0.1,
     keep="best",
     patience=None,
+    max_cycles=None,
     ema_decay=None,
     optimiser="adamw",
     schedule="cosine",

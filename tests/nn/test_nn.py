@@ -137,6 +137,34 @@ def test_patience_ends_a_training_that_gets_no_better():
     assert history.best_epoch == 2
 
 
+def test_a_training_ends_with_the_falls_of_the_rate_that_are_asked_for():
+    cycled = TRAINING.model_copy(update={"epochs": 40, "warmup": 0.0, "cycle_epochs": 2, "max_cycles": 2})
+    model, _, loss, evaluate = regression(np.arange(40.0))  # which gets better and better
+    history = fit(model, loss, 9, evaluate, "measure", cycled, seed=1)
+    assert len(history.epochs) == history.best_epoch == 6  # down, up, down
+    rate = rate_factor(cycled, epoch_steps=3)
+    assert rate(6) < 0.1 < 0.9 < rate(12)
+    assert rate(18) < 0.1
+    again = cycled.model_copy(update={"schedule": "restarts"})
+    assert again.planned_epochs == 4
+    assert TRAINING.model_copy(update={"epochs": 5, "cycle_epochs": 2, "max_cycles": 9}).planned_epochs == 5
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"max_cycles": 2}, "max_cycles is 2, but there are no cycles: set cycle_epochs"),
+        ({"max_cycles": 2, "cycle_epochs": 2, "schedule": "constant"}, "there are no cycles"),
+        ({"patience": 2}, "patience is 2, and the rate is at its lowest every 3 epochs"),
+        ({"patience": 9, "cycle_epochs": 5}, "the rate is at its lowest every 10 epochs"),
+        ({"patience": 4, "cycle_epochs": 5, "schedule": "restarts"}, "the rate is at its lowest every 5 epochs"),
+    ],
+)
+def test_a_schedule_that_cannot_do_what_is_asked_of_it_is_refused(changed, sentence):
+    with pytest.raises(ValidationError, match=sentence):
+        TrainingConfig.model_validate(TRAINING.model_dump() | changed)
+
+
 def noisy_network():
     """A network with dropout and running statistics, its loss and a measure of it."""
     torch.manual_seed(0)

@@ -151,7 +151,7 @@ def phase(**changes: object) -> JointPhaseConfig:
     form = static["backbones"]["expr"] | {"input_px": 32}
     own = {name: value for name, value in static["pretraining"].items() if name != "enabled"}
     training = own["training"] | {"epochs": 3, "batch_size": 8, "weight_decay": 0.0}
-    return JointPhaseConfig.model_validate(form | own | {"augmentation": "none", "training": training} | changes)
+    return JointPhaseConfig.model_validate(own | form | {"augmentation": "none", "training": training} | changes)
 
 
 def coloured(n: int, valued: bool) -> Crops:
@@ -291,6 +291,12 @@ def test_the_workflow_pre_trains_once_on_the_corpora_that_are_named(tmp_path):
     assert "rule crop_pretraining" not in said
     (folder / "off.yaml").write_text("static: {pretraining: {enabled: false}}")
     assert "pretrain_static" not in snakemake(folder, "-n", tuned, *mine, "off.yaml")
+    (folder / "results/static/pretraining").rename(folder / "kept")
+    (folder / "former.yaml").write_text("static: {pretraining: {weights: kept}}")
+    said = snakemake(folder, "-n", tuned, *mine, "former.yaml")
+    assert "kept/tf_efficientnet_lite0.in1k/model.safetensors" in said  # an input
+    assert "rule pretrain_static" not in said
+    assert "rule crop_pretraining" not in said
 
 
 def test_mixed_pictures_have_the_losses_of_both_by_their_shares(monkeypatch):

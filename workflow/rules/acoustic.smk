@@ -34,7 +34,7 @@ rule train_acoustic:
     threads: CONFIG.compute.threads
     resources:
         mem_mb=memory_mb(3000 + 1000 * len(ARCHITECTURES), per_input=8),
-        runtime=minutes(60, per_input=0.015 * CONFIG.acoustic.network.training.epochs * len(ARCHITECTURES)),
+        runtime=minutes(60, per_input=0.015 * CONFIG.acoustic.network.training.planned_epochs * len(ARCHITECTURES)),
         gpu=NETWORK_GPUS,
     params:
         settings=section("acoustic.network"),

@@ -33,7 +33,7 @@ rule train_attention:
     threads: CONFIG.compute.threads
     resources:
         mem_mb=memory_mb(4000, per_input=4),
-        runtime=minutes(60, per_input=0.02 * CONFIG.attention.network.training.epochs),
+        runtime=minutes(60, per_input=0.02 * CONFIG.attention.network.training.planned_epochs),
         gpu=NETWORK_GPUS,
     params:
         settings=section("attention.network"),

@@ -38,6 +38,7 @@ from abaw.running.files import check_room
 from abaw.running.imports import files_behind
 from abaw.running.machine import gpus_wanted, total_memory_mb
 from abaw.running.shell import gpus_of, prefix
+from abaw.static.phases import pretrained_files
 from abaw.tasks import SPLITS, TASKS
 from abaw.weights.given import files_of_weights
 from abaw.weights.manifest import packaged, read_manifest, weights_of_detector
@@ -87,21 +88,23 @@ try:
     LAYOUT = read_layout()
     CROPS = read_crop_folders()
     PLAN = plan_prediction(CONFIG.predict, workflow.is_main_process)
+    BACKBONES = {task: getattr(CONFIG.static.backbones, task) for task in TASKS}
+    # The pre-training corpora that are there, and what fine-tuning takes of a model that was trained on them.
+    PRETRAINED_ON = [name for name, root in CONFIG.pretraining.roots.model_dump().items() if root is not None]
+    PRETRAINED_FILES = pretrained_files(
+        CONFIG.static.pretraining, bool(PRETRAINED_ON), sorted(form.backbone for form in BACKBONES.values())
+    )
 except UserError as error:
     sys.exit(f"error: {error}")  # without the file and line of this one, which are no business of the user's
 
 # Networks learn, and read whole videos, where compute.device says; small ones that only predict stay on the CPU.
 NETWORK_GPUS = gpus_wanted(CONFIG.compute.device, ONE_MACHINE)
 DETECTOR_GPUS = gpus_wanted(CONFIG.compute.detector_device, ONE_MACHINE)
-BACKBONES = {task: getattr(CONFIG.static.backbones, task) for task in TASKS}
 MODELS = CONFIG.all_models
 SYSTEMS = dict(sorted(CONFIG.systems.items()))  # not in the order in which configuration files happen to name them
 FRAMES = Systems(MODELS, SYSTEMS, list(CONFIG.models), CONFIG.fusion.calibration.asked)
 CANDIDATES = Candidates(CONFIG)
 VIDEOS = LAYOUT.videos()
-# The pre-training corpora that are there, and what fine-tuning takes of a model that was trained on them.
-PRETRAINED_ON = [name for name, root in CONFIG.pretraining.roots.model_dump().items() if root is not None]
-PRETRAINED_FILES = ["model.safetensors", "card.json"] if PRETRAINED_ON and CONFIG.static.pretraining.enabled else []
 
 
 wildcard_constraints:

@@ -30,7 +30,7 @@ rule pretrain_static:
     threads: max(CONFIG.compute.threads, CONFIG.compute.decoding_threads)
     resources:
         mem_mb=memory_mb(8000),
-        runtime=minutes(60, per_input=0.012 * CONFIG.static.pretraining.training.epochs),
+        runtime=minutes(60, per_input=0.012 * CONFIG.static.pretraining.training.planned_epochs),
         gpu=NETWORK_GPUS,
     params:
         settings=lambda wildcards: as_json(settings_of("pretraining", config["static"], form_of(wildcards))),
@@ -58,7 +58,7 @@ rule train_static:
         faces=of_split("results/faces/{video}.parquet", "train", "val"),
         tracks=expand("results/corpus/{{task}}/{split}/tracks.parquet", split=["train", "val"]),
         labels=expand("results/corpus/{{task}}/{split}/labels.parquet", split=["train", "val"]),
-        pretrained=[f"results/static/pretraining/{{backbone}}/{name}" for name in PRETRAINED_FILES],
+        pretrained=PRETRAINED_FILES,
     output:
         weights="results/static/{task}/{backbone}/model.safetensors",
         card="results/static/{task}/{backbone}/card.json",
@@ -72,7 +72,7 @@ rule train_static:
     threads: max(CONFIG.compute.threads, CONFIG.compute.decoding_threads)
     resources:
         mem_mb=memory_mb(6000),
-        runtime=minutes(60, per_input=0.012 * CONFIG.static.training.epochs),
+        runtime=minutes(60, per_input=0.012 * CONFIG.static.training.planned_epochs),
         gpu=NETWORK_GPUS,
     params:
         settings=lambda wildcards: as_json(settings_of("fine_tuning", config["static"], form_of(wildcards))),

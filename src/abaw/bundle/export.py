@@ -56,7 +56,7 @@ def export_bundle(config: Config, folder: Path) -> Bundle:
         "trained_on": {
             "corpus": config.corpus.source,
             "edition": config.corpus.edition,
-            "pretraining": [name for name, root in config.pretraining.roots.model_dump().items() if root is not None],
+            "pretraining": sorted({name for models in cards.values() for name in models["static"]["pretrained_on"]}),
         },
         "licences": _licences(cards),
         "limits": ([OF_THE_DEMO] if config.corpus.source == "demo" else []) + LIMITS,

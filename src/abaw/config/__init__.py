@@ -37,22 +37,20 @@ from abaw.config.models import (
     AttentionConfig,
     BackboneConfig,
     BackbonesConfig,
-    ComputeConfig,
     DynamicConfig,
     DynamicNetworkConfig,
     EmbeddingConfig,
     FineTuningConfig,
     ImageTrainingConfig,
     JointPhaseConfig,
-    MachineConfig,
     OverTimeConfig,
     PhaseConfig,
     PretrainingPhaseConfig,
     StaticConfig,
-    TrainingConfig,
 )
 from abaw.config.predict import PredictConfig
 from abaw.config.speech import AudioConfig, GateConfig, SpeechConfig
+from abaw.config.training import ComputeConfig, MachineConfig, TrainingConfig
 from abaw.running.errors import UserError
 
 __all__ = [

@@ -148,8 +148,8 @@ def fit_by_steps(
     saved = resume.load() if resume else None
     if saved:
         progress.restore(saved)
-    done = len(progress.epochs)
-    for epoch in tqdm(range(done + 1, settings.epochs + 1), "epochs", settings.epochs, initial=done, disable=None):
+    done, epochs = len(progress.epochs), settings.planned_epochs
+    for epoch in tqdm(range(done + 1, epochs + 1), "epochs", epochs, initial=done, disable=None):
         if settings.patience is not None and epoch - 1 - progress.best >= settings.patience:
             break
         if before_epoch:
@@ -158,7 +158,7 @@ def fit_by_steps(
         batches = load(_batches(order, settings.batch_size))
         scores = {"train_loss": (yield from _train(progress, batches, batch_loss, epoch))}
         with progress.averaged():
-            if settings.keep == "best" or epoch == settings.epochs:
+            if settings.keep == "best" or epoch == epochs:
                 model.eval()
                 with torch.inference_mode():
                     scores |= evaluate()
@@ -240,7 +240,7 @@ def rate_factor(settings: TrainingConfig, epoch_steps: int) -> Callable[[int], f
     (Loshchilov and Hutter 2017, eq. (5)): at the end of each fall it begins again at the peak with the schedule
     `restarts`, and rises as it fell with `cosine`.
     """
-    total = settings.epochs * epoch_steps
+    total = settings.planned_epochs * epoch_steps
     rising = max(1, round(settings.warmup * total if settings.warmup < 1 else settings.warmup))
     falling = (settings.cycle_epochs * epoch_steps) if settings.cycle_epochs else max(1, total - rising)
     lowest = min(1.0, settings.lowest_rate / settings.learning_rate)

@@ -28,8 +28,9 @@ def main() -> None:
     train, val = pretraining_crops(args.crops, args.settings.input_px, args.threads)
     resume = resume_of(args)
     weight = args.settings.expression_weight
+    settings = args.settings.within(len(train))
     model, spec, history = train_static(
-        train, val, args.settings, args.seed, device, resume, expression_weight=weight, decoding_threads=args.threads
+        train, val, settings, args.seed, device, resume, expression_weight=weight, decoding_threads=args.threads
     )
     corpora = Counter(read_tables("pretraining_crops", args.crops, ["corpus"])["corpus"].to_pylist())
     write_training(args, model, history, {**spec.as_card(), "corpora": dict(corpora)}, len(train), resume)

@@ -50,7 +50,8 @@ def main() -> None:
     resume = resume_of(args)
     start = tuple(args.pretrained) or None
     model, spec, history = train_static(train, val, args.settings, args.seed, device, resume, start, args.threads)
-    card = spec.as_card() | {"pretrained_sha256": start and read_card(start[1])["sha256"]}
+    before = read_card(start[1]) if start else {"sha256": None, "corpora": {}}
+    card = spec.as_card() | {"pretrained_sha256": before["sha256"], "pretrained_on": sorted(before["corpora"])}
     card["fitted_on"] = trained(*(FRAMES_MODEL for _ in args.settings.training.chosen_on_val))
     write_training(args, model, history, card, len(train), resume)
 

@@ -227,10 +227,11 @@ def attention_step() -> Work:
     import torch
 
     from abaw.attention.model import AttentionFusion
-    from abaw.config import OverTimeConfig
+    from abaw.config import AttentionNetworkConfig
     from abaw.nn.losses import ccc_loss
 
-    model = AttentionFusion("va", "cross", OverTimeConfig.model_validate(section("attention")["network"]), 1024)
+    settings = AttentionNetworkConfig.model_validate(section("attention")["network"])
+    model = AttentionFusion("va", "cross", settings, [256, 1024])
     embeddings, mask = torch.randn(32, WINDOW, 256 + 1024), torch.ones(32, WINDOW, dtype=torch.bool)
     labels = torch.rand(32, WINDOW, 2) * 2 - 1
     optimiser = torch.optim.AdamW(model.parameters(), 1e-3)

@@ -211,8 +211,8 @@ def _write_trainings(folder: Path, config: Config, task: TaskName, train: Made, 
     prior = label_prior(task, train.truth if task == "va" else train.truth[:, 0])
     window = round(config.attention.window_s * config.faces.analysis_rate_hz)
     for mechanism in config.attention.mechanisms:
-        model = AttentionFusion(task, mechanism, config.attention.network, VOICE_WIDTH).eval()
-        card = {"window": window, "mechanism": mechanism, "voice_width": VOICE_WIDTH, "prior": prior}
+        model = AttentionFusion(task, mechanism, config.attention.network, [EMBEDDING_SIZE, VOICE_WIDTH]).eval()
+        card = {"window": window, "mechanism": mechanism, "widths": [EMBEDDING_SIZE, VOICE_WIDTH], "prior": prior}
         card |= {"fitted_on": "nothing, made up"}
         place = folder / f"results/attention/{task}/{mechanism}"
         place.mkdir(parents=True)

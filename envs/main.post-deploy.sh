@@ -31,6 +31,7 @@ fsspec==2026.9.0
 future==1.0.0
 greenlet==3.5.6
 h11==0.16.0
+h5py==3.16.0
 hf-xet==1.8.0
 httpcore2==2.16.2
 httpx2==2.16.2

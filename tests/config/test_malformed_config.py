@@ -90,6 +90,11 @@ MALFORMED = {
     "functional: {kernels: [sigmoid]}": "functional.kernels.0 is 'sigmoid'",
     "functional: {regularisation: [0]}": "functional.regularisation.0 is 0",
     "attention: {mechanisms: [self, self]}": "attention.mechanisms",
+    "attention: {inputs: [faces]}": "attention.mechanisms has cross, where each modality asks the others",
+    "dynamic: {inputs: [mine]}": "dynamic.inputs has 'mine', expected some of faces, voice",
+    "dynamic: {inputs: [faces, faces]}": "dynamic.inputs",
+    "functional: {inputs: []}": "functional.inputs",
+    "embeddings: {faces: {features: here}}": "embeddings.faces has a name of the workflow's own",
     "pretraining: {roots: {affectnet: [a]}}": "pretraining.roots.affectnet is ['a']",
 }
 """What stands in a file of one's own, and what the sentence has to say."""
@@ -120,7 +125,7 @@ WRONG = [None, {}, [], "x", b"\xff", math.inf, 10**400, date(2024, 5, 1), {None:
 @pytest.mark.parametrize("value", WRONG, ids=lambda value: repr(value)[:20])
 @pytest.mark.parametrize("key", [*DEFAULT, "new"])
 def test_no_value_in_the_place_of_a_section_is_a_traceback(key, value):
-    if (key, value) in (("models", {}), ("runs", [])):
+    if (key, value) in (("models", {}), ("embeddings", {}), ("runs", [])):
         pytest.skip("nothing is brought or compared, as in the default")
     with pytest.raises(UserError, match="the configuration is wrong"):
         check_config({**DEFAULT, key: value})

@@ -15,6 +15,7 @@ from abaw.tasks import TASKS
 from abaw.weights.manifest import sha256_of
 
 SETTINGS = FunctionalConfig(
+    inputs=["faces"],
     window_s=2.0,
     min_share=0.5,
     scalings=["standard"],
@@ -54,7 +55,7 @@ def tables(task, names, seed, rate_hz=5, seconds=20):
             else:
                 labels.append(row | {"valence": values[window, 0], "arousal": values[window, 1]})
     table = pa.Table.from_pylist(embeddings, schema=SCHEMAS["embeddings"])
-    return table, pa.Table.from_pylist(labels, schema=SCHEMAS[f"labels_{task}"])
+    return [table], pa.Table.from_pylist(labels, schema=SCHEMAS[f"labels_{task}"])
 
 
 @pytest.mark.parametrize("task", ["va", "expr"])
@@ -139,9 +140,9 @@ def test_a_class_that_training_lacks_is_never_said():
 def test_a_split_without_a_window_is_refused_and_predicts_nothing():
     embeddings, labels = tables("va", ["a"], 1)
     train = Windows.of("va", embeddings, labels, SETTINGS)
-    [(_, block)] = blocks(embeddings)
+    [(_, block)] = blocks(embeddings[0])
     faceless = block.set_column(3, "has_face", pa.array([False] * len(block))).cast(SCHEMAS["embeddings"])
-    none = Windows.of("va", faceless, labels, SETTINGS)
+    none = Windows.of("va", [faceless], labels, SETTINGS)
     with pytest.raises(UserError, match="no window of the validation split of va has both enough faces and a label"):
         choose("va", train, none, SETTINGS)
     model = choose("va", train, train, SETTINGS).best

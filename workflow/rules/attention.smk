@@ -1,6 +1,6 @@
 """The stage attention: models on the embeddings of face and voice together, one for each challenge and mechanism.
 
-In: the embeddings of faces and voice in results/embeddings, the labels in results/corpus.
+In: the embeddings of faces, voice or what `inputs` names in results/embeddings, the labels in results/corpus.
 Out: results/attention/{task}/{mechanism}/ with weights, card and history, and
 results/predictions/{task}/{mechanism}_attention/{split}.parquet.
 Read by: timeline (the predictions) and report. Page: docs/attention.md.
@@ -11,13 +11,8 @@ rule train_attention:
     """Train self- or cross-attention over the embeddings of faces and voice (paper §2.3)."""
     input:
         code=code("attention/train_attention"),
-        train=of_backbone(
-            "results/embeddings/{task}/{backbone}/train.parquet", "results/embeddings/{task}/acoustic/train.parquet"
-        ),
-        val=of_backbone(
-            "results/embeddings/{task}/{backbone}/val.parquet", "results/embeddings/{task}/acoustic/val.parquet"
-        ),
-        acoustic_card="results/acoustic/{task}/best/card.json",
+        train=of_inputs(CONFIG.attention.inputs, "train"),
+        val=of_inputs(CONFIG.attention.inputs, "val"),
         labels=expand("results/corpus/{{task}}/{split}/labels.parquet", split=["train", "val"]),
     output:
         weights="results/attention/{task}/{mechanism}/model.safetensors",
@@ -56,7 +51,6 @@ rule train_attention:
         " --weights {output.weights:q}"
         " --card {output.card:q}"
         " --history {output.history:q}"
-        " --acoustic-card {input.acoustic_card:q}"
         " --candidates {output.candidates:q}"
         " > {log:q} 2>&1"
 
@@ -65,10 +59,7 @@ rule predict_attention:
     """Predict every analysed frame of a split that shows a face, with faces and voice."""
     input:
         code=code("attention/predict_attention"),
-        embeddings=of_backbone(
-            "results/embeddings/{task}/{backbone}/{split}.parquet",
-            "results/embeddings/{task}/acoustic/{split}.parquet",
-        ),
+        embeddings=of_inputs(CONFIG.attention.inputs, "{split}"),
         weights="results/attention/{task}/{mechanism}/model.safetensors",
         card="results/attention/{task}/{mechanism}/card.json",
     output:

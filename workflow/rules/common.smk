@@ -210,6 +210,12 @@ def of_backbone(*patterns: str) -> Callable:
     return paths
 
 
+def of_inputs(names: list[str], split: str) -> Callable:
+    """An input: the embeddings of a split that a model learns from, by the names under its `inputs`."""
+    places = {"faces": "{backbone}", "voice": "acoustic"}
+    return of_backbone(*(f"results/embeddings/{{task}}/{places.get(name, name)}/{split}.parquet" for name in names))
+
+
 def manifest_entries(*names: str) -> Callable:
     """A tracked param: what resources/weights.yaml says of weights that a script takes from an installed package."""
     entries = [WEIGHTS[name].model_dump_json() for name in names]

@@ -1,6 +1,6 @@
 """The stage dynamic: train a transformer over windows of embeddings for every cell of the sweep, and keep the best.
 
-In: the embeddings of faces in results/embeddings, the labels in results/corpus.
+In: embeddings in results/embeddings, of faces or what `inputs` names, the labels in results/corpus.
 Out: results/dynamic/{task}/{window_s}s_{normaliser}/ and results/dynamic/{task}/best/ with weights, card and history;
 results/report/sweep_{task}.csv; results/predictions/{task}/visual/{split}.parquet.
 Read by: timeline (the predictions) and report. Page: docs/dynamic.md.
@@ -11,8 +11,8 @@ rule train_dynamic:
     """Train the three-layer transformer over time with one window and one normaliser (paper §2.2.2, Figure 3)."""
     input:
         code=code("dynamic/train_dynamic"),
-        train=of_backbone("results/embeddings/{task}/{backbone}/train.parquet"),
-        val=of_backbone("results/embeddings/{task}/{backbone}/val.parquet"),
+        train=of_inputs(CONFIG.dynamic.inputs, "train"),
+        val=of_inputs(CONFIG.dynamic.inputs, "val"),
         labels=expand("results/corpus/{{task}}/{split}/labels.parquet", split=["train", "val"]),
     output:
         weights="results/dynamic/{task}/{window_s}s_{normaliser}/model.safetensors",
@@ -100,7 +100,7 @@ rule predict_dynamic:
     """Predict every analysed frame of a split that shows a face, with the best transformer."""
     input:
         code=code("dynamic/predict_dynamic"),
-        embeddings=of_backbone("results/embeddings/{task}/{backbone}/{split}.parquet"),
+        embeddings=of_inputs(CONFIG.dynamic.inputs, "{split}"),
         weights="results/dynamic/{task}/best/model.safetensors",
         card="results/dynamic/{task}/best/card.json",
     output:

@@ -1,8 +1,8 @@
 """The stage foreign: what a team brings of its own, checked and brought into the form of the workflow's tables.
 
-In: the files in the folders that `models` names, and the tracks in results/corpus.
-Out: results/predictions/{task}/{model}/{split}.parquet.
-Read by: timeline and fusion. Page: docs/foreign.md.
+In: the files in the folders that `models` and `embeddings` name, the tracks in results/corpus, results/faces.
+Out: results/predictions/{task}/{model}/{split}.parquet, results/embeddings/{task}/{features}/{split}.parquet.
+Read by: timeline and fusion; dynamic, functional and attention. Page: docs/foreign.md.
 """
 
 
@@ -43,6 +43,48 @@ rule import_predictions:
         " --given {input.given:q}"
         " --tracks {input.tracks:q}"
         " --skipped {params.skipped:q}"
+        " --settings {params.settings:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
+
+
+rule import_features:
+    """Check features that others have made of each frame, and bring them to the analysed frames."""
+    input:
+        code=code("foreign/import_features"),
+        given=lambda wildcards: [
+            str(path)
+            for path in worded(
+                "abaw.foreign.feature_files",
+                "files_of",
+                Path(CONFIG.embeddings[wildcards.features].features),
+                [track.sample for track in LAYOUT.tracks_of(wildcards.task, wildcards.split)],
+                LAYOUT.samples(),
+            )
+        ],
+        faces=of_split("results/faces/{video}.parquet"),
+        tracks="results/corpus/{task}/{split}/tracks.parquet",
+    output:
+        "results/embeddings/{task}/{features}/{split}.parquet",
+    log:
+        "logs/import_features/{task}_{features}_{split}.log",
+    benchmark:
+        "results/benchmarks/import_features/{task}_{features}_{split}.tsv"
+    wildcard_constraints:
+        features="|".join(CONFIG.embeddings) or "(?!)",
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb(2000, per_input=2),
+        runtime=minutes(20, per_input=0.1),
+    params:
+        settings=lambda wildcards: as_json(config["embeddings"][wildcards.features]),
+    shell:
+        "python {input.code[0]:q}"
+        " --given {input.given:q}"
+        " --tracks {input.tracks:q}"
+        " --faces {input.faces:q}"
         " --settings {params.settings:q}"
         " --output {output:q}"
         " > {log:q} 2>&1"

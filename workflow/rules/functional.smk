@@ -1,7 +1,7 @@
 """The stage functional: kernel ELMs on statistics of embeddings over windows, of faces and of voices, for each challenge.
 
-In: the embeddings of faces in results/embeddings, the voices and voiced runs in results/speech, tracks and labels in
-results/corpus.
+In: embeddings in results/embeddings, of faces or what `inputs` names, the voices and voiced runs in results/speech,
+tracks and labels in results/corpus.
 Out: results/functional/{task}/ with weights, card, the scores of the whole grid and scored validation windows, the same
 but the windows in results/voice_functional/{task}/ with the voices' statistics, and
 results/predictions/{task}/{model}/{split}.parquet of functional and voice_functional.
@@ -13,8 +13,8 @@ rule train_functional:
     """Fit a kernel ELM for each set of functionals, kernel and C; keep the best on validation (paper §2.2.2, Figure 2)."""
     input:
         code=code("functional/train_functional"),
-        train=of_backbone("results/embeddings/{task}/{backbone}/train.parquet"),
-        val=of_backbone("results/embeddings/{task}/{backbone}/val.parquet"),
+        train=of_inputs(CONFIG.functional.inputs, "train"),
+        val=of_inputs(CONFIG.functional.inputs, "val"),
         labels=expand("results/corpus/{{task}}/{split}/labels.parquet", split=["train", "val"]),
     output:
         weights="results/functional/{task}/model.safetensors",
@@ -53,7 +53,7 @@ rule predict_functional:
     """Predict every window of a split that shows enough faces."""
     input:
         code=code("functional/predict_functional"),
-        embeddings=of_backbone("results/embeddings/{task}/{backbone}/{split}.parquet"),
+        embeddings=of_inputs(CONFIG.functional.inputs, "{split}"),
         weights="results/functional/{task}/model.safetensors",
         card="results/functional/{task}/card.json",
     output:

@@ -1,4 +1,4 @@
-"""What a trained attention over faces and voice says of embeddings."""
+"""What a trained attention over several modalities says of embeddings."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ import pyarrow as pa
 import torch
 
 from abaw.attention.model import AttentionFusion
-from abaw.config import OverTimeConfig
+from abaw.config import AttentionNetworkConfig
 from abaw.dynamic.training import Sequences, predict_over_time
 from abaw.nn import checkpoint
 from abaw.tasks import TaskName
@@ -18,12 +18,12 @@ def predict_attention(
     task: TaskName,
     weights: Path,
     card: Mapping[str, Any],
-    settings: OverTimeConfig,
+    settings: AttentionNetworkConfig,
     modalities: Sequence[pa.Table],
     device: torch.device,
 ) -> pa.Table:
-    """The `predictions` table of the embeddings of faces and of voice, of the same frames, by the card's model."""
-    model = AttentionFusion(task, card["mechanism"], settings, card["voice_width"])
+    """The `predictions` table of the embeddings of each modality, of the same frames, by the card's model."""
+    model = AttentionFusion(task, card["mechanism"], settings, card["widths"])
     model = checkpoint.load(model, weights, card).to(device)
     sequences = Sequences.of(task, modalities, None, card["window"], "none", device)
     return predict_over_time(task, model, sequences, card["prior"], settings.training.batch_size)

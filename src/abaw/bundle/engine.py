@@ -109,9 +109,9 @@ class _Run:
         settings, device = self.engine.bundle.settings, self.engine.device
         weights, card = self._stored(model)
         if model == "visual":
-            return predict_dynamic(self.task, weights, card, settings.dynamic, self.faces, device)
+            return predict_dynamic(self.task, weights, card, settings.dynamic, [self.faces], device)
         if model == "functional":
-            return predict_functional(self.task, weights, card, settings.functional, self.faces)
+            return predict_functional(self.task, weights, card, settings.functional, [self.faces])
         if model == "voice_functional":
             how = settings.voice_functional.statistics
             return predict_voices(self.task, weights, card, how, self.statistics, self.footage.rows)

@@ -6,11 +6,11 @@ from pydantic import ConfigDict, Field, model_validator
 
 from abaw.config import (
     AcousticNetworkConfig,
+    AttentionNetworkConfig,
     DynamicNetworkConfig,
     EmbeddingConfig,
     FacesConfig,
     FunctionalConfig,
-    OverTimeConfig,
     Section,
     SpeechConfig,
     VoiceFunctionalConfig,
@@ -115,7 +115,7 @@ class StoredSettings(Section):
     functional: FunctionalConfig
     voice_functional: VoiceFunctionalConfig
     acoustic: AcousticNetworkConfig
-    attention: OverTimeConfig
+    attention: AttentionNetworkConfig
     smoothed: Literal["logits", "probabilities"]
     max_entropy_nats: Annotated[float, Field(gt=0)] | None
     combined: Literal["probabilities", "logits"] = "probabilities"

@@ -34,9 +34,14 @@ class Sources:
         }
         if self.config.voice_functional.enabled:
             found["voice_functional"] = f"results/voice_functional/{task}"
-        return found | {
-            f"{name}_attention": f"results/attention/{task}/{name}" for name in self.config.attention.mechanisms
-        }
+        attention = self.config.attention.mechanisms
+        found |= {f"{name}_attention": f"results/attention/{task}/{name}" for name in attention}
+        return {name: folder for name, folder in found.items() if name not in self._of_other_inputs()}
+
+    def _of_other_inputs(self) -> list[str]:
+        """The models that learn from something else than a bundle makes of a video for them."""
+        ours = {"visual": ["faces"], "functional": ["faces"]}
+        return [name for name, own in self.config.inputs.items() if own != ours.get(name, ["faces", "voice"])]
 
     def systems(self) -> list[str]:
         """The systems that travel."""
@@ -49,6 +54,8 @@ class Sources:
             brought = [model for model in system.models if model in self.config.models]
             if brought:
                 found[name] = f"the predictions of {', '.join(brought)} were brought, and there is no model to travel"
+            elif other := [model for model in system.models if model in self._of_other_inputs()]:
+                found[name] = f"{', '.join(other)} learned from what a bundle does not make of a video"
             elif system.fusion == "forest":
                 found[name] = "a random forest, which does not travel"
         return found

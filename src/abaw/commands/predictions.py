@@ -1,4 +1,4 @@
-"""What the predicting commands share: their arguments, embeddings side by side, and the table that they write."""
+"""What the predicting commands share: their arguments, tables of embeddings, and the table that they write."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,8 @@ from abaw.commands.base import settings_from
 from abaw.config import ComputeConfig
 from abaw.running.errors import UserError
 from abaw.tables.arrays import KEYS
-from abaw.tables.files import read_groups, write_table
-from abaw.tables.schemas import SCHEMAS, predictions
+from abaw.tables.files import read_groups, read_metadata, write_table
+from abaw.tables.schemas import EMBEDDED, SCHEMAS, predictions
 from abaw.tasks import TASKS
 
 
@@ -25,20 +25,24 @@ def add_prediction_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument("--output", type=Path, required=True)
 
 
-def read_modalities(paths: Sequence[Path]) -> list[pa.Table]:
-    """Embeddings of faces and of voice, a table each, which must be of the same frames.
+def read_embedded(paths: Sequence[Path]) -> list[pa.Table]:
+    """Embeddings of faces or of the voice, or features, a table each, which must be of the same frames.
 
     They are read a part at a time: of lists that are read whole, what says where each ends takes more room than values.
     """
-    kinds = ("embeddings", "voice_embeddings")
-    first, *others = tables = [_in_parts(kind, path) for kind, path in zip(kinds, paths, strict=True)]
+    first, *others = tables = [_in_parts(path) for path in paths]
     for path, table in zip(paths[1:], others, strict=True):
         if not table.select(KEYS).equals(first.select(KEYS)):
             raise UserError(f"{path} and {paths[0]} are not of the same frames; delete {path} and run again")
     return tables
 
 
-def _in_parts(kind: str, path: Path) -> pa.Table:
+def _in_parts(path: Path) -> pa.Table:
+    kind = read_metadata(path).get("abaw_table", "")
+    if kind not in EMBEDDED:
+        raise UserError(
+            f"{path} is a table of {kind or 'no kind'}, expected {', '.join(EMBEDDED)}; delete it and run again"
+        )
     schema = SCHEMAS[kind]
     return pa.concat_tables([schema.empty_table(), *read_groups(kind, path, schema.names)])
 

@@ -11,10 +11,10 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import Field, ValidationError, model_validator
 
-from abaw.config.base import Section
+from abaw.config.base import OUR_INPUTS, Name, Section
 from abaw.config.corpus import CorpusConfig, DemoConfig, PretrainingConfig, PretrainingRoots, PretrainingStrides
 from abaw.config.faces import FacesConfig, ResourcesConfig
-from abaw.config.foreign import GivenModelConfig
+from abaw.config.foreign import GivenEmbeddingConfig, GivenModelConfig
 from abaw.config.functional import (
     FunctionalConfig,
     KelmConfig,
@@ -35,6 +35,7 @@ from abaw.config.models import (
     AcousticConfig,
     AcousticNetworkConfig,
     AttentionConfig,
+    AttentionNetworkConfig,
     BackboneConfig,
     BackbonesConfig,
     DynamicConfig,
@@ -57,6 +58,7 @@ __all__ = [
     "AcousticConfig",
     "AcousticNetworkConfig",
     "AttentionConfig",
+    "AttentionNetworkConfig",
     "AudioConfig",
     "BackboneConfig",
     "BackbonesConfig",
@@ -75,6 +77,7 @@ __all__ = [
     "FunctionalConfig",
     "FusionConfig",
     "GateConfig",
+    "GivenEmbeddingConfig",
     "GivenModelConfig",
     "ImageTrainingConfig",
     "JointPhaseConfig",
@@ -103,7 +106,6 @@ __all__ = [
 
 OWN_NAMES = ("visual", "acoustic", "functional", "voice_functional", "self_attention", "cross_attention")
 """What the workflow's own models are called, whether they are trained or not."""
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class Config(Section):
@@ -123,6 +125,7 @@ class Config(Section):
     voice_functional: VoiceFunctionalConfig
     acoustic: AcousticConfig
     attention: AttentionConfig
+    embeddings: dict[Name, GivenEmbeddingConfig]
     models: dict[Name, GivenModelConfig]
     timeline: TimelineConfig
     fusion: FusionConfig
@@ -147,6 +150,12 @@ class Config(Section):
         return [*self.own_models, *sorted(self.models)]
 
     @property
+    def inputs(self) -> dict[str, list[str]]:
+        """What each of the workflow's own models learns from, of those that learn from embeddings, by its name."""
+        found = {"visual": self.dynamic.inputs, "functional": self.functional.inputs}
+        return found | {f"{name}_attention": self.attention.inputs for name in self.attention.mechanisms}
+
+    @property
     def crop_side_px(self) -> int:
         """The longest side of a stored crop: what `faces` says, else the most that a backbone sees."""
         forms = (getattr(self.static.backbones, name) for name in BackbonesConfig.model_fields)
@@ -168,6 +177,18 @@ class Config(Section):
         for name in self.models:
             if name in (*OWN_NAMES, "constant"):
                 raise ValueError(f"models.{name} has a name of the workflow's own; give it another")
+        return self
+
+    @model_validator(mode="after")
+    def _inputs_are_there(self) -> "Config":
+        for name in self.embeddings:
+            if name in (*OUR_INPUTS, "acoustic"):
+                raise ValueError(f"embeddings.{name} has a name of the workflow's own; give it another")
+        known = (*OUR_INPUTS, *sorted(self.embeddings))
+        for section in ("dynamic", "functional", "attention"):
+            for name in getattr(self, section).inputs:
+                if name not in known:
+                    raise ValueError(f"{section}.inputs has {name!r}, expected some of {', '.join(known)}")
         return self
 
     @model_validator(mode="after")

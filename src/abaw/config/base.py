@@ -1,8 +1,8 @@
 """What every section of the configuration is."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 class Section(BaseModel):
@@ -11,8 +11,16 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+OUR_INPUTS = ("faces", "voice")
+"""The embeddings that the workflow makes itself."""
+
+
 def each_once(values: list[Any]) -> list[Any]:
     """A validator of lists whose values name what is tried: one that stands there twice is an error."""
     if len(set(values)) < len(values):
         raise ValueError("each value may stand there once")
     return values
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Inputs = Annotated[list[Name], Field(min_length=1), AfterValidator(each_once)]

@@ -1,4 +1,4 @@
-"""What a team brings of its own, by names of its choice. Only `predictions` has to be given of a model."""
+"""What a team brings of its own, by names of its choice. Only the folder has to be given of each."""
 
 from typing import Annotated
 
@@ -22,4 +22,21 @@ class GivenModelConfig(Section):
         default=2.0,
         description="Longest stretch of a sample, in seconds, without a prediction, over which its neighbours are "
         "interpolated or held; a longer one is an error, for so look files that are short or shifted.",
+    )
+
+
+class GivenEmbeddingConfig(Section):
+    """Features of each frame that others have made, which our networks may learn from (docs/foreign.md).
+
+    NAME is of your choice, in lower case; `dynamic.inputs`, `functional.inputs` and `attention.inputs` may name it.
+    """
+
+    features: str = Field(
+        min_length=1,
+        description="Folder with a file for each sample of all splits: SAMPLE.npz, .npy, .parquet, .h5 or .hdf5.",
+    )
+    max_gap_s: Annotated[float, Field(ge=0, le=3600)] = Field(
+        default=2.0,
+        description="Longest stretch of a sample, in seconds, without features; a longer one is an error, for so look "
+        "files that are short or shifted. Frames more than half a second from any count as frames without a face.",
     )

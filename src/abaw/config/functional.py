@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from abaw.config.base import Section, each_once
+from abaw.config.base import Inputs, Section, each_once
 
 ScalingName = Literal["none", "standard", "per_video"]
 
@@ -41,6 +41,7 @@ class KelmConfig(Section):
 class FunctionalConfig(KelmConfig):
     """Functionals of the faces' embeddings over windows, and the kernel ELM on them (paper §2.2.2, Figure 2)."""
 
+    inputs: Inputs = Field(description="What functionals are taken of, as under `dynamic.inputs`.")
     window_s: Annotated[float, Field(gt=0, le=60)] = Field(description="Length of a window (paper §2.2.2: 2).")
     min_share: Annotated[float, Field(ge=0, le=1)] = Field(
         description="Share of a window's analysed frames that must show a face; windows with fewer are dropped, and "

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from abaw.config.base import Section, each_once
+from abaw.config.base import Inputs, Section, each_once
 from abaw.config.training import TrainingConfig
 
 
@@ -201,8 +201,12 @@ class DynamicNetworkConfig(OverTimeConfig):
 
 
 class DynamicConfig(Section):
-    """The transformer over time: the grid that is tried, and the network."""
+    """The transformer over time: what it learns from, the grid that is tried, and the network."""
 
+    inputs: Inputs = Field(
+        description="What is learned from, side by side: faces, the embeddings of static; voice, those of the acoustic "
+        "model; or names under `embeddings`. The first says which frames count."
+    )
     sweep: DynamicSweepConfig
     network: DynamicNetworkConfig
 
@@ -277,14 +281,35 @@ class AcousticConfig(Section):
     _once = field_validator("architectures")(each_once)
 
 
-class AttentionConfig(Section):
-    """Attention over the embeddings of both modalities (paper §2.3, §4.3)."""
+class AttentionNetworkConfig(OverTimeConfig):
+    """The network of attention fusion, whichever mechanism it has."""
 
+    modality_dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="Share of the windows of training out of which one modality is left, a token that is learned in "
+        "its place, which then also stands where a modality has nothing (peers); 0: there is no token (paper)."
+    )
+
+
+class AttentionConfig(Section):
+    """Attention over the embeddings of several modalities (paper §2.3, §4.3)."""
+
+    inputs: Inputs = Field(
+        description="The modalities, as under `dynamic.inputs`, each in a sequence of its own (paper: faces and voice)."
+    )
     mechanisms: list[Literal["self", "cross"]] = Field(
         description="self: both modalities in one sequence; cross: each asks the other. Each is a model of its own, "
         "self_attention or cross_attention; none where the list is empty."
     )
     window_s: Annotated[float, Field(gt=0, le=60)] = Field(description="Length of a window; windows step by half.")
-    network: OverTimeConfig
+    network: AttentionNetworkConfig
 
     _once = field_validator("mechanisms")(each_once)
+
+    @model_validator(mode="after")
+    def _cross_has_somebody_to_ask(self) -> "AttentionConfig":
+        if len(self.inputs) < 2 and "cross" in self.mechanisms:
+            raise ValueError(
+                "attention.mechanisms has cross, where each modality asks the others, but attention.inputs has one; "
+                "add another, or leave cross out"
+            )
+        return self

@@ -73,6 +73,10 @@ class Layout:
             by_video[track.video].append(track)
         return {video: tuple(by_video[video]) for video in sorted(by_video)}
 
+    def samples(self) -> set[str]:
+        """The names of all tracks, also of those whose videos cannot be read."""
+        return {track.sample for track in self.tracks} | {skip.track.sample for skip in self.skipped}
+
     def tracks_of(self, task: TaskName, split: Split) -> list[Track]:
         """The tracks in `split` of `task`."""
         return [track for track in self.tracks if track.splits.get(task) == split]

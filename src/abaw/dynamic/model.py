@@ -25,7 +25,9 @@ class OverTime(nn.Module):
 
 
 class DynamicModel(OverTime):
-    """Embeddings (n, w, 256) and a mask (n, w), True where there is a face, to outputs (n, w, 2 or 8).
+    """Embeddings (n, w, width) and a mask (n, w), True where there is a face, to outputs (n, w, 2 or 8).
+
+    Of another width than 256, in which the network attends, they are projected to it.
 
     The outputs are valence and arousal in (-1, 1) through tanh, or the logits of the eight expressions. Where the
     settings ask for one output a window (paper Figure 3), it is read from the mean over the encoded frames with a face,
@@ -35,12 +37,13 @@ class DynamicModel(OverTime):
     low: Tensor
     span: Tensor
 
-    def __init__(self, task: TaskName, settings: DynamicNetworkConfig) -> None:
+    def __init__(self, task: TaskName, settings: DynamicNetworkConfig, width: int = EMBEDDING_SIZE) -> None:
         super().__init__()
-        self.register_buffer("low", torch.zeros(EMBEDDING_SIZE))
-        self.register_buffer("span", torch.ones(EMBEDDING_SIZE))
+        self.register_buffer("low", torch.zeros(width))
+        self.register_buffer("span", torch.ones(width))
         self.one_output = settings.output == "one"
-        self.normalise = nn.BatchNorm1d(EMBEDDING_SIZE) if settings.input_batch_norm else nn.Identity()
+        self.normalise = nn.BatchNorm1d(width) if settings.input_batch_norm else nn.Identity()
+        self.project = nn.Identity() if width == EMBEDDING_SIZE else nn.Linear(width, EMBEDDING_SIZE)
         layer = nn.TransformerEncoderLayer(
             EMBEDDING_SIZE, settings.heads, settings.feedforward, settings.dropout, batch_first=True
         )
@@ -49,7 +52,7 @@ class DynamicModel(OverTime):
         self.activation = nn.Tanh() if task == "va" else nn.Identity()
 
     def scale_by(self, low: NDArray[np.float32], span: NDArray[np.float32]) -> None:
-        """Map embeddings from [low, low + span] (256 each) to [0, 1] before all else; saved with the weights."""
+        """Map embeddings from [low, low + span] (width each) to [0, 1] before all else; saved with the weights."""
         self.low.copy_(torch.from_numpy(low))
         self.span.copy_(torch.from_numpy(span))
 
@@ -59,7 +62,7 @@ class DynamicModel(OverTime):
         # Frames without a face have no part in the statistics.
         inputs[has_face] = self.normalise((embeddings[has_face].float() - self.low) / self.span)
         positions = sinusoidal_positions(embeddings.shape[1], EMBEDDING_SIZE).to(inputs)
-        encoded = self.encoder(inputs + positions, src_key_padding_mask=~has_face)
+        encoded = self.encoder(self.project(inputs) + positions, src_key_padding_mask=~has_face)
         if self.one_output:
             seen = has_face.unsqueeze(-1)
             mean = (encoded * seen).sum(dim=1, keepdim=True) / seen.sum(dim=1, keepdim=True)
@@ -70,7 +73,7 @@ class DynamicModel(OverTime):
 def minmax_range(
     embeddings: NDArray[np.floating], has_face: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Lowest values and spans (256 each) over the frames with a face; a span of 1 where a value is constant."""
+    """Lowest values and spans (width each) over the frames with a face; a span of 1 where a value is constant."""
     if not has_face.any():
         return np.zeros(embeddings.shape[1], np.float32), np.ones(embeddings.shape[1], np.float32)
     known = embeddings[has_face]
@@ -81,7 +84,7 @@ def minmax_range(
 def minmax_per_video(
     embeddings: NDArray[np.floating], has_face: NDArray[np.bool_], lengths: Sequence[int]
 ) -> NDArray[np.float32]:
-    """Scale every embedding (n_frames, 256) to [0, 1] over its sequence's frames with a face (paper §3.2.2).
+    """Scale every embedding (n_frames, width) to [0, 1] over its sequence's frames with a face (paper §3.2.2).
 
     Sequences of `lengths` lie one after the other. A value that is constant over its sequence, and a frame without a
     face, become 0.
@@ -132,7 +135,7 @@ class Windows:
         window: int,
         device: torch.device,
     ) -> "Windows":
-        """Windows over sequences that lie one after the other in `embeddings` (n_frames, 256), stepping by half."""
+        """Windows over sequences that lie one after the other in `embeddings` (n_frames, width), stepping by half."""
         rows, starts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         offset = line = 0
         for length in lengths:
@@ -161,7 +164,7 @@ class Windows:
         return chosen.reshape(len(items), self.window, *lines.shape[1:])
 
     def batch(self, items: Tensor) -> tuple[Tensor, Tensor]:
-        """Embeddings (n, window, 256) and face mask (n, window) of some windows, on the device."""
+        """Embeddings (n, window, width) and face mask (n, window) of some windows, on the device."""
         return self.take(self.embeddings, items), self.take(self.has_face, items)
 
 

@@ -1,6 +1,6 @@
 """What a trained transformer over time says of embeddings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,10 @@ def predict_dynamic(
     weights: Path,
     card: Mapping[str, Any],
     settings: DynamicNetworkConfig,
-    embeddings: pa.Table,
+    embeddings: Sequence[pa.Table],
     device: torch.device,
 ) -> pa.Table:
-    """The `predictions` table of an `embeddings` table by the model that `card` describes; see `predict_over_time`."""
-    model = checkpoint.load(DynamicModel(task, settings), weights, card).to(device)
-    sequences = Sequences.of(task, [embeddings], None, card["window"], card["normaliser"], device)
+    """The `predictions` table of embeddings, tables of the same frames, by the model; see `predict_over_time`."""
+    model = checkpoint.load(DynamicModel(task, settings, card["width"]), weights, card).to(device)
+    sequences = Sequences.of(task, embeddings, None, card["window"], card["normaliser"], device)
     return predict_over_time(task, model, sequences, card["prior"], settings.training.batch_size)

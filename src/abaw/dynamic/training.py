@@ -34,12 +34,16 @@ Normaliser = Literal["none", "train_minmax", "per_video_minmax"]
 
 @dataclass(frozen=True)
 class Sequences:
-    """The analysed frames of a split: their windows, and per frame its sample, time (s) and label (NaN where none)."""
+    """The analysed frames of a split: their windows, and per frame its sample, time (s) and label (NaN where none).
+
+    `widths` are those of the tables of embeddings that stand side by side in the windows.
+    """
 
     windows: Windows
     samples: NDArray[np.object_]
     times_s: NDArray[np.float64]
     labels: NDArray[np.float64]
+    widths: list[int]
 
     @classmethod
     def of(
@@ -64,7 +68,8 @@ class Sequences:
         stacked = np.concatenate(truth) if truth else unlabelled
         has_face = first["has_face"].to_numpy(zero_copy_only=False).astype(bool)
         lengths = [len(block) for _, block in rows]
-        half = np.hstack([embedding_matrix(table, np.float16) for table in embeddings])  # as they are stored
+        each = [embedding_matrix(table, np.float16) for table in embeddings]  # as they are stored
+        half = np.hstack(each)
         values = (
             minmax_per_video(half.astype(np.float32), has_face, lengths) if normaliser == "per_video_minmax" else half
         )
@@ -73,6 +78,7 @@ class Sequences:
             np.array(first["sample"].to_pylist(), dtype=object),
             first["time_s"].to_numpy(),
             stacked if task == "va" else stacked[:, 0],
+            [values.shape[1] for values in each],
         )
 
     def label_lines(self) -> Tensor:
@@ -87,7 +93,7 @@ def build_dynamic(
     task: TaskName, train: Sequences, normaliser: Normaliser, settings: DynamicNetworkConfig
 ) -> DynamicModel:
     """A fresh transformer over time; `train_minmax` is fitted here, to the frames of `train` with a face."""
-    model = DynamicModel(task, settings)
+    model = DynamicModel(task, settings, train.windows.embeddings.shape[-1])
     if normaliser == "train_minmax":
         block = train.windows
         model.scale_by(*minmax_range(block.embeddings.cpu().numpy(), block.has_face.cpu().numpy()))

@@ -49,18 +49,23 @@ class Windows:
     of_what: str = "faces"
 
     @classmethod
-    def of(cls, task: TaskName, embeddings: pa.Table, labels: pa.Table | None, settings: FunctionalConfig) -> "Windows":
-        """Windows over an `embeddings` table, with the labels of their analysed frames, face or not.
+    def of(
+        cls, task: TaskName, embeddings: Sequence[pa.Table], labels: pa.Table | None, settings: FunctionalConfig
+    ) -> "Windows":
+        """Windows over embeddings, tables of the same frames side by side, with the labels of these, face or not.
+
+        Which frames show a face is the first table's to say.
 
         A window's valence and arousal are the means of those known, its expression the most frequent; of equally
         frequent ones, the lowest class number.
         """
-        rows = list(blocks(embeddings))
+        first = embeddings[0]
+        rows = list(blocks(first))
         statistics = window_statistics(
             np.repeat(np.arange(len(rows)), [len(block) for _, block in rows]),
-            embeddings["time_s"].to_numpy(),
-            embedding_matrix(embeddings),
-            embeddings["has_face"].to_numpy(zero_copy_only=False).astype(bool),
+            first["time_s"].to_numpy(),
+            np.hstack([embedding_matrix(table) for table in embeddings]),
+            first["has_face"].to_numpy(zero_copy_only=False).astype(bool),
             settings.window_s,
             settings.min_share,
         )
@@ -297,9 +302,9 @@ def load_model(path: Path, card: Mapping[str, Any]) -> FunctionalModel:
 
 
 def predict_functional(
-    task: TaskName, weights: Path, card: Mapping[str, Any], settings: FunctionalConfig, embeddings: pa.Table
+    task: TaskName, weights: Path, card: Mapping[str, Any], settings: FunctionalConfig, embeddings: Sequence[pa.Table]
 ) -> pa.Table:
-    """The `predictions` table of an `embeddings` table by the card's model: a row for each window that counts."""
+    """The `predictions` table of embeddings, tables of the same frames: a row for each window that counts."""
     model = load_model(weights, card)
     windows = Windows.of(task, embeddings, None, settings)
     outputs = model.outputs(task, windows.statistics)

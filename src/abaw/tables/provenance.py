@@ -12,15 +12,18 @@ FRAMES_MODEL = "epoch of the frames' model"
 """The choice on validation that is behind everything that is made of embeddings of faces, where the best is kept."""
 BROUGHT = "brought; on what it was fitted is not known"
 """Of the predictions of other programs."""
+ON_BROUGHT = "on features that were brought"
+"""Of our own models that learn from features of other programs."""
 
 
-def trained(*chosen: str) -> str:
-    """Of a model: trained on the training split, and what of it was chosen on validation.
+def trained(*chosen: str, notes: Sequence[str] = ()) -> str:
+    """Of a model: trained on the training split, what of it was chosen on validation, and notes on what it learns from.
 
     >>> trained("epoch", "window")
     'train; epoch, window on val'
     """
-    return f"train; {', '.join(dict.fromkeys(chosen))} on val" if chosen else "train"
+    words = [f"{', '.join(dict.fromkeys(chosen))} on val"] if chosen else []
+    return "; ".join(["train", *words, *notes])
 
 
 def choices(fitted_on: str) -> list[str]:
@@ -29,9 +32,20 @@ def choices(fitted_on: str) -> list[str]:
     return found["chosen"].split(", ") if found and found["chosen"] else []
 
 
-def chosen_behind(embeddings: Path) -> list[str]:
-    """What was chosen on validation of the model behind a table of embeddings, which has its card in its metadata."""
-    return choices(json.loads(read_metadata(embeddings)["model"])["fitted_on"])
+def trained_from(embeddings: Sequence[Path], *chosen: str) -> str:
+    """Of a model that learns from tables of embeddings: what was chosen of the models behind these, then of it.
+
+    A table has the card of its model in its metadata, or the words themselves.
+    """
+    about = [read_metadata(path) for path in embeddings]
+    words = [json.loads(each["model"])["fitted_on"] if "model" in each else each["fitted_on"] for each in about]
+    voices = [each["abaw_table"] == "voice_embeddings" for each in about]
+    behind = [
+        f"{choice} of the voice's model" if voice else choice
+        for own, voice in zip(words, voices, strict=True)
+        for choice in choices(own)
+    ]
+    return trained(*behind, *chosen, notes=[ON_BROUGHT] if BROUGHT in words else [])
 
 
 def also_chosen(fitted_on: str, *chosen: str) -> str:
@@ -54,5 +68,6 @@ def fused(models: Sequence[str], how: str) -> str:
     """
     brought = [words for words in dict.fromkeys(models) if words.startswith(BROUGHT)]
     own = [words for words in models if words not in brought]
-    ours = [trained(*(choice for words in own for choice in choices(words)))] if own else []
+    notes = [ON_BROUGHT] if any(ON_BROUGHT in words for words in own) else []
+    ours = [trained(*(choice for words in own for choice in choices(words)), notes=notes)] if own else []
     return "; ".join([*ours, *brought, how])

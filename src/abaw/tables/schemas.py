@@ -60,7 +60,13 @@ SCHEMAS: dict[str, pa.Schema] = {
     "voice_embeddings": _schema(
         _ROW | {"time_s": pa.float64(), "has_face": pa.bool_(), "embedding": pa.list_(pa.float16())}
     ),
+    "features": _schema(_ROW | {"time_s": pa.float64(), "has_face": pa.bool_()}, {"embedding": pa.list_(pa.float16())}),
 }
+EMBEDDED = ("embeddings", "voice_embeddings", "features")
+"""The kinds of tables with numbers for each analysed frame: of faces, of the voice, of anything else.
+
+`has_face` is false where a table has none; what `features` are made of, and how many they are, is nobody's business.
+"""
 _STATISTICS = dict.fromkeys(("mean", "deviation"), pa.list_(pa.float16()))
 SCHEMAS["voice_statistics"] = _schema(_SPAN | {VOICED: pa.bool_()} | _STATISTICS)
 for _task in TASKS.values():

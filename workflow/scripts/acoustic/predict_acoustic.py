@@ -37,7 +37,8 @@ def main() -> None:
     frames = read_table("embeddings", args.frames, ["sample", "frame", "time_s", "has_face"])
     heard = hear_samples(args.task, model, args.settings, tracks, device)
     table, embeddings = tables_of(args.task, heard, read_tables("voiced", args.voiced), frames)
-    write_table("voice_embeddings", embeddings, args.output_embeddings, {"model_sha256": card["sha256"]})
+    about = {"model_sha256": card["sha256"], "fitted_on": card["fitted_on"]}
+    write_table("voice_embeddings", embeddings, args.output_embeddings, about)
     made = ", ".join(sorted({made_by(path) for path in args.audio}))
     write_predictions(args, table, card, remarks={"audio": made})
     print(f"{len(embeddings)} frames: {args.output_embeddings}")

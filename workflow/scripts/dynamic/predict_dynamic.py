@@ -6,11 +6,10 @@ In: embeddings, weights and card. Out: the table predictions of the task, one ro
 from pathlib import Path
 
 from abaw.commands.base import parser, run, settings_from
-from abaw.commands.predictions import add_prediction_arguments, write_predictions
+from abaw.commands.predictions import add_prediction_arguments, read_embedded, write_predictions
 from abaw.config import DynamicNetworkConfig
 from abaw.dynamic import prediction
 from abaw.nn import runtime
-from abaw.tables.files import read_table
 from abaw.weights.cards import read_card
 
 
@@ -19,12 +18,12 @@ def main() -> None:
     arguments = parser(__doc__)
     add_prediction_arguments(arguments)
     arguments.add_argument("--settings", type=settings_from(DynamicNetworkConfig), required=True)
-    arguments.add_argument("--embeddings", type=Path, required=True)
+    arguments.add_argument("--embeddings", type=Path, nargs="+", required=True)
     args = arguments.parse_args()
 
     device = runtime.start(args.compute, seed=0)
     card = read_card(args.card)
-    embeddings = read_table("embeddings", args.embeddings)
+    embeddings = read_embedded(args.embeddings)
     table = prediction.predict_dynamic(args.task, args.weights, card, args.settings, embeddings, device)
     write_predictions(args, table, card)
 

@@ -6,10 +6,9 @@ In: embeddings, weights and card. Out: the table predictions of the task, one ro
 from pathlib import Path
 
 from abaw.commands.base import parser, run, settings_from
-from abaw.commands.predictions import write_predictions
+from abaw.commands.predictions import read_embedded, write_predictions
 from abaw.config import FunctionalConfig
 from abaw.functional import model
-from abaw.tables.files import read_table
 from abaw.tasks import TASKS
 from abaw.weights.cards import read_card
 
@@ -19,12 +18,13 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--task", choices=TASKS, required=True)
     arguments.add_argument("--settings", type=settings_from(FunctionalConfig), required=True)
-    for name in ("embeddings", "weights", "card", "output"):
+    arguments.add_argument("--embeddings", type=Path, nargs="+", required=True)
+    for name in ("weights", "card", "output"):
         arguments.add_argument(f"--{name}", type=Path, required=True)
     args = arguments.parse_args()
 
     card = read_card(args.card)
-    embeddings = read_table("embeddings", args.embeddings)
+    embeddings = read_embedded(args.embeddings)
     table = model.predict_functional(args.task, args.weights, card, args.settings, embeddings)
     write_predictions(args, table, card)
 

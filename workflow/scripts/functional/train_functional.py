@@ -5,31 +5,34 @@ was tried (CSV), the table scored of the windows of validation, with the outputs
 the table candidates: what each combination says of them.
 """
 
+from pathlib import Path
+
 import pyarrow as pa
 
 from abaw.commands.base import parser, run
 from abaw.commands.functional import add_functional_arguments, write_choice
+from abaw.commands.predictions import read_embedded
 from abaw.config import FunctionalConfig
 from abaw.functional.model import Windows, choose
 from abaw.tables.arrays import scored_table
-from abaw.tables.files import read_table, read_tables, write_table
-from abaw.tables.provenance import chosen_behind, trained
+from abaw.tables.files import read_tables, write_table
+from abaw.tables.provenance import trained_from
 from abaw.tables.schemas import labels, scored
 
 
 def main() -> None:
     """Parse the arguments, fit, write."""
     arguments = parser(__doc__)
-    add_functional_arguments(arguments, FunctionalConfig, "train", "val", "scored")
+    add_functional_arguments(arguments, FunctionalConfig, "scored")
+    for name in ("train", "val"):
+        arguments.add_argument(f"--{name}", type=Path, nargs="+", required=True)
     args = arguments.parse_args()
 
     truth = read_tables(labels(args.task), args.labels)
-    train, val = (
-        Windows.of(args.task, read_table("embeddings", path), truth, args.settings) for path in (args.train, args.val)
-    )
+    train, val = (Windows.of(args.task, read_embedded(paths), truth, args.settings) for paths in (args.train, args.val))
     choice = choose(args.task, train, val, args.settings)
     swept = ["scaling"] if len(args.settings.scalings) > 1 else []
-    fitted_on = trained(*chosen_behind(args.train), "functionals", *swept, "kernel", "C")
+    fitted_on = trained_from(args.train, "functionals", *swept, "kernel", "C")
     write_choice(args, choice, train, val, {"fitted_on": fitted_on})
     spans = val.samples, val.statistics.start_s, val.statistics.end_s
     tables = [

@@ -25,7 +25,7 @@ from abaw.tables.arrays import candidates_table, frames_table, matrix, truth_at
 from abaw.tables.files import read_metadata, read_table, write_table
 from abaw.tables.folds import folds_of
 from abaw.tables.priors import label_prior
-from abaw.tables.provenance import BROUGHT, FRAMES_MODEL, choices, trained
+from abaw.tables.provenance import BROUGHT, FRAMES_MODEL, ON_BROUGHT, choices, trained
 from abaw.tables.schemas import SCHEMAS, candidates, frames, labels, predictions
 from abaw.tasks import TASKS, TaskName
 from abaw.timeline.rows import rows_of
@@ -55,7 +55,7 @@ def main() -> None:
     left = [FRAMES_MODEL] if FRAMES_MODEL in behind else []
     fitted_on = f"{trained(*left)}; all{' else' * len(left)} chosen on other videos of val"
     found: dict[str, pa.Table] = {}
-    brought: set[str] = set()
+    notes: dict[str, list[str]] = {}
     chosen: dict[str, object] = {}
     keys, validation = read_validation(args)
     if validation is not None:
@@ -66,7 +66,8 @@ def main() -> None:
         of_models = {}
         for model in tqdm(asked, "models", disable=None):
             read = [read_candidates(args.task, path) for path in tables[model]]
-            brought |= {model} if BROUGHT in read_metadata(tables[model][0])["fitted_on"] else set()
+            words = read_metadata(tables[model][0])["fitted_on"]
+            notes[model] = [note for note in (BROUGHT, ON_BROUGHT) if note in words]
             of_models[model], of_folds = model_frames(read, validation, args.timeline)
             chosen[model] = [each | {"cell": tables[model][each["cell"]].parent.name} for each in of_folds]
         for name, system in tqdm(args.systems.items(), "systems", disable=None):
@@ -77,8 +78,8 @@ def main() -> None:
                 print(f"{name} has no nested estimate: {error}")
     for name, path in zip(sorted(args.systems), args.output, strict=True):
         table = found.get(name, SCHEMAS[frames(args.task)].empty_table())
-        own = f"{fitted_on}; {BROUGHT}" if brought & set(args.systems[name].models) else fitted_on
-        write_table(frames(args.task), table, path, {"fitted_on": own})
+        own = dict.fromkeys(note for model in args.systems[name].models for note in notes.get(model, []))
+        write_table(frames(args.task), table, path, {"fitted_on": "; ".join([fitted_on, *own])})
     with whole_file(args.chosen) as beside:
         folds = {} if validation is None else validation.fold
         text = json.dumps({"task": args.task, "folds": folds, "chosen": chosen}, indent=2, sort_keys=True)

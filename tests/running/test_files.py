@@ -11,7 +11,7 @@ import pytest
 
 from abaw.running.errors import UserError
 from abaw.running.files import check_room, lock_folder, whole_file
-from abaw.running.imports import files_behind
+from abaw.running.imports import digest_behind, files_behind
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -89,8 +89,7 @@ def test_the_files_behind_a_script_are_its_own_and_those_it_imports(tmp_path):
         "src/abaw/three.py": "import numpy",
         "src/abaw/other.py": "",
         "src/abaw/config.py": "import abaw.other",
-        "scripts/x.py": "import _helper\nfrom abaw.one import g\nfrom abaw.config import C",
-        "scripts/_helper.py": "",
+        "scripts/x.py": "import json\nfrom abaw.one import g\nfrom abaw.config import C",
         "scripts/y.py": "",
     }
     for name, text in files.items():
@@ -99,13 +98,33 @@ def test_the_files_behind_a_script_are_its_own_and_those_it_imports(tmp_path):
     found = [str(path.relative_to(tmp_path)) for path in files_behind(tmp_path / "scripts" / "x.py", source)]
     assert found == [
         "scripts/x.py",
-        "scripts/_helper.py",
         "src/abaw/__init__.py",
         "src/abaw/deep/__init__.py",
         "src/abaw/deep/two.py",
         "src/abaw/one.py",
         "src/abaw/three.py",
     ]
+
+
+def test_the_digest_behind_a_script_is_of_names_and_content(tmp_path):
+    def digest_of(folder: str, **changed: str) -> str:
+        files = {
+            "src/abaw/__init__.py": "",
+            "src/abaw/one.py": "A = 1",
+            "src/abaw/two.py": "",
+            "x.py": "import abaw.one",
+        }
+        for name, text in (files | changed).items():
+            path = tmp_path / folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return digest_behind(tmp_path / folder / "x.py", tmp_path / folder / "src")
+
+    as_it_was = digest_of("here")
+    assert digest_of("elsewhere") == as_it_was
+    assert digest_of("unread", **{"src/abaw/two.py": "B = 2"}) == as_it_was
+    edited = {"src/abaw/one.py": "A = 2", "x.py": "import abaw.one  # again", "src/abaw/__init__.py": "C = 3"}
+    assert len({as_it_was, *(digest_of(str(k), **{name: text}) for k, (name, text) in enumerate(edited.items()))}) == 4
 
 
 def test_the_timeline_is_behind_no_earlier_stage_but_brought_predictions():

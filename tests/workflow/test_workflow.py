@@ -147,6 +147,7 @@ def test_every_rule_is_documented_logged_and_sized():
                 assert part in body, f"{name} lacks {part}"
             script = f"{path.stem}/{name}"
             assert f'code=code("{script}")' in body, f"{name} must run the script of its name, of its stage"
+            assert f'modules=modules("{script}")' in body, f"{name} must run again when its modules change"
             assert (ROOT / "workflow" / "scripts" / f"{script}.py").is_file()
 
 

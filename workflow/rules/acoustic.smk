@@ -37,13 +37,14 @@ rule train_acoustic:
         runtime=minutes(60, per_input=0.015 * CONFIG.acoustic.network.training.planned_epochs * len(ARCHITECTURES)),
         gpu=NETWORK_GPUS,
     params:
+        modules=modules("acoustic/train_acoustic"),
         settings=section("acoustic.network"),
         compute=compute_on(CONFIG.compute.device),
         package=manifest_entries(*packaged(CONFIG.acoustic.network.encoder)),
         architectures=lambda wildcards: ARCHITECTURES,
         seed=lambda wildcards: config["seed"],
     shell:
-        "take_gpu {resources.gpu}; python {input.code[0]:q}"
+        "take_gpu {resources.gpu}; python {input.code:q}"
         " --task {wildcards.task}"
         " --architectures {params.architectures}"
         " --audio {input.audio:q}"
@@ -84,8 +85,10 @@ rule choose_acoustic:
     resources:
         mem_mb=memory_mb(1000),
         runtime=minutes(10),
+    params:
+        modules=modules("acoustic/choose_acoustic"),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --task {wildcards.task}"
         " --weights {input.weights:q}"
         " --card {input.card:q}"
@@ -123,11 +126,12 @@ rule predict_acoustic:
         runtime=minutes(30, per_input=0.05),
         gpu=NETWORK_GPUS,
     params:
+        modules=modules("acoustic/predict_acoustic"),
         settings=section("acoustic.network"),
         compute=compute_on(CONFIG.compute.device),
         package=manifest_entries(*packaged(CONFIG.acoustic.network.encoder)),
     shell:
-        "take_gpu {resources.gpu}; python {input.code[0]:q}"
+        "take_gpu {resources.gpu}; python {input.code:q}"
         " --task {wildcards.task}"
         " --frames {input.frames:q}"
         " --audio {input.audio:q}"

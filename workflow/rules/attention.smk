@@ -31,13 +31,14 @@ rule train_attention:
         runtime=minutes(60, per_input=0.02 * CONFIG.attention.network.training.planned_epochs),
         gpu=NETWORK_GPUS,
     params:
+        modules=modules("attention/train_attention"),
         settings=section("attention.network"),
         window_s=lambda wildcards: config["attention"]["window_s"],
         rate_hz=lambda wildcards: config["faces"]["analysis_rate_hz"],
         compute=compute_on(CONFIG.compute.device),
         seed=lambda wildcards: config["seed"],
     shell:
-        "take_gpu {resources.gpu}; python {input.code[0]:q}"
+        "take_gpu {resources.gpu}; python {input.code:q}"
         " --task {wildcards.task}"
         " --mechanism {wildcards.mechanism}"
         " --train {input.train:q}"
@@ -75,10 +76,11 @@ rule predict_attention:
         mem_mb=memory_mb(2000, per_input=4),
         runtime=minutes(30, per_input=0.1),
     params:
+        modules=modules("attention/predict_attention"),
         settings=section("attention.network"),
         compute=compute_on("cpu"),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --task {wildcards.task}"
         " --embeddings {input.embeddings:q}"
         " --weights {input.weights:q}"

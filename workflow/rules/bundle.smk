@@ -28,8 +28,9 @@ rule export_bundle:
         mem_mb=memory_mb(2000),
         runtime=minutes(30),
     params:
+        modules=modules("bundle/export_bundle"),
         # The inputs show what of it counts for models and scores, but for the titles.
         config=lambda wildcards, input: as_json(CONFIG.model_dump()),
         systems=section("systems"),
     shell:
-        "python {input.code[0]:q}" " --config {params.config:q}" " --output {output.said:q}" " > {log:q} 2>&1"
+        "python {input.code:q}" " --config {params.config:q}" " --output {output.said:q}" " > {log:q} 2>&1"

@@ -20,7 +20,8 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.utils import update_config
 
-SOURCE = Path(workflow.basedir) / "src"
+ROOT = Path(workflow.basedir)
+SOURCE, SCRIPTS = ROOT / "src", ROOT / "workflow" / "scripts"
 sys.path.insert(0, str(SOURCE))
 
 from abaw.config import BackboneConfig, Config, FacesConfig, check_config
@@ -35,7 +36,7 @@ from abaw.report.contents import last_words
 from abaw.running.endings import Ending, Endings
 from abaw.running.errors import UserError
 from abaw.running.files import check_room
-from abaw.running.imports import files_behind
+from abaw.running.imports import digest_behind
 from abaw.running.machine import gpus_wanted, total_memory_mb
 from abaw.running.shell import gpus_of, prefix
 from abaw.static.phases import pretrained_files
@@ -119,12 +120,20 @@ wildcard_constraints:
     corpus="|".join(PRETRAINED_ON) or "(?!)",
 
 
+def code(script: str) -> str:
+    """An input: the script that a job runs."""
+    path = SCRIPTS / f"{script}.py"
+    return str(path.relative_to(ROOT) if ROOT.resolve() == Path.cwd() else path)
+
+
 @cache
-def code(script: str) -> list[str]:
-    """An input: a script and every module of ours that it imports. An edited line makes its jobs run again, a touch not."""
-    root = Path(workflow.basedir)
-    files = files_behind(root / "workflow" / "scripts" / f"{script}.py", SOURCE)
-    return [str(path.relative_to(root) if root.resolve() == Path.cwd() else path) for path in files]
+def modules(script: str) -> str:
+    """A tracked param: a digest of a script and every module of ours that it imports.
+
+    An edited line makes its jobs run again, a touch does not. As inputs these files, some thirty a job, would be a third of
+    what it takes to plan a large corpus.
+    """
+    return digest_behind(SCRIPTS / f"{script}.py", SOURCE)
 
 
 def as_json(value: Any) -> str:

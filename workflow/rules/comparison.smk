@@ -29,11 +29,12 @@ rule compare_runs:
         mem_mb=memory_mb(4000),
         runtime=minutes(60),
     params:
+        modules=modules("comparison/compare_runs"),
         runs=CONFIG.runs,
         resamples=CONFIG.scoring.resamples,
         seed=CONFIG.seed,
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --runs {params.runs:q}"
         " --template {input.template:q}"
         " --resamples {params.resamples}"

@@ -27,8 +27,10 @@ rule digest_video:
     resources:
         mem_mb=memory_mb(500),
         runtime=minutes(1, per_video=0.01),
+    params:
+        modules=modules("corpus/digest_video"),
     shell:
-        "python {input.code[0]:q}" " --video {input.video:q}" " --output {output:q}" " > {log:q} 2>&1"
+        "python {input.code:q}" " --video {input.video:q}" " --output {output:q}" " > {log:q} 2>&1"
 
 
 rule index_corpus:
@@ -51,12 +53,13 @@ rule index_corpus:
         mem_mb=memory_mb(1000),
         runtime=minutes(30),
     params:
+        modules=modules("corpus/index_corpus"),
         corpus=untracked("corpus"),
         videos=of_split("{path}"),
         unscored=section("corpus.unscored"),  # said in corpus, too, but this one is tracked
         sound_track=section("corpus.sound_track"),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --corpus {params.corpus:q}"
         " --task {wildcards.task}"
         " --split {wildcards.split}"
@@ -95,12 +98,13 @@ rule check_corpus:
         mem_mb=memory_mb(1000),
         runtime=minutes(10),
     params:
+        modules=modules("corpus/check_corpus"),
         corpus=untracked("corpus"),
         edition=section("corpus.edition"),
         max_row_difference=section("corpus.max_row_difference"),
         sound_track=section("corpus.sound_track"),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --corpus {params.corpus:q}"
         " --problems {output.problems:q}"
         " --page {output.page:q}"

@@ -25,10 +25,11 @@ if CONFIG.corpus.source == "demo":
             mem_mb=memory_mb(2000),
             runtime=minutes(30),
         params:
+            modules=modules("demo/make_demo_corpus"),
             demo=section("demo"),
             corpus=untracked("corpus"),
         shell:
-            "python {input.code[0]:q}"
+            "python {input.code:q}"
             " --demo {params.demo:q}"
             " --corpus {params.corpus:q}"
             " --threads {threads}"

@@ -33,12 +33,13 @@ rule train_dynamic:
         runtime=minutes(60, per_input=0.02 * CONFIG.dynamic.network.training.planned_epochs),
         gpu=NETWORK_GPUS,
     params:
+        modules=modules("dynamic/train_dynamic"),
         settings=section("dynamic.network"),
         rate_hz=lambda wildcards: config["faces"]["analysis_rate_hz"],
         compute=compute_on(CONFIG.compute.device),
         seed=lambda wildcards: config["seed"],
     shell:
-        "take_gpu {resources.gpu}; python {input.code[0]:q}"
+        "take_gpu {resources.gpu}; python {input.code:q}"
         " --task {wildcards.task}"
         " --window-s {wildcards.window_s}"
         " --normaliser {wildcards.normaliser}"
@@ -83,8 +84,10 @@ rule choose_dynamic:
     resources:
         mem_mb=memory_mb(1000),
         runtime=minutes(10),
+    params:
+        modules=modules("dynamic/choose_dynamic"),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --task {wildcards.task}"
         " --weights {input.weights:q}"
         " --card {input.card:q}"
@@ -116,10 +119,11 @@ rule predict_dynamic:
         mem_mb=memory_mb(2000, per_input=4),
         runtime=minutes(30, per_input=0.1),
     params:
+        modules=modules("dynamic/predict_dynamic"),
         settings=section("dynamic.network"),
         compute=compute_on("cpu"),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --task {wildcards.task}"
         " --embeddings {input.embeddings:q}"
         " --weights {input.weights:q}"

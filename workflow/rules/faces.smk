@@ -28,6 +28,7 @@ if CONFIG.faces.source == "detect":
             runtime=minutes(60, per_video=0.1),
             gpu=DETECTOR_GPUS,
         params:
+            modules=modules("faces/track_faces"),
             video=video_file,
             settings=section("faces"),
             compute=compute_on(CONFIG.compute.detector_device),
@@ -36,7 +37,7 @@ if CONFIG.faces.source == "detect":
                 [{"sample": track.sample, "side": track.side} for track in VIDEOS[wildcards.video]]
             ),
         shell:
-            "take_gpu {resources.gpu}; python {input.code[0]:q}"
+            "take_gpu {resources.gpu}; python {input.code:q}"
             " --video {params.video:q}"
             " --subjects {params.subjects:q}"
             " --settings {params.settings:q}"
@@ -69,10 +70,11 @@ else:
             mem_mb=memory_mb(1000),
             runtime=minutes(60, per_video=0.1),
         params:
+            modules=modules("faces/import_crops"),
             video=video_file,
             rate_hz=lambda wildcards: config["faces"]["analysis_rate_hz"],
         shell:
-            "python {input.code[0]:q}"
+            "python {input.code:q}"
             " --video {params.video:q}"
             " --crops {input.crops:q}"
             " --rate-hz {params.rate_hz}"
@@ -100,9 +102,10 @@ rule export_detector:
         mem_mb=memory_mb(1000),
         runtime=minutes(10),
     params:
+        modules=modules("faces/export_detector"),
         entry=lambda wildcards: WEIGHTS[wildcards.weights].model_dump_json(),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --weights {params.entry:q}"
         " --file {input.weights:q}"
         " --output {output:q}"

@@ -35,10 +35,11 @@ rule import_predictions:
         mem_mb=memory_mb(2000, per_input=20),
         runtime=minutes(20, per_input=0.1),
     params:
+        modules=modules("foreign/import_predictions"),
         settings=lambda wildcards: as_json(config["models"][wildcards.model]),
         skipped=lambda wildcards: LAYOUT.skipped_of(wildcards.task, wildcards.split),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --task {wildcards.task}"
         " --given {input.given:q}"
         " --tracks {input.tracks:q}"
@@ -79,9 +80,10 @@ rule import_features:
         mem_mb=memory_mb(2000, per_input=2),
         runtime=minutes(20, per_input=0.1),
     params:
+        modules=modules("foreign/import_features"),
         settings=lambda wildcards: as_json(config["embeddings"][wildcards.features]),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --given {input.given:q}"
         " --tracks {input.tracks:q}"
         " --faces {input.faces:q}"

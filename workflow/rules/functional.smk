@@ -33,9 +33,10 @@ rule train_functional:
         mem_mb=memory_mb(4000, per_input=20),
         runtime=minutes(30, per_input=0.5),
     params:
+        modules=modules("functional/train_functional"),
         settings=section("functional"),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --task {wildcards.task}"
         " --train {input.train:q}"
         " --val {input.val:q}"
@@ -69,9 +70,10 @@ rule predict_functional:
         mem_mb=memory_mb(2000, per_input=8),
         runtime=minutes(20, per_input=0.1),
     params:
+        modules=modules("functional/predict_functional"),
         settings=section("functional"),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --task {wildcards.task}"
         " --embeddings {input.embeddings:q}"
         " --weights {input.weights:q}"
@@ -103,11 +105,12 @@ rule describe_voice:
         runtime=minutes(30, per_input=0.05),
         gpu=NETWORK_GPUS,
     params:
+        modules=modules("functional/describe_voice"),
         settings=section("voice_functional.statistics"),
         compute=compute_on(CONFIG.compute.device),
         package=manifest_entries(*packaged(CONFIG.voice_functional.statistics.encoder)),
     shell:
-        "take_gpu {resources.gpu}; python {input.code[0]:q}"
+        "take_gpu {resources.gpu}; python {input.code:q}"
         " --task {wildcards.task}"
         " --audio {input.audio:q}"
         " --voiced {input.voiced:q}"
@@ -142,9 +145,10 @@ rule train_voice_functional:
         mem_mb=memory_mb(4000, per_input=30),
         runtime=minutes(30, per_input=0.5),
     params:
+        modules=modules("functional/train_voice_functional"),
         settings=section("voice_functional"),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --task {wildcards.task}"
         " --train {input.train:q}"
         " --val {input.val:q}"
@@ -179,9 +183,10 @@ rule predict_voice_functional:
         mem_mb=memory_mb(2000, per_input=16),
         runtime=minutes(20, per_input=0.1),
     params:
+        modules=modules("functional/predict_voice_functional"),
         settings=section("voice_functional"),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --task {wildcards.task}"
         " --statistics {input.statistics:q}"
         " --tracks {input.tracks:q}"

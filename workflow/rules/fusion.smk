@@ -33,11 +33,12 @@ rule fuse_dirichlet:
         mem_mb=memory_mb(2000, per_input=40),
         runtime=minutes(30, per_input=0.5),
     params:
+        modules=modules("fusion/fuse_dirichlet"),
         settings=section("fusion.dirichlet"),
         models=lambda wildcards: config["systems"][wildcards.system]["models"],
         seed=lambda wildcards: config["seed"],
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --task {wildcards.task}"
         " --models {params.models:q}"
         " --frames-val {input.val:q}"
@@ -78,11 +79,12 @@ rule fuse_forest:
         mem_mb=memory_mb(4000, per_input=40),
         runtime=minutes(60, per_input=2),
     params:
+        modules=modules("fusion/fuse_forest"),
         settings=section("fusion.forest"),
         models=lambda wildcards: config["systems"][wildcards.system]["models"],
         seed=lambda wildcards: config["seed"],
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --task {wildcards.task}"
         " --models {params.models:q}"
         " --frames-val {input.val:q}"
@@ -124,9 +126,10 @@ rule calibrate_classes:
         mem_mb=memory_mb(2000, per_input=40),
         runtime=minutes(20, per_input=0.5),
     params:
+        modules=modules("fusion/calibrate_classes"),
         settings=section("fusion.calibration"),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --task {wildcards.task}"
         " --frames-val {input.val:q}"
         " --frames-test {input.test:q}"
@@ -159,6 +162,7 @@ rule estimate_nested:
         mem_mb=memory_mb(8000, per_input=4),
         runtime=minutes(600),
     params:
+        modules=modules("fusion/estimate_nested"),
         models=lambda wildcards: list(CANDIDATES.of_task(wildcards.task).values()),
         systems=lambda wildcards: as_json(FRAMES.members()),
         fusion=section("fusion"),
@@ -166,7 +170,7 @@ rule estimate_nested:
         folds=lambda wildcards: config["scoring"]["folds"],
         seed=lambda wildcards: config["seed"],
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --task {wildcards.task}"
         " --models {params.models:q}"
         " --candidates {input.candidates:q}"

@@ -32,9 +32,10 @@ if PLAN is not None:
             mem_mb=memory_mb(1500, per_input=20),
             runtime=minutes(20, per_video=0.1),
         params:
+            modules=modules("outputs/write_viewer"),
             video=video_file,
         shell:
-            "python {input.code[0]:q}"
+            "python {input.code:q}"
             " --frames {input.frames:q}"
             " --video {params.video:q}"
             " --out {output.page:q}"
@@ -61,9 +62,10 @@ if PLAN is not None:
             mem_mb=memory_mb(1500, per_input=20),
             runtime=minutes(20),
         params:
+            modules=modules("outputs/export_annotations"),
             video=video_file,
         shell:
-            "python {input.code[0]:q}"
+            "python {input.code:q}"
             " --frames {input.frames:q}"
             " --video {params.video:q}"
             " --out {output:q}"
@@ -87,9 +89,10 @@ if PLAN is not None:
             mem_mb=memory_mb(2000, per_input=20),
             runtime=minutes(60, per_video=1),
         params:
+            modules=modules("outputs/annotate_video"),
             video=video_file,
         shell:
-            "python {input.code[0]:q}"
+            "python {input.code:q}"
             " --frames {input.frames:q}"
             " --video {params.video:q}"
             " --threads {threads}"
@@ -114,8 +117,10 @@ if PLAN is not None:
         resources:
             mem_mb=memory_mb(1500),
             runtime=minutes(30),
+        params:
+            modules=modules("outputs/write_summary"),
         shell:
-            "python {input.code[0]:q}"
+            "python {input.code:q}"
             " --frames {input.frames:q}"
             " --failed {input.failed:q}"
             " --out {output:q}"
@@ -140,8 +145,10 @@ if PLAN is not None:
         resources:
             mem_mb=memory_mb(1000),
             runtime=minutes(20),
+        params:
+            modules=modules("outputs/write_index"),
         shell:
-            "python {input.code[0]:q}"
+            "python {input.code:q}"
             " --summary {input.summary:q}"
             " --thumbnails {input.thumbnails:q}"
             " --out {output:q}"

@@ -30,6 +30,7 @@ if PLAN is not None:
         benchmark:
             "results/benchmarks/extract_film_audio/{film}.tsv"
         params:
+            modules=modules("speech/extract_audio"),
             on_unreadable="skip",
 
     use rule separate_speech as separate_film_speech with:
@@ -43,6 +44,7 @@ if PLAN is not None:
         benchmark:
             "results/benchmarks/separate_film_speech/{film}.tsv"
         params:
+            modules=modules("speech/separate_speech"),
             separator=PLAN.speech.separator,
             settings=as_json(PLAN.speech.audio.model_dump()),
 
@@ -59,6 +61,7 @@ if PLAN is not None:
         benchmark:
             "results/benchmarks/measure_film_mouths/{film}.tsv"
         params:
+            modules=modules("speech/measure_mouths"),
             rate_hz=PLAN.speech.gate.rate_hz or "",
             margin_px=PLAN.faces.margin_px,
             on_unreadable="skip",
@@ -75,6 +78,7 @@ if PLAN is not None:
         benchmark:
             "results/benchmarks/gate_film_speech/{film}.tsv"
         params:
+            modules=modules("speech/gate_speech"),
             settings=as_json(PLAN.speech.gate.model_dump()),
             kind=PLAN.mouths,
 
@@ -96,10 +100,11 @@ if PLAN is not None:
             mem_mb=memory_mb(1000),
             runtime=minutes(30),
         params:
+            modules=modules("predict/open_bundle"),
             source=str(PLAN.source),
             folder=OPENED,
         shell:
-            "python {input.code[0]:q}" " --bundle {params.source:q}" " --output {params.folder:q}" " > {log:q} 2>&1"
+            "python {input.code:q}" " --bundle {params.source:q}" " --output {params.folder:q}" " > {log:q} 2>&1"
 
     rule find_people:
         """Find, follow and crop the people in one video: the prominent one, everybody, or so many at a time."""
@@ -122,6 +127,7 @@ if PLAN is not None:
             runtime=minutes(60, per_video=0.1),
             gpu=DETECTOR_GPUS,
         params:
+            modules=modules("predict/find_people"),
             video=video_file,
             subjects=json.dumps(CONFIG.predict.subjects),
             from_s=CONFIG.predict.from_s,
@@ -131,7 +137,7 @@ if PLAN is not None:
             weights=PLAN.recogniser.model_dump_json() if PLAN.recogniser else "",
             same_person=CONFIG.predict.same_person if PLAN.recogniser else "",
         shell:
-            "take_gpu {resources.gpu}; python {input.code[0]:q}"
+            "take_gpu {resources.gpu}; python {input.code:q}"
             " --video {params.video:q}"
             " --subjects {params.subjects:q}"
             " --from-s {params.from_s}"
@@ -171,6 +177,7 @@ if PLAN is not None:
             runtime=minutes(60, per_video=0.1),
             gpu=NETWORK_GPUS,
         params:
+            modules=modules("predict/predict_film"),
             video=video_file,
             folder=OPENED,
             from_s=CONFIG.predict.from_s,
@@ -179,7 +186,7 @@ if PLAN is not None:
             settings=as_json(CONFIG.predict.model_dump(include={"fps", "from_s", "to_s", "subjects", "recogniser"})),
             compute=compute_on(CONFIG.compute.device),
         shell:
-            "take_gpu {resources.gpu}; python {input.code[0]:q}"
+            "take_gpu {resources.gpu}; python {input.code:q}"
             " --film {wildcards.film:q}"
             " --video {params.video:q}"
             " --digest {input.digest:q}"
@@ -215,6 +222,7 @@ if PLAN is not None:
             mem_mb=memory_mb(500),
             runtime=minutes(10),
         params:
+            modules=modules("predict/list_failed"),
             failed=json.dumps([[one.film, str(one.path), one.reason] for one in PLAN.films.failed]),
         shell:
-            "python {input.code[0]:q}" " --failed {params.failed:q}" " --output {output:q}" " > {log:q} 2>&1"
+            "python {input.code:q}" " --failed {params.failed:q}" " --output {output:q}" " > {log:q} 2>&1"

@@ -25,9 +25,10 @@ rule index_pretraining:
         mem_mb=memory_mb(4000),
         runtime=minutes(60),
     params:
+        modules=modules("pretraining/index_pretraining"),
         settings=section("pretraining"),
     shell:
-        "python {input.code[0]:q}" " --settings {params.settings:q}" " --output {output:q}" " > {log:q} 2>&1"
+        "python {input.code:q}" " --settings {params.settings:q}" " --output {output:q}" " > {log:q} 2>&1"
 
 
 rule crop_pretraining:
@@ -50,10 +51,11 @@ rule crop_pretraining:
         mem_mb=memory_mb(4000),
         runtime=minutes(DAY_MIN),
     params:
+        modules=modules("pretraining/crop_pretraining"),
         settings=section("faces"),
         raf_db_images=lambda wildcards: config["pretraining"]["raf_db_images"],
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --corpus {wildcards.corpus}"
         " --table {input.table:q}"
         " --settings {params.settings:q}"

@@ -31,11 +31,12 @@ rule score_predictions:
         mem_mb=memory_mb(2000, per_input=20),
         runtime=minutes(20, per_input=0.5),
     params:
+        modules=modules("report/score_predictions"),
         systems=lambda wildcards: list(FRAMES.scored(wildcards.task, wildcards.split)),
         resamples=lambda wildcards: config["scoring"]["resamples"],
         seed=lambda wildcards: config["seed"],
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --task {wildcards.task}"
         " --split {wildcards.split}"
         " --systems {params.systems:q}"
@@ -69,8 +70,10 @@ rule collect_scores:
     resources:
         mem_mb=memory_mb(500),
         runtime=minutes(10),
+    params:
+        modules=modules("report/collect_scores"),
     shell:
-        "python {input.code[0]:q}" " --scores {input.scores:q}" " --output {output:q}" " > {log:q} 2>&1"
+        "python {input.code:q}" " --scores {input.scores:q}" " --output {output:q}" " > {log:q} 2>&1"
 
 
 rule plot_timeline:
@@ -98,9 +101,10 @@ rule plot_timeline:
         mem_mb=memory_mb(1000),
         runtime=minutes(10),
     params:
+        modules=modules("report/plot_timeline"),
         systems=lambda wildcards: list(FRAMES.shown(wildcards.task)),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --task {wildcards.task}"
         " --systems {params.systems:q}"
         " --frames {input.frames:q}"
@@ -138,9 +142,10 @@ rule plot_curves:
         mem_mb=memory_mb(1000),
         runtime=minutes(10),
     params:
+        modules=modules("report/plot_curves"),
         networks=["static", "dynamic", "acoustic", *(f"{name}_attention" for name in CONFIG.attention.mechanisms)],
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --task {wildcards.task}"
         " --networks {params.networks:q}"
         " --histories {input.histories:q}"
@@ -171,8 +176,10 @@ rule plot_sweep:
     resources:
         mem_mb=memory_mb(1000),
         runtime=minutes(10),
+    params:
+        modules=modules("report/plot_sweep"),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --task {wildcards.task}"
         " --sweep {input.sweep:q}"
         " --histories {input.histories:q}"
@@ -202,9 +209,10 @@ rule list_broken:
         mem_mb=memory_mb(500),
         runtime=minutes(10),
     params:
+        modules=modules("report/list_broken"),
         on_unreadable=lambda wildcards: config["corpus"]["on_unreadable"],
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --faces {input.faces:q}"
         " --on-unreadable {params.on_unreadable}"
         " --output {output:q}"
@@ -229,8 +237,10 @@ rule draw_contact_sheet:
     resources:
         mem_mb=memory_mb(2000),
         runtime=minutes(10),
+    params:
+        modules=modules("report/draw_contact_sheet"),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --faces {input.faces:q}"
         " --voiced {input.voiced:q}"
         " --output {output:q}"
@@ -260,9 +270,10 @@ rule plot_confusion:
         mem_mb=memory_mb(1000),
         runtime=minutes(10),
     params:
+        modules=modules("report/plot_confusion"),
         systems=list(FRAMES.frames("expr", "val")),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --systems {params.systems:q}"
         " --frames {input.frames:q}"
         " --labels {input.labels:q}"
@@ -293,9 +304,10 @@ rule plot_weights:
         mem_mb=memory_mb(1000),
         runtime=minutes(10),
     params:
+        modules=modules("report/plot_weights"),
         systems=FRAMES.by_fusion("dirichlet"),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --systems {params.systems:q}"
         " --fits {input.fits:q}"
         " --output {output:q}"
@@ -327,12 +339,13 @@ rule compare_paper:
         mem_mb=memory_mb(1000),
         runtime=minutes(10),
     params:
+        modules=modules("report/compare_paper"),
         tasks=list(TASKS),
         systems=section("systems"),
         resamples=lambda wildcards: config["scoring"]["resamples"],
         seed=lambda wildcards: config["seed"],
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --tasks {params.tasks:q}"
         " --acoustic {input.acoustic:q}"
         " --functional {input.functional:q}"
@@ -372,13 +385,14 @@ rule write_report:
         mem_mb=memory_mb(1000),
         runtime=minutes(10),
     params:
+        modules=modules("report/write_report"),
         corpus=corpus_in_words(CONFIG.corpus),
         edition=CONFIG.corpus.edition,
         resamples=CONFIG.scoring.resamples,
         systems=section("systems"),
         titles=list(FIGURES.values()),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --template {input.template:q}"
         " --corpus {params.corpus:q}"
         " --edition {params.edition}"

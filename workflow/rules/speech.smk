@@ -32,11 +32,12 @@ rule extract_audio:
         mem_mb=memory_mb(1000),
         runtime=minutes(30, per_video=0.01),
     params:
+        modules=modules("speech/extract_audio"),
         video=video_file,
         on_unreadable=untracked("corpus.on_unreadable"),
         sound_track=lambda wildcards: config["corpus"]["sound_track"],
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --video {params.video:q}"
         " --on-unreadable {params.on_unreadable}"
         " --sound-track {params.sound_track}"
@@ -61,8 +62,10 @@ rule fetch_spleeter:
     resources:
         mem_mb=memory_mb(1000),
         runtime=minutes(30),
+    params:
+        modules=modules("speech/fetch_spleeter"),
     shell:
-        "python {input.code[0]:q}" " --output {output:q}" " > {log:q} 2>&1"
+        "python {input.code:q}" " --output {output:q}" " > {log:q} 2>&1"
 
 
 rule run_spleeter:
@@ -84,9 +87,10 @@ rule run_spleeter:
         mem_mb=memory_mb(4000),
         runtime=minutes(60, per_input=0.2),
     params:
+        modules=modules("speech/run_spleeter"),
         tensorflow_threads=lambda wildcards: config["compute"]["threads"],
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --mixture {input.mixture:q}"
         " --weights {input.weights[0]:q}"
         " --threads {params.tensorflow_threads}"
@@ -112,12 +116,13 @@ rule separate_speech:
         mem_mb=memory_mb(2000),
         runtime=minutes(30, per_input=0.05),
     params:
+        modules=modules("speech/separate_speech"),
         separator=lambda wildcards: "none" if BY_PROGRAM else config["speech"]["separator"],
         package=manifest_entries("spleeter_2stems_voice", "spleeter_2stems_accompaniment"),
         settings=section("speech.audio"),
         compute=compute_on("cpu"),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --mixture {input.mixture:q}"
         " --separator {params.separator}"
         " --settings {params.settings:q}"
@@ -148,12 +153,13 @@ rule measure_mouths:
         mem_mb=memory_mb(2000),
         runtime=minutes(60, per_video=0.5),
     params:
+        modules=modules("speech/measure_mouths"),
         video=video_file,
         rate_hz=lambda wildcards: GATE.rate_hz or "",
         margin_px=lambda wildcards: config["faces"]["margin_px"],
         on_unreadable=untracked("corpus.on_unreadable"),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --video {params.video:q}"
         " --faces {input.faces:q}"
         " --crops {input.crops:q}"
@@ -184,10 +190,11 @@ rule gate_speech:
         mem_mb=memory_mb(1000),
         runtime=minutes(10, per_input=0.02),
     params:
+        modules=modules("speech/gate_speech"),
         settings=section("speech.gate"),
         kind=MOUTHS,
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --kind {params.kind}"
         " --mouths {input.mouths:q}"
         " --voice {input.voice:q}"

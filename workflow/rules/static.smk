@@ -33,12 +33,13 @@ rule pretrain_static:
         runtime=minutes(60, per_input=0.012 * CONFIG.static.pretraining.training.planned_epochs),
         gpu=NETWORK_GPUS,
     params:
+        modules=modules("static/pretrain_static"),
         settings=lambda wildcards: as_json(settings_of("pretraining", config["static"], form_of(wildcards))),
         package=manifest_entries("efficientnet_lite0"),
         compute=compute_on(CONFIG.compute.device),
         seed=lambda wildcards: config["seed"],
     shell:
-        "take_gpu {resources.gpu}; python {input.code[0]:q}"
+        "take_gpu {resources.gpu}; python {input.code:q}"
         " --crops {input.crops:q}"
         " --settings {params.settings:q}"
         " --compute {params.compute:q}"
@@ -75,12 +76,13 @@ rule train_static:
         runtime=minutes(60, per_input=0.012 * CONFIG.static.training.planned_epochs),
         gpu=NETWORK_GPUS,
     params:
+        modules=modules("static/train_static"),
         settings=lambda wildcards: as_json(settings_of("fine_tuning", config["static"], form_of(wildcards))),
         package=manifest_entries("efficientnet_lite0"),
         compute=compute_on(CONFIG.compute.device),
         seed=lambda wildcards: config["seed"],
     shell:
-        "take_gpu {resources.gpu}; python {input.code[0]:q}"
+        "take_gpu {resources.gpu}; python {input.code:q}"
         " --task {wildcards.task}"
         " --faces {input.faces:q}"
         " --tracks {input.tracks:q}"
@@ -118,10 +120,11 @@ rule embed_faces:
         runtime=minutes(60, per_input=0.1),
         gpu=NETWORK_GPUS,
     params:
+        modules=modules("static/embed_faces"),
         settings=section("embedding"),
         compute=compute_on(CONFIG.compute.device),
     shell:
-        "take_gpu {resources.gpu}; python {input.code[0]:q}"
+        "take_gpu {resources.gpu}; python {input.code:q}"
         " --task {wildcards.task}"
         " --faces {input.faces:q}"
         " --tracks {input.tracks:q}"

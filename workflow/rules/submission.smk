@@ -26,9 +26,10 @@ rule write_submission:
         mem_mb=memory_mb(2000),
         runtime=minutes(30),
     params:
+        modules=modules("submission/write_submission"),
         skipped=lambda wildcards: LAYOUT.skipped_of(wildcards.task, "test"),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --task {wildcards.task}"
         " --template {input.template:q}"
         " --frames {input.frames:q}"
@@ -57,9 +58,10 @@ rule zip_submissions:
         mem_mb=memory_mb(2000),
         runtime=minutes(10),
     params:
+        modules=modules("submission/zip_submissions"),
         systems=lambda wildcards: list(SYSTEMS),
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --task {wildcards.task}"
         " --template {input.template:q}"
         " --systems {params.systems:q}"

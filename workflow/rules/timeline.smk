@@ -29,10 +29,11 @@ rule sweep_smoothing:
         mem_mb=memory_mb(2000, per_input=40),
         runtime=minutes(20, per_input=0.5),
     params:
+        modules=modules("timeline/sweep_smoothing"),
         settings=section("timeline"),
         folds=lambda wildcards: config["scoring"]["folds"] if CONFIG.timeline.width == "folds" else 2,
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --task {wildcards.task}"
         " --predictions {input.predictions:q}"
         " --tracks {input.tracks:q}"
@@ -65,11 +66,12 @@ rule align_predictions:
         mem_mb=memory_mb(2000, per_input=40),
         runtime=minutes(20, per_input=0.2),
     params:
+        modules=modules("timeline/align_predictions"),
         smoothing_s=lambda wildcards: config["timeline"]["smoothing_s"],
         filter=lambda wildcards: config["timeline"]["filter"],
         smoothed=lambda wildcards: config["timeline"]["smoothed"],
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --task {wildcards.task}"
         " --predictions {input.predictions:q}"
         " --tracks {input.tracks:q}"

@@ -26,11 +26,12 @@ rule retrieve_weights:
         mem_mb=memory_mb(1000),
         runtime=minutes(60),
     params:
+        modules=modules("weights/retrieve_weights"),
         entry=lambda wildcards: WEIGHTS[wildcards.weights].model_dump_json(),
         # Made from `input`, a param is not tracked: the digest says what the file is, wherever it comes from.
         folder=lambda wildcards, input: CONFIG.resources.weights_dir or "",
     shell:
-        "python {input.code[0]:q}"
+        "python {input.code:q}"
         " --weights {params.entry:q}"
         " --folder {params.folder:q}"
         " --output {output:q}"

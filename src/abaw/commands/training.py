@@ -16,7 +16,7 @@ from abaw.config import ComputeConfig
 from abaw.nn import checkpoint
 from abaw.nn.resume import Resume
 from abaw.nn.training import History
-from abaw.running.imports import files_behind
+from abaw.running.imports import digest_behind
 from abaw.tasks import TASKS
 from abaw.weights.cards import git_commit
 
@@ -50,8 +50,7 @@ def resume_of(args: argparse.Namespace) -> Resume:
         for path in values:
             if isinstance(path, Path) and path not in made:
                 digest.update(checkpoint.sha256_of(path).encode())
-    for path in files_behind(Path(sys.argv[0]), Path(abaw.__file__).parents[1]):
-        digest.update(path.read_bytes())
+    digest.update(digest_behind(Path(sys.argv[0]), Path(abaw.__file__).parents[1]).encode())
     return Resume(args.weights.with_name("resume.pt"), digest.hexdigest())
 
 

@@ -1,6 +1,7 @@
-"""Which of the project's files a script runs, found by following its imports."""
+"""Which of the project's files a script runs, found by following its imports, and a digest of them."""
 
 import ast
+import hashlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,7 @@ UNTRACKED = frozenset(
 
 
 def files_behind(script: Path, source: Path) -> list[Path]:
-    """The script, then every file that it imports, directly or not, from its own folder or from `source`; sorted.
+    """The script, then every file of `source` that it imports, directly or not; sorted.
 
     Imports inside functions count. Libraries are left out, and so are the modules in `UNTRACKED` and what only they
     import.
@@ -20,18 +21,29 @@ def files_behind(script: Path, source: Path) -> list[Path]:
     found: set[Path] = set()
     pending = [script]
     while pending:
-        path = pending.pop()
-        for name in _imported_names(path):
-            for module in _modules(name, script.parent, source) - found:
-                found.add(module)
-                pending.append(module)
-    return [script, *sorted(found - {script})]
+        new = _imported_files(pending.pop(), source) - found
+        found |= new
+        pending += new
+    return [script, *sorted(found)]
+
+
+def digest_behind(script: Path, source: Path) -> str:
+    """The sha256 of `files_behind`: of the script's content, and of each other file's name in `source` and content."""
+    _, *modules = files_behind(script, source)
+    lines = [_digest(script), *(f"{path.relative_to(source).as_posix()} {_digest(path)}" for path in modules)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 @cache
-def _imported_names(path: Path) -> tuple[str, ...]:
-    """What a file imports, read once a process: the workflow asks for every script behind which the file is."""
-    return tuple(_names_in(ast.parse(path.read_text(encoding="utf-8"), str(path))))
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@cache
+def _imported_files(path: Path, source: Path) -> frozenset[Path]:
+    """The project's files that a file imports, read once a process, however many scripts it is behind."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    return frozenset().union(*(_modules(name, source) for name in set(_names_in(tree))))
 
 
 def _names_in(tree: ast.Module) -> Iterator[str]:
@@ -44,14 +56,14 @@ def _names_in(tree: ast.Module) -> Iterator[str]:
 
 
 @cache
-def _modules(name: str, beside: Path, source: Path) -> frozenset[Path]:
+def _modules(name: str, source: Path) -> frozenset[Path]:
     """The file of a dotted name and the `__init__` files above it, where they are the project's own."""
     parts = name.split(".")
-    if any(".".join(parts[:depth]) in UNTRACKED for depth in range(1, len(parts) + 1)):
+    stems = [".".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+    if not (source / parts[0]).is_dir() or UNTRACKED & set(stems):
         return frozenset()
     files = set()
-    for root in (beside, source):
-        for depth in range(1, len(parts) + 1):
-            stem = root.joinpath(*parts[:depth])
-            files |= {path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()}
+    for stem in stems:
+        path = source.joinpath(*stem.split("."))
+        files |= {file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()}
     return frozenset(files)

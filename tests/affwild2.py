@@ -16,9 +16,9 @@ from standins import write_standin
 
 from abaw.config import CorpusConfig
 from abaw.corpus.layout import WITHOUT_TRACKS
-from abaw.corpus.names import CHALLENGE_FOLDERS, SPLIT_FOLDERS, TEST_LISTS
+from abaw.corpus.names import SPLIT_FOLDERS
 from abaw.demo.plan import TEMPLATES
-from abaw.tasks import EXPRESSIONS, SPLITS, TASKS, Split, TaskName
+from abaw.tasks import SPLITS, TASKS, Split, TaskName
 
 N_VIDEOS, N_PUBLISHED = 578, 548
 MEAN_LOG_FRAMES, SPREAD_LOG_FRAMES = 8.17, 0.85
@@ -142,15 +142,15 @@ def _write_challenge(
 ) -> None:
     values = rng.uniform(-1, 1, (4096, 2)).tolist()
     bank = [f"{v:.3f},{a:.4f}" for v, a in values] if task == "va" else [str(k % 9 - 1) for k in range(4096)]
-    header = "valence,arousal" if task == "va" else ",".join(EXPRESSIONS)
+    header = TASKS[task].label_header
     for split, name in SPLIT_FOLDERS.items():
-        folder = Path(corpus.annotations) / CHALLENGE_FOLDERS[task] / name
+        folder = Path(corpus.annotations) / TASKS[task].folder / name
         folder.mkdir(parents=True, exist_ok=True)
         for sample in splits[split]:
             chosen = [bank[index] for index in rng.integers(len(bank), size=rows[sample]).tolist()]
             (folder / f"{sample}.txt").write_text("\n".join([header, *chosen, ""]))
     for folder in (corpus.test_lists, corpus.templates):
         Path(folder).mkdir(exist_ok=True)
-    (Path(corpus.test_lists) / TEST_LISTS[task]).write_text("\n".join([*sorted(splits["test"]), ""]))
+    (Path(corpus.test_lists) / TASKS[task].test_list).write_text("\n".join([*sorted(splits["test"]), ""]))
     locations = [f"{sample}/{k:05d}.jpg," for sample in splits["test"] for k in range(1, rows[sample] + 1)]
     (Path(corpus.templates) / TEMPLATES[task]).write_text("\n".join([TASKS[task].header, *locations, ""]))

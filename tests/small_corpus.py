@@ -6,7 +6,6 @@ from pathlib import Path
 from standins import write_standin
 
 from abaw.config import CorpusConfig
-from abaw.corpus.labels import HEADERS
 from abaw.tasks import TASKS, Split, TaskName
 
 N_FRAMES = 12
@@ -74,7 +73,7 @@ def write_small(root: Path, **changes: object) -> CorpusConfig:
 
 def labels(task: TaskName, *lines: str, n_rows: int = N_FRAMES) -> str:
     """A label file of `n_rows` rows whose first are `lines`."""
-    return "\n".join([HEADERS[task], *lines, *[VALUES[task]] * (n_rows - len(lines)), ""])
+    return "\n".join([TASKS[task].label_header, *lines, *[VALUES[task]] * (n_rows - len(lines)), ""])
 
 
 def template(task: TaskName, *samples: str) -> str:

@@ -34,8 +34,7 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from abaw.corpus.labels import HEADERS
-from abaw.corpus.names import CHALLENGE_FOLDERS, SPLIT_FOLDERS, TEST_LISTS
+from abaw.corpus.names import SPLIT_FOLDERS
 from abaw.demo.film import write_video
 from abaw.demo.plan import TEMPLATES
 from abaw.pretraining.fer import WORDS
@@ -158,11 +157,11 @@ def write_lists(films: Sequence[Film], folder: Path) -> None:
             classes = [str(EXPRESSIONS.index(said.expression)) for said in one.said for _ in range(said.n_frames)]
             values: dict[TaskName, list[str]] = {"expr": classes, "va": [UNKNOWN] * one.n_frames}
             for task, rows in values.items():
-                part = Path(CHALLENGE_FOLDERS[task]) / SPLIT_FOLDERS[one.split] / f"{one.name}.txt"
-                _write(folder / "annotations" / part, [HEADERS[task], *rows])
+                part = Path(TASKS[task].folder) / SPLIT_FOLDERS[one.split] / f"{one.name}.txt"
+                _write(folder / "annotations" / part, [TASKS[task].label_header, *rows])
     tests = [one for one in films if one.split == "test"]
     for task in TASKS:
-        _write(folder / "lists" / TEST_LISTS[task], [one.name for one in tests])
+        _write(folder / "lists" / TASKS[task].test_list, [one.name for one in tests])
         rows = [f"{one.name}/{frame:05d}.jpg," for one in tests for frame in range(1, one.n_frames + 1)]
         _write(folder / "templates" / TEMPLATES[task], [TASKS[task].header, *rows])
     _write(folder / "README.txt", (__doc__ or "").splitlines())

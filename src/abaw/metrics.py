@@ -8,7 +8,7 @@ finite: a missing prediction is a bug, not something to skip.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from abaw.tasks import DIMENSIONS, EXPRESSIONS, TASKS, TaskName
+from abaw.tasks import EXPRESSIONS, TASKS, TaskName
 
 
 def ccc(truth: ArrayLike, prediction: ArrayLike) -> float:
@@ -49,11 +49,21 @@ def macro_f1(truth: ArrayLike, prediction: ArrayLike, n_classes: int = len(EXPRE
     return float(class_f1(truth, prediction, n_classes).mean())
 
 
+def flag_f1(truth: ArrayLike, probability: ArrayLike) -> float:
+    """F1 of what is there by truth, 1 or 0, and by a probability of a half or more, (n,) each, in [0, 1].
+
+    0 where it is never there, by either; a NaN truth leaves its row out.
+    """
+    t, p = _pairs(truth, probability)
+    return float(class_f1(t, p >= 0.5, 2)[1])
+
+
 def score(task: TaskName, truth: ArrayLike, outputs: ArrayLike) -> dict[str, float]:
     """Every measure of `task`, among them `TASKS[task].challenge_measure`.
 
-    va: truth and outputs of shape (n, 2); gives ccc_valence, ccc_arousal and their mean, ccc_mean.
-    expr: truth of class indices, shape (n,) or (n, 1), outputs of shape (n, 8), of which the largest, the first of
+    Values: truth and outputs of shape (n, 2); gives ccc_valence, ccc_arousal and their mean, ccc_mean.
+    Flags: truth and outputs, probabilities, of shape (n, flags); gives f1_macro, the mean of the F1 of each, and these.
+    Classes: truth of class indices, shape (n,) or (n, 1), outputs of shape (n, 8), of which the largest, the first of
     equals, is the prediction; gives f1_macro, accuracy, precision_macro and recall_macro (plain means over the classes,
     0 for a class that is never predicted or never true), and f1_neutral ... f1_other.
     """
@@ -61,11 +71,15 @@ def score(task: TaskName, truth: ArrayLike, outputs: ArrayLike) -> dict[str, flo
     names = TASKS[task].outputs
     if outputs.ndim != 2 or outputs.shape[1] != len(names):
         raise ValueError(f"the outputs of {task} have the shape (n, {len(names)}), not {outputs.shape}")
-    if task == "va":
-        if truth.shape != outputs.shape:
-            raise ValueError(f"truth and outputs differ in shape: {truth.shape} and {outputs.shape}")
-        each = {f"ccc_{name}": ccc(truth[:, k], outputs[:, k]) for k, name in enumerate(DIMENSIONS)}
+    kind = TASKS[task].kind
+    if kind != "classes" and truth.shape != outputs.shape:
+        raise ValueError(f"truth and outputs differ in shape: {truth.shape} and {outputs.shape}")
+    if kind == "values":
+        each = {f"ccc_{name}": ccc(truth[:, k], outputs[:, k]) for k, name in enumerate(names)}
         return each | {"ccc_mean": sum(each.values()) / len(each)}
+    if kind == "flags":
+        each = {f"f1_{name}": flag_f1(truth[:, k], outputs[:, k]) for k, name in enumerate(names)}
+        return {"f1_macro": sum(each.values()) / len(each)} | each
     if not np.isfinite(outputs).all():
         raise ValueError("a prediction is not finite")
     t, p = _pairs(truth[:, 0] if truth.ndim == 2 else truth, outputs.argmax(axis=1))

@@ -21,28 +21,31 @@ from abaw.tables.arrays import frames_table, matrix
 from abaw.tasks import TASKS, TaskName
 
 _VALUE = r"-?(?:0\.[0-9]{6}|1\.000000)"
-_FIELDS: dict[TaskName, re.Pattern[str]] = {
-    "va": re.compile(rf"{_VALUE},{_VALUE}"),
-    "expr": re.compile(r"[0-7]"),
-}
-_EXPECTED: dict[TaskName, str] = {
-    "va": "two values with six decimals in [-1, 1]",
-    "expr": "one class from 0 to 7",
-}
+
+
+def _form(task: TaskName) -> tuple[re.Pattern[str], str]:
+    """The fields of a row, and the same in words."""
+    n = len(TASKS[task].outputs)
+    if TASKS[task].kind == "values":
+        return re.compile(",".join([_VALUE] * n)), f"{'two' if n == 2 else n} values with six decimals in [-1, 1]"
+    if TASKS[task].kind == "flags":
+        return re.compile(",".join(["[01]"] * n)), f"{n} flags, 0 or 1"
+    return re.compile("|".join(map(str, range(n)))), f"one class from 0 to {n - 1}"
 
 
 def prior_frames(task: TaskName, rows: Mapping[str, int], labels: pa.Table) -> pa.Table:
     """What is said of samples whose video cannot be read: on every row the prior of `labels`, as a frames table.
 
-    va: the mean valence and arousal; expr: the share of each class. `rows` gives the number of rows of each sample.
+    That is the mean of values, the share of each class or flag. `rows` gives the number of rows of each sample.
     Raises `UserError` where nothing is labelled.
     """
     known = matrix(labels, TASKS[task].labels)
     known = known[~np.isnan(known).any(axis=1)]
     if not len(known):
         raise UserError(f"no row of the training split of {task} has a label; the rows of skipped videos need some")
-    classes = len(TASKS[task].outputs)
-    prior = known.mean(axis=0) if task == "va" else np.bincount(known[:, 0].astype(int), minlength=classes) / len(known)
+    prior = known.mean(axis=0)
+    if TASKS[task].kind == "classes":
+        prior = np.bincount(known[:, 0].astype(int), minlength=len(TASKS[task].outputs)) / len(known)
     samples = np.repeat(np.array(list(rows), object), list(rows.values()))
     frames = np.concatenate([np.arange(1, n_rows + 1) for n_rows in rows.values()])
     return frames_table(task, pa.table({"sample": samples, "frame": frames}), np.tile(prior, (len(frames), 1)))
@@ -51,17 +54,20 @@ def prior_frames(task: TaskName, rows: Mapping[str, int], labels: pa.Table) -> p
 def predictions_text(task: TaskName, locations: Sequence[str], frames: pa.Table) -> str:
     """The text of a submission: one row for each of the `locations`, in their order, with the values of `frames`.
 
-    va: both values with six decimals, never -0; expr: the class with the largest score, the first of equals. `frames`
-    is a frames table of `task` with exactly the template's rows, in any order. Raises `UserError`, naming sample and
-    frame, where rows are missing, doubled or unknown, or where a value is not finite or not in [-1, 1].
+    Values have six decimals, never -0; of classes it is the one with the largest score, the first of equals; of flags a
+    1 for those whose probability is a half or more. `frames` is a frames table of `task` with exactly the template's
+    rows, in any order. Raises `UserError`, naming sample and frame, where rows are missing, doubled or unknown, or
+    where a value is not finite or not in [-1, 1].
     """
     samples = template_rows(locations)
     values = np.empty((len(locations), len(TASKS[task].outputs)))
     values[_positions(samples, frames)] = matrix(frames, TASKS[task].outputs)
     _require(np.isfinite(values), locations, values, "finite numbers")
-    if task == "va":
+    if TASKS[task].kind == "values":
         _require(np.abs(values) <= 1, locations, values, "values in [-1, 1]")
-        fields = [f"{valence:z.6f},{arousal:z.6f}" for valence, arousal in values.tolist()]
+        fields = [",".join(f"{value:z.6f}" for value in row) for row in values.tolist()]
+    elif TASKS[task].kind == "flags":
+        fields = [",".join(map(str, row)) for row in (values >= 0.5).astype(int).tolist()]
     else:
         fields = [str(index) for index in values.argmax(axis=1).tolist()]
     rows = [f"{location},{field}" for location, field in zip(locations, fields, strict=True)]
@@ -85,18 +91,19 @@ def _all_right(rows: Sequence[str], locations: Sequence[str], task: TaskName) ->
         return False
     lines = pa.array(rows, pa.string())
     found = pc.replace_substring_regex(lines, ",.*", "")
-    formed = pc.match_substring_regex(lines, f"^[^,]*,{_FIELDS[task].pattern}$")
+    formed = pc.match_substring_regex(lines, f"^[^,]*,(?:{_form(task)[0].pattern})$")
     return found.equals(pa.array(locations, pa.string())) and pc.all(formed).as_py()
 
 
 def _check_each(rows: Sequence[str], locations: Sequence[str], task: TaskName) -> None:
     """Raise `UserError` for the first row that is wrong."""
+    form, expected = _form(task)
     for number, (row, location) in enumerate(zip(rows, locations, strict=False), start=2):
         found, _, fields = row.partition(",")
         if found != location:
             raise UserError(f"line {number} of the predictions is for {found!r}, the template has {location!r}")
-        if _FIELDS[task].fullmatch(fields) is None:
-            raise UserError(f"line {number} of the predictions has {fields!r}, expected {_EXPECTED[task]}")
+        if form.fullmatch(fields) is None:
+            raise UserError(f"line {number} of the predictions has {fields!r}, expected {expected}")
     if len(rows) != len(locations):
         raise UserError(f"the predictions have {len(rows)} rows, the template has {len(locations)}")
 

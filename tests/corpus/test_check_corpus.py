@@ -29,7 +29,7 @@ from small_corpus import (
 )
 from standins import write_standin
 
-from abaw.corpus.check import PUBLISHED, check_corpus
+from abaw.corpus.check import check_corpus
 from abaw.corpus.index import index_split
 from abaw.corpus.layout import WITHOUT_TRACKS, read_folders
 from abaw.media.video import probe, sample_frames
@@ -177,7 +177,7 @@ def test_a_corpus_that_claims_to_be_affwild2_is_held_against_it(tmp_path):
     assert "3 tracks, published are 356" in problems
     assert f"{2 * N_FRAMES} rows, published are 927210" in problems
     assert not any(row["sample"] == "" for row in check_corpus(write_small(tmp_path)).problems)
-    assert sum(PUBLISHED["va", split]["rows"] for split in SPLITS) == 2_993_081
+    assert sum(TASKS["va"].published[split]["rows"] for split in SPLITS) == 2_993_081
 
 
 def test_an_unreadable_video_is_skipped_in_every_split_where_that_is_asked_for(tmp_path):
@@ -241,7 +241,7 @@ def test_a_corpus_of_affwild2_s_shape_has_its_numbers(whole):
     assert {key: value["tracks"] for key, value in found.items()} == {
         (task, split): TRACKS[task][split] for task in TASKS for split in SPLITS
     }
-    assert all(PUBLISHED[key]["tracks"] == value["tracks"] for key, value in found.items())
+    assert all(TASKS[task].published[split]["tracks"] == value["tracks"] for (task, split), value in found.items())
     assert 2.4e6 < sum(value["rows"] for (task, _), value in found.items() if task == "va") < 3.6e6
     kinds = Counter(row["problem"].split(" than")[0] for row in check.problems if " than frames" in row["problem"])
     assert set(kinds) == {"one row more", "more rows", "fewer rows"}

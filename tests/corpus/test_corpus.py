@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from abaw.config import CorpusConfig
-from abaw.corpus.labels import HEADERS, read_labels
+from abaw.corpus.labels import read_labels
 from abaw.corpus.layout import read_folders, side_of, video_of
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
+from abaw.tasks import TASKS
 
 VA_LIST = "Valence_Arousal_Estimation_Challenge_test_set_release.txt"
 EXPR_LIST = "Expression_Recognition_Challenge_test_set_release.txt"
@@ -203,7 +204,7 @@ def test_one_to_fifteen_decimals_are_kept(tmp_path, decimals):
 
 
 def test_expression_labels_have_one_field_under_a_header_of_eight(tmp_path):
-    table = read_labels(label_file(tmp_path, HEADERS["expr"] + "\n0\n7\n-1\n"), "expr", "a")
+    table = read_labels(label_file(tmp_path, TASKS["expr"].label_header + "\n0\n7\n-1\n"), "expr", "a")
     assert table["expression"].to_pylist() == [0, 7, None]
 
 
@@ -219,8 +220,8 @@ def test_expression_labels_have_one_field_under_a_header_of_eight(tmp_path):
         ("va", "valence,arousal\n1.2,0\n", "line 2: '1.2,0' is outside"),
         ("va", "valence,arousal\n-5,0\n", "line 2: '-5,0' is outside"),
         ("va", "valence,arousal\n0,0\n\n0,0\n", "line 3: expected two numbers"),
-        ("expr", HEADERS["expr"] + "\n8\n", "the class 8 is not in 0..7"),
-        ("expr", HEADERS["expr"] + "\n1.0\n", "expected one class number, found '1.0'"),
+        ("expr", TASKS["expr"].label_header + "\n8\n", "the class 8 is not in 0..7"),
+        ("expr", TASKS["expr"].label_header + "\n1.0\n", "expected one class number, found '1.0'"),
         ("expr", "Neutral\n0\n", "must begin with the line"),
     ],
 )

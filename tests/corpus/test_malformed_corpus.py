@@ -35,7 +35,7 @@ from standins import write_standin
 
 from abaw.commands.base import run
 from abaw.config import CorpusConfig
-from abaw.corpus.labels import HEADERS
+from abaw.tasks import TASKS
 
 VA = f"{VA_TRAIN}/102.txt"
 EXPR = f"{EXPR_TRAIN}/video29_left.txt"
@@ -82,7 +82,7 @@ LABELS = [
     ("a class by name", EXPR, labels("expr", "Anger"), "line 2: expected one class number, found 'Anger'"),
     ("one-hot classes", EXPR, labels("expr", "0,0,0,0,1,0,0,0"), "line 2: expected one class number"),
     ("padded columns", EXPR, labels("expr", "4,,,,,,,"), "line 2: expected one class number, found '4,,,,,,,'"),
-    ("seven classes", EXPR, HEADERS["expr"].removesuffix(",Other") + "\n0\n", "line 1: must begin with"),
+    ("seven classes", EXPR, TASKS["expr"].label_header.removesuffix(",Other") + "\n0\n", "line 1: must begin with"),
     ("blank lines only", VA, "\n\n\n", "102.txt, line 1: must begin with the line 'valence,arousal'; found nothing"),
     ("zeros", VA, bytes(1000), "line 1: must begin with"),
     ("an archive", VA, b"\x1f\x8b\x08\x00" + bytes(40), "102.txt cannot be read as text"),

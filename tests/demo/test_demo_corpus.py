@@ -18,7 +18,7 @@ from embedded_truth import Scores
 from runs import ROOT
 
 from abaw.config import CorpusConfig, DemoConfig, FacesConfig, GateConfig
-from abaw.corpus.labels import HEADERS, read_labels
+from abaw.corpus.labels import read_labels
 from abaw.corpus.layout import read_folders
 from abaw.demo.corpus import write_corpus
 from abaw.demo.plan import (
@@ -234,7 +234,7 @@ def test_labels_are_the_latents(small: CorpusPlan, made: Path) -> None:
         digits = 4 if track.split == "train" else 3
 
         header, *rows = annotation_file(_config(made), "va", track).read_text().splitlines()
-        assert header == HEADERS["va"] and len(rows) == track.n_rows
+        assert header == TASKS["va"].label_header and len(rows) == track.n_rows
         assert max(len(number.partition(".")[2]) for row in rows for number in row.split(",")) == digits
         values = np.array([[float(number) for number in row.split(",")] for row in rows])
         felt = np.stack([truth["valence"], truth["arousal"]], axis=1)[: track.n_rows]
@@ -242,7 +242,7 @@ def test_labels_are_the_latents(small: CorpusPlan, made: Path) -> None:
         assert (np.abs(values[valid]) <= 1).all() and (values[~valid] == -5).all()
 
         header, *rows = annotation_file(_config(made), "expr", track).read_text().splitlines()
-        assert header == HEADERS["expr"] and len(rows) == track.n_rows
+        assert header == TASKS["expr"].label_header and len(rows) == track.n_rows
         classes = np.array([int(row) for row in rows])
         assert (classes[valid] == truth["expression"][: track.n_rows][valid]).all()
         assert (classes[~valid] == -1).all()

@@ -14,6 +14,7 @@ from abaw.acoustic.encoders.base import SpeechEncoder, Steps
 from abaw.acoustic.encoders.loading import load_encoder
 from abaw.acoustic.windows import LABEL_RATE_HZ
 from abaw.config import AcousticNetworkConfig
+from abaw.nn.outputs import activation
 from abaw.nn.positions import sinusoidal_positions
 from abaw.running.errors import UserError
 from abaw.tables.schemas import EMBEDDING_SIZE
@@ -69,7 +70,7 @@ class AudioModel(nn.Module):
         self.aggregate = _aggregation(task, width, window_s)
         self.compress = nn.Sequential(nn.Linear(width, EMBEDDING_SIZE), nn.ReLU())
         self.head = nn.Linear(EMBEDDING_SIZE, len(TASKS[task].outputs))
-        self.activation = nn.Tanh() if task == "va" else nn.Identity()
+        self.activation = activation(task)
 
     @property
     def given(self) -> frozenset[str]:
@@ -142,15 +143,15 @@ class _Transformer(nn.Module):
 
 
 def steps_per_window(task: TaskName, window_s: int) -> int:
-    """How many outputs a window has: one a second for EXPR, five a second for VA (paper §3.2.1)."""
-    return window_s * (LABEL_RATE_HZ if task == "va" else 1)
+    """How many outputs a window has: five a second of values, else one, as for expressions (paper §3.2.1)."""
+    return window_s * (LABEL_RATE_HZ if TASKS[task].kind == "values" else 1)
 
 
 def _aggregation(task: TaskName, width: int, window_s: int) -> nn.Sequential:
     """From 50 steps a second to the outputs' rate: the layers of the authors' code, whose VA branch is shorter."""
     first = [nn.Conv1d(width, width, kernel_size=5, stride=3, dilation=2), nn.BatchNorm1d(width)]
     last = [nn.AdaptiveAvgPool1d(steps_per_window(task, window_s)), nn.ReLU()]
-    if task == "va":
+    if TASKS[task].kind == "values":
         return nn.Sequential(*first, *last)
     second = [nn.MaxPool1d(5), nn.ReLU(), nn.Conv1d(width, width, kernel_size=3), nn.BatchNorm1d(width)]
     return nn.Sequential(*first, *second, *last)

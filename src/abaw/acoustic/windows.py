@@ -5,8 +5,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from abaw.tables.arrays import labels_at
-from abaw.tasks import EXPRESSIONS, TaskName
+from abaw.tables.arrays import labels_at, majority
+from abaw.tasks import TASKS, TaskName
 
 LABEL_RATE_HZ = 5
 """Labels are read five times a second: 20 values on a window of 4 s."""
@@ -49,21 +49,23 @@ def window_labels(
     run: tuple[float, float],
     window_s: int,
 ) -> NDArray[np.float64]:
-    """The labels of one window: (20, 2) values, or (4,) classes, one a second; NaN where nothing is known.
+    """The labels of one window: (20, 2) values, (4,) classes or (4, flags), one a second; NaN where nothing is known.
 
     `labels` holds the sample's rows (n_rows, 2 or 1), `edges_s` when each begins and the last ends (n_rows + 1,). What
     lies before the voiced `run` (start_s, end_s), or at its end or after it, counts as unknown. A second's class is its
-    most frequent label; of equally frequent ones, the lowest class number.
+    most frequent label; of equally frequent ones, the lowest class number. A flag is there where it mostly is.
     """
     times = label_times(start_s, window_s)
     frames = np.searchsorted(edges_s, times, side="right")
     found = labels_at(labels, frames)
     found[(times < run[0]) | (times >= run[1])] = np.nan
-    if task == "va":
+    if TASKS[task].kind == "values":
         return found
+    if TASKS[task].kind == "flags":
+        return majority(found.reshape(window_s, LABEL_RATE_HZ, -1), axis=1)
     return np.array([_mode(second) for second in found.reshape(window_s, LABEL_RATE_HZ)])
 
 
 def _mode(classes: NDArray[np.float64]) -> float:
     known = classes[~np.isnan(classes)].astype(int)
-    return float(np.bincount(known, minlength=len(EXPRESSIONS)).argmax()) if len(known) else float("nan")
+    return float(np.bincount(known).argmax()) if len(known) else float("nan")

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from abaw.config import AttentionNetworkConfig
 from abaw.dynamic.model import OverTime
+from abaw.nn.outputs import activation
 from abaw.nn.positions import sinusoidal_positions
 from abaw.tables.schemas import EMBEDDING_SIZE
 from abaw.tasks import TASKS, TaskName
@@ -49,7 +50,7 @@ class AttentionFusion(OverTime):
         self.layers = nn.ModuleList(layer(settings, len(widths)) for _ in range(settings.layers))
         self.join = nn.Sequential(nn.Linear(len(widths) * EMBEDDING_SIZE, EMBEDDING_SIZE), nn.ReLU())
         self.head = nn.Linear(EMBEDDING_SIZE, len(TASKS[task].outputs))
-        self.activation = nn.Tanh() if task == "va" else nn.Identity()
+        self.activation = activation(task)
         self.modality_dropout = settings.modality_dropout
         if self.modality_dropout:
             self.missing = nn.Parameter(torch.zeros(len(widths), EMBEDDING_SIZE))

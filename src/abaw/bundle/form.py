@@ -152,6 +152,8 @@ class Bundle(Section):
             raise ValueError(f"the files are larger than {LARGEST_BYTES >> 30} GiB together")
         _check_encoders(self)
         for name, task in self.tasks.items():
+            if name not in TASKS:
+                raise ValueError(f"tasks has {name}, expected some of {', '.join(TASKS)}")
             _check_task(name, task, self)
         return self
 
@@ -193,7 +195,7 @@ def _check_task(name: TaskName, task: StoredTask, bundle: Bundle) -> None:
         if (weights is None) != (len(system.models) == 1):
             raise ValueError(f"a system of {name} must have weights where it has several models, and only there")
         bias = None if system.calibration is None else system.calibration.bias
-        if bias is not None and (name != "expr" or len(bias) != shape[1]):
+        if bias is not None and (TASKS[name].kind != "classes" or len(bias) != shape[1]):
             raise ValueError(f"the calibration of a system of {name} must be {shape[1]} numbers, and of expr alone")
         if weights is not None and [len(row) for row in weights] != [shape[1]] * shape[0]:
             raise ValueError(f"the weights of a system of {name} must be {shape[0]} x {shape[1]} numbers")

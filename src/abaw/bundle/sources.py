@@ -67,7 +67,7 @@ class Sources:
 
     def calibrations(self, task: TaskName) -> dict[str, str]:
         """The file of bias and temperature of each system, where these are asked for."""
-        if task != "expr" or not self.config.fusion.calibration.asked:
+        if TASKS[task].kind != "classes" or not self.config.fusion.calibration.asked:
             return {}
         return {name: f"results/calibrated/{task}/{name}/fit.json" for name in self.systems()}
 

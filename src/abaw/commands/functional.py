@@ -34,7 +34,7 @@ def write_choice(args: argparse.Namespace, choice: Choice, train: Windows, val: 
     """Write weights, card, grid and candidates, and say what was chosen; `card` has what is particular to the model."""
     best, measure = choice.cells[choice.chosen], TASKS[args.task].challenge_measure
     save_model(choice.best, args.weights)
-    prior = label_prior(args.task, train.labels if args.task == "va" else train.labels[:, 0])
+    prior = label_prior(args.task, train.labels[:, 0] if TASKS[args.task].kind == "classes" else train.labels)
     made = {"task": args.task, "prior": prior, "c": best.c, "training_items": len(train.labels)}
     made |= {"validation": best.scores, "sha256": sha256_of(args.weights), "git_commit": git_commit()}
     write_card(made | card | about(choice.best), args.card)

@@ -54,7 +54,11 @@ def write_predictions(
     remarks: Mapping[str, str] | None = None,
 ) -> None:
     """Write the table with the model's digest, the units of its values, what it knows and remarks; say where it is."""
-    units = "value" if args.task == "va" else "logit"
-    about = {"model_sha256": card["sha256"], "units": units, "fitted_on": card["fitted_on"], **(remarks or {})}
+    about = {
+        "model_sha256": card["sha256"],
+        "units": TASKS[args.task].units,
+        "fitted_on": card["fitted_on"],
+        **(remarks or {}),
+    }
     write_table(predictions(args.task), table, args.output, about)
     print(f"{len(table)} predictions: {args.output}")

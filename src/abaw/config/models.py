@@ -1,11 +1,13 @@
 """The networks, and what of their training is their own."""
 
-from typing import Annotated, Literal
+from itertools import combinations
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, create_model, field_validator, model_validator
 
 from abaw.config.base import Inputs, Section, each_once
 from abaw.config.training import TrainingConfig
+from abaw.tasks import TASKS
 
 
 class BackboneConfig(Section):
@@ -118,17 +120,26 @@ class PretrainingPhaseConfig(ImageTrainingConfig):
         return self
 
 
-class BackbonesConfig(Section):
+class _Backbones(Section):
     """The form of each challenge's model; the paper's best are EfficientNet-B1 and ViT-B/16 (§4.2)."""
 
-    va: BackboneConfig
-    expr: BackboneConfig
-
     @model_validator(mode="after")
-    def _one_form_a_backbone(self) -> "BackbonesConfig":
-        if self.va.backbone == self.expr.backbone and self.va != self.expr:
-            raise ValueError(f"{self.va.backbone} stands under va and expr with different values, expected the same")
+    def _one_form_a_backbone(self) -> Self:
+        for one, other in combinations(type(self).model_fields, 2):
+            forms = getattr(self, one), getattr(self, other)
+            if forms[0].backbone == forms[1].backbone and forms[0] != forms[1]:
+                raise ValueError(
+                    f"{forms[0].backbone} stands under {one} and {other} with different values, expected the same"
+                )
         return self
+
+
+BackbonesConfig: type[Section] = create_model(
+    "BackbonesConfig",
+    __base__=_Backbones,
+    __doc__=_Backbones.__doc__,
+    **dict.fromkeys(TASKS, (BackboneConfig, ...)),  # type: ignore[call-overload]
+)
 
 
 class StaticConfig(ImageTrainingConfig):
@@ -137,7 +148,7 @@ class StaticConfig(ImageTrainingConfig):
     every_nth: Annotated[int, Field(ge=1, le=1000)] = Field(
         description="Of the labelled crops of a training track every n-th is taken; neighbours hardly differ."
     )
-    backbones: BackbonesConfig
+    backbones: BackbonesConfig  # type: ignore[valid-type]
     pretraining: PretrainingPhaseConfig
 
 

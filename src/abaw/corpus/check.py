@@ -1,5 +1,6 @@
 """Does the corpus hold together, and is it what was published? Labels are read, of videos no more than a picture."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -18,16 +19,6 @@ from abaw.tasks import SPLITS, TASKS, Split, TaskName
 PROBLEM_COLUMNS = ("task", "split", "sample", "code", "problem", "remedy")
 COUNT_COLUMNS = ("tracks", "rows", "labelled")
 
-PUBLISHED: dict[tuple[TaskName, Split], dict[str, int]] = {
-    ("va", "train"): {"tracks": 356, "rows": 1_682_057, "labelled": 1_679_857},
-    ("va", "val"): {"tracks": 76, "rows": 383_814, "labelled": 382_021},
-    ("va", "test"): {"tracks": 162, "rows": 927_210},
-    ("expr", "train"): {"tracks": 248, "labelled": 597_361},
-    ("expr", "val"): {"tracks": 70, "labelled": 284_230},
-    ("expr", "test"): {"tracks": 228, "rows": 1_022_655},
-}
-"""AffWild2's size in the 5th to the 10th edition, counted in its files by participants; 2,993,081 rows of va in all."""
-
 
 @dataclass(frozen=True)
 class Count:
@@ -36,7 +27,7 @@ class Count:
     task: TaskName
     split: Split
     found: dict[str, int]
-    published: dict[str, int]
+    published: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -57,7 +48,7 @@ def check_corpus(corpus: CorpusConfig) -> CorpusCheck:
     mistakes, probed, decided = Mistakes(), cache(probe), cache(decisions)
     counts, problems = [], []
     for task, split in tqdm(list(product(TASKS, SPLITS)), disable=None):
-        published = PUBLISHED[task, split] if corpus.edition == "affwild2" else {}
+        published = TASKS[task].published.get(split, {}) if corpus.edition == "affwild2" else {}
         rows, labelled = _read_rows(layout, task, split, mistakes)
         found = {"tracks": len(rows), "rows": sum(rows.values()), "labelled": labelled}
         counts.append(Count(task, split, found, published))

@@ -1,4 +1,4 @@
-"""Label files of AffWild2: one line a frame after a header, with -5 (VA) and -1 (EXPR) where nothing was annotated."""
+"""Label files of AffWild2: a line a frame after a header; -5 (values) or -1 where nothing was annotated."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -8,9 +8,8 @@ import pyarrow as pa
 
 from abaw.running.errors import UserError
 from abaw.tables.schemas import SCHEMAS, labels
-from abaw.tasks import EXPRESSIONS, TASKS, TaskName
+from abaw.tasks import TASKS, Kind, Task, TaskName
 
-HEADERS: dict[TaskName, str] = {"va": "valence,arousal", "expr": ",".join(EXPRESSIONS)}
 _FOREIGN = re.compile(r"[^0-9eE.,+\- \t]")
 """What no number holds, though Python would read some of it as one: underscores, digits of other scripts, nan."""
 
@@ -20,12 +19,12 @@ def read_labels(path: Path, task: TaskName, sample: str) -> pa.Table:
 
     The header may have blanks around its commas and letters of either case, lines may end in LF or CRLF, and blank
     lines may end the file. Raises `UserError` that names the file, the line and the value for a wrong header, a
-    malformed line, a value outside [-1, 1], a class outside 0..7, and -5 in one column only.
+    malformed line, a value outside [-1, 1], a class outside 0..7, a flag that is none, and -5 in one column only.
     """
     lines = _lines(path)
-    if not lines or _plain(lines[0]) != _plain(HEADERS[task]):
+    if not lines or _plain(lines[0]) != _plain(TASKS[task].label_header):
         found = repr(lines[0][:80]) if lines else "nothing"
-        raise UserError(f"{path}, line 1: must begin with the line {HEADERS[task]!r}; found {found}")
+        raise UserError(f"{path}, line 1: must begin with the line {TASKS[task].label_header!r}; found {found}")
     values = list(_parsed(path, lines[1:], task))
     if not values:
         raise UserError(f"{path} has a header but no rows; each frame of the video needs a line")
@@ -62,32 +61,56 @@ def _parsed(path: Path, lines: Sequence[str], task: TaskName) -> Iterator[tuple[
         try:
             if _FOREIGN.search(line):
                 raise ValueError
-            yield _PARSERS[task](line)
+            yield _PARSERS[TASKS[task].kind](TASKS[task], line)
         except ValueError as error:
             raise UserError(
-                f"{path}, line {number}: expected {_EXPECTED[task]}, found {line[:80]!r}; get the file anew"
+                f"{path}, line {number}: expected {_expected(TASKS[task])}, found {line[:80]!r}; get the file anew"
             ) from error
         except UserError as error:
             raise UserError(f"{path}, line {number}: {error}") from error
 
 
-def _va(line: str) -> tuple[float | None, float | None]:
-    valence, arousal = (float(field) for field in line.split(","))
-    if valence == arousal == -5:
-        return None, None
-    if not (-1 <= valence <= 1 and -1 <= arousal <= 1):
-        raise UserError(f"{line[:80]!r} is outside [-1, 1]; only -5,-5 marks a frame without annotation")
-    return valence, arousal
+def _values(task: Task, line: str) -> tuple[float | None, ...]:
+    values = tuple(float(item) for item in line.split(","))
+    if len(values) != len(task.labels):
+        raise ValueError
+    if set(values) == {-5}:
+        return (None,) * len(values)
+    if not all(-1 <= value <= 1 for value in values):
+        nothing = ",".join(["-5"] * len(values))
+        raise UserError(f"{line[:80]!r} is outside [-1, 1]; only {nothing} marks a frame without annotation")
+    return values
 
 
-def _expr(line: str) -> tuple[int | None]:
-    expression = int(line)
-    if expression == -1:
+def _classes(task: Task, line: str) -> tuple[int | None]:
+    number, last = int(line), len(task.outputs) - 1
+    if number == -1:
         return (None,)
-    if not 0 <= expression < len(EXPRESSIONS):
-        raise UserError(f"the class {expression} is not in 0..{len(EXPRESSIONS) - 1}, nor -1 for no annotation")
-    return (expression,)
+    if not 0 <= number <= last:
+        raise UserError(f"the class {number} is not in 0..{last}, nor -1 for no annotation")
+    return (number,)
 
 
-_EXPECTED: dict[TaskName, str] = {"va": "two numbers, valence and arousal", "expr": "one class number"}
-_PARSERS: dict[TaskName, Callable[[str], tuple[float | int | None, ...]]] = {"va": _va, "expr": _expr}
+def _flags(task: Task, line: str) -> tuple[int | None, ...]:
+    flags = tuple(int(item) for item in line.split(","))
+    if len(flags) != len(task.labels):
+        raise ValueError
+    if not set(flags) <= {-1, 0, 1}:
+        raise UserError(f"{line[:80]!r} has a number that is neither 0 nor 1, nor -1 for no annotation")
+    return (None,) * len(flags) if -1 in flags else flags
+
+
+def _expected(task: Task) -> str:
+    """What a line of a label file holds, in words."""
+    if task.kind == "classes":
+        return "one class number"
+    what = "numbers" if task.kind == "values" else "flags, 0 or 1"
+    count = {2: "two"}.get(len(task.labels), str(len(task.labels)))
+    return f"{count} {what}, {' and '.join(task.labels) if count == 'two' else ', '.join(task.labels)}"
+
+
+_PARSERS: dict[Kind, Callable[[Task, str], tuple[float | int | None, ...]]] = {
+    "values": _values,
+    "classes": _classes,
+    "flags": _flags,
+}

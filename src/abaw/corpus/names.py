@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from abaw.running.errors import UserError
-from abaw.tasks import Split, TaskName
+from abaw.tasks import TASKS, Split, TaskName
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mts", ".m2ts", ".ts", ".wmv", ".3gp", ".mpg", ".vob", ".flv"),
@@ -34,24 +34,11 @@ VIDEO_SUFFIXES = (
 """What a video's name may end in, in any case of its letters: the containers of `abaw.media.container.FORMATS`."""
 LONGEST_NAME_BYTES = 200
 """A file system's 255 bytes, less what stages put around the name of a video or a track."""
-CHALLENGE_FOLDERS: dict[TaskName, str] = {"va": "VA_Estimation_Challenge", "expr": "EXPR_Recognition_Challenge"}
 SPLIT_FOLDERS: dict[Split, str] = {"train": "Train_Set", "val": "Validation_Set"}
-TEST_LISTS: dict[TaskName, str] = {
-    "va": "Valence_Arousal_Estimation_Challenge_test_set_release.txt",
-    "expr": "Expression_Recognition_Challenge_test_set_release.txt",
-}
-"""The names of the 6th edition, which are also what the embedded corpus is written with."""
-
-_CHALLENGES = {"va": re.compile(r"va_\w+_challenge"), "expr": re.compile(r"expr_\w+_challenge")}
 _SPLITS: dict[str, Split] = {
     **dict.fromkeys(("train_set", "training_set", "train", "training"), "train"),
     **dict.fromkeys(("validation_set", "val_set", "validation", "validate", "valid", "val"), "val"),
 }
-_TEST_LISTS = {
-    "va": re.compile(r"(valence_arousal|va)(_\w+)?_test_set_release\.txt"),
-    "expr": re.compile(r"expr(ession)?(_\w+)?_test_set_release\.txt"),
-}
-_TEMPLATES = {task: re.compile(rf"(.+_)?{task}_test_set_(sample|example)\.txt") for task in ("va", "expr")}
 _ID = re.compile(r"[^/\\,\"\s.{}][^/\\,\"\s{}]*")
 
 
@@ -91,7 +78,7 @@ def label_files(root: Path, paths: Iterable[Path], task: TaskName) -> Iterator[t
         if not folders:
             raise UserError(
                 f"no track was found in the {split} split of {task}: {root} holds no label file such as "
-                f"{CHALLENGE_FOLDERS[task]}/{name}/NAME.txt; set corpus.annotations to the folder of the annotations"
+                f"{TASKS[task].folder}/{name}/NAME.txt; set corpus.annotations to the folder of the annotations"
             )
         _only_one(f"{what}'s {split} split", folders)
     for _, path in found:
@@ -125,15 +112,17 @@ def ids_of(root: Path, together: Sequence[Path]) -> list[str]:
 
 def find_test_list(root: Path, paths: Iterable[Path], task: TaskName) -> Path:
     """The list of a challenge's test names under `root`; `UserError` where there is none or more than one."""
-    found = [path for path in paths if path.is_relative_to(root) and _TEST_LISTS[task].fullmatch(path.name.lower())]
+    form = re.compile(TASKS[task].list_form)
+    found = [path for path in paths if path.is_relative_to(root) and form.fullmatch(path.name.lower())]
     return _exactly_one(
-        root, found, f"corpus.test_lists must hold exactly one list of {task}, such as {TEST_LISTS[task]}"
+        root, found, f"corpus.test_lists must hold exactly one list of {task}, such as {TASKS[task].test_list}"
     )
 
 
 def find_template(root: Path, paths: Iterable[Path], task: TaskName) -> Path:
     """The submission template of a challenge under `root`; `UserError` where there is none or more than one."""
-    found = [path for path in paths if path.is_relative_to(root) and _TEMPLATES[task].fullmatch(path.name.lower())]
+    form = re.compile(rf"(.+_)?{task}_test_set_(sample|example)\.txt")
+    found = [path for path in paths if path.is_relative_to(root) and form.fullmatch(path.name.lower())]
     endings = " or ".join(f"{task}_test_set_{kind}.txt" for kind in ("sample", "example"))
     return _exactly_one(
         root,
@@ -162,7 +151,7 @@ def refuse_name(name: str, where: str) -> None:
 
 
 def _split_of(path: Path, task: TaskName) -> Split | None:
-    inside = _CHALLENGES[task].fullmatch(path.parent.parent.name.lower())
+    inside = re.fullmatch(TASKS[task].folder_form, path.parent.parent.name.lower())
     return _SPLITS.get(path.parent.name.lower()) if inside else None
 
 

@@ -15,8 +15,6 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from abaw.config import CorpusConfig
-from abaw.corpus.labels import HEADERS
-from abaw.corpus.names import TEST_LISTS
 from abaw.demo.film import write_video
 from abaw.demo.latent import Latents, latents
 from abaw.demo.plan import TEMPLATES, CorpusPlan, TrackPlan, VideoPlan, annotation_file
@@ -83,7 +81,7 @@ def _write_annotations(corpus: CorpusConfig, video: VideoPlan, track: TrackPlan)
     felt = latents(track, frame_times(video, track.n_rows))
     for task in track.tasks:
         rows = _rows(task, track, felt)
-        _write_lines(annotation_file(corpus, task, track), [HEADERS[task], *rows])
+        _write_lines(annotation_file(corpus, task, track), [TASKS[task].label_header, *rows])
 
 
 def _rows(task: TaskName, track: TrackPlan, felt: Latents) -> list[str]:
@@ -109,7 +107,7 @@ def _number(value: float, digits: int) -> str:
 
 def _write_test_split(plan: CorpusPlan, corpus: CorpusConfig, task: TaskName) -> None:
     tracks = sorted(plan.annotated(task, "test"), key=lambda track: track.sample)
-    _write_lines(Path(corpus.test_lists) / TEST_LISTS[task], [track.sample for track in tracks])
+    _write_lines(Path(corpus.test_lists) / TASKS[task].test_list, [track.sample for track in tracks])
     rows = [f"{track.sample}/{frame:05d}.jpg," for track in tracks for frame in range(1, track.n_rows + 1)]
     _write_lines(Path(corpus.templates) / TEMPLATES[task], [TASKS[task].header, *rows])
 

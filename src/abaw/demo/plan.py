@@ -13,9 +13,9 @@ from typing import Literal
 import numpy as np
 
 from abaw.config import CorpusConfig, DemoConfig
-from abaw.corpus.names import CHALLENGE_FOLDERS, SPLIT_FOLDERS, TEST_LISTS
+from abaw.corpus.names import SPLIT_FOLDERS
 from abaw.demo.casting import CASTING, SPLIT_OF, Cast, Role
-from abaw.tasks import EXPRESSIONS, Split, TaskName
+from abaw.tasks import EXPRESSIONS, TASKS, Split, TaskName
 
 TEMPLATES: dict[TaskName, str] = {
     "va": "CVPR_6th_ABAW_VA_test_set_sample.txt",
@@ -107,7 +107,7 @@ class CorpusPlan:
             for task in track.tasks
             if track.split != "test"
         ]
-        lists = [Path(corpus.test_lists) / name for name in TEST_LISTS.values()]
+        lists = [Path(corpus.test_lists) / task.test_list for task in TASKS.values()]
         templates = [Path(corpus.templates) / name for name in TEMPLATES.values()]
         return sorted(videos + annotations + lists + templates)
 
@@ -120,7 +120,7 @@ class CorpusPlan:
 
 def annotation_file(corpus: CorpusConfig, task: TaskName, track: TrackPlan) -> Path:
     """Where the annotation of a train or validation track goes."""
-    folder = Path(corpus.annotations) / CHALLENGE_FOLDERS[task] / SPLIT_FOLDERS[track.split]
+    folder = Path(corpus.annotations) / TASKS[task].folder / SPLIT_FOLDERS[track.split]
     return folder / f"{track.sample}.txt"
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from abaw.config import DynamicNetworkConfig
+from abaw.nn.outputs import activation
 from abaw.nn.positions import sinusoidal_positions
 from abaw.tables.schemas import EMBEDDING_SIZE
 from abaw.tasks import TASKS, TaskName
@@ -49,7 +50,7 @@ class DynamicModel(OverTime):
         )
         self.encoder = nn.TransformerEncoder(layer, settings.layers, enable_nested_tensor=False)
         self.head = nn.Linear(EMBEDDING_SIZE, len(TASKS[task].outputs))
-        self.activation = nn.Tanh() if task == "va" else nn.Identity()
+        self.activation = activation(task)
 
     def scale_by(self, low: NDArray[np.float32], span: NDArray[np.float32]) -> None:
         """Map embeddings from [low, low + span] (width each) to [0, 1] before all else; saved with the weights."""

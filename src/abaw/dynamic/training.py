@@ -77,7 +77,7 @@ class Sequences:
             Windows.over(values, has_face, lengths, window, device),
             np.array(first["sample"].to_pylist(), dtype=object),
             first["time_s"].to_numpy(),
-            stacked if task == "va" else stacked[:, 0],
+            stacked[:, 0] if TASKS[task].kind == "classes" else stacked,
             [values.shape[1] for values in each],
         )
 

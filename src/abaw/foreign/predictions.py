@@ -89,9 +89,12 @@ def _refuse_unknown(path: Path, table: pa.Table, known: set[str]) -> None:
 
 
 def _in_units(task: TaskName, path: Path, values: Array) -> Array:
-    """Values in [-1, 1], or logits: the logarithms of what is recognised as probabilities."""
-    if task == "va":
-        _refuse(path, np.abs(values).max(axis=1) > 1, values, "valence and arousal in [-1, 1]")
+    """Values in [-1, 1], flags in [0, 1], or logits: the logarithms of what is recognised as probabilities."""
+    if TASKS[task].kind != "classes":
+        lowest = TASKS[task].lowest
+        wrong = (values.min(axis=1) < lowest) | (values.max(axis=1) > 1)
+        names = " and ".join(TASKS[task].outputs) if len(TASKS[task].outputs) == 2 else "values"
+        _refuse(path, wrong, values, f"{names} in [{lowest:g}, 1]")
         return values
     if values.min() < 0 or values.max() > 1:
         return values

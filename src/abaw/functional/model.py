@@ -86,19 +86,24 @@ class Windows:
 def labels_of_windows(
     task: TaskName, labels: NDArray[np.float64], of_frame: NDArray[np.integer], n_windows: int
 ) -> NDArray[np.float64]:
-    """The labels (n_windows, 2 or 1) of windows: the mean of values, the most frequent class, NaN where none is known.
+    """The labels (n_windows, k) of windows: the mean of values, the most frequent class, the usual flags.
+
+    NaN where none is known.
 
     `labels` (n, 2 or 1) are read at times of which `of_frame` (n,) says in which window each is, -1 where in none.
     """
     known = (of_frame >= 0) & ~np.isnan(labels).any(axis=1)
-    width = labels.shape[1] if task == "va" else len(TASKS[task].outputs)
+    kind = TASKS[task].kind
+    width = len(TASKS[task].outputs)
     sums = np.zeros((n_windows, width))
-    values = labels[known] if task == "va" else np.eye(width)[labels[known, 0].astype(int)]
+    values = np.eye(width)[labels[known, 0].astype(int)] if kind == "classes" else labels[known]
     np.add.at(sums, of_frame[known], values)
     counts = np.bincount(of_frame[known], minlength=n_windows)[:, None]
     means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-    if task == "va":
+    if kind == "values":
         return means
+    if kind == "flags":
+        return np.where(counts > 0, (means >= 0.5).astype(np.float64), np.nan)
     return np.where(counts > 0, sums.argmax(axis=1)[:, None].astype(np.float64), np.nan)
 
 
@@ -163,7 +168,7 @@ class FunctionalModel:
     classes: list[int]
 
     def outputs(self, task: TaskName, statistics: WindowStatistics) -> NDArray[np.float64]:
-        """Valence and arousal (n, 2) in [-1, 1], or the logarithms of the classes' shares (n, 8)."""
+        """Values (n, k) in [-1, 1], probabilities of flags (n, k), or the logarithms of the classes' shares (n, 8)."""
         if not len(statistics.start_s):
             return np.empty((0, len(TASKS[task].outputs)))
         features = self.scaling.of(statistics.features(self.functionals), statistics.of_sample)
@@ -239,7 +244,7 @@ def _fit(
     at = scaling.of(val.statistics.features(functionals), val.statistics.of_sample)
     labels, classes = train.labels[known], [0]
     path: Sequence[Any]
-    if task == "va":
+    if TASKS[task].kind != "classes":
         path = KernelELMRegressor(kernel=kernel, exact_rows=settings.exact_rows).fit_path(
             rows, labels, settings.regularisation
         )
@@ -313,8 +318,8 @@ def predict_functional(
 
 
 def _as_outputs(task: TaskName, values: NDArray[np.float64], classes: Sequence[int]) -> NDArray[np.float64]:
-    if task == "va":
-        return values.clip(-1, 1)
+    if TASKS[task].kind != "classes":
+        return values.clip(TASKS[task].lowest, 1)
     shares = np.zeros((len(values), len(TASKS[task].outputs)))
     shares[:, classes] = values
     return np.log(shares.clip(LEAST_SHARE, 1))

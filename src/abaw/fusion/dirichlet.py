@@ -59,12 +59,12 @@ class DirichletWeightedFusion(BaseEstimator):
     def fit(self, outputs: Sequence[ArrayLike], truth: ArrayLike) -> "DirichletWeightedFusion":
         """Choose the weights on `outputs`, one array (n, outputs) per model, and `truth`, NaN where there is none.
 
-        The truth is (n, 2) for va and class indices (n,) or (n, 1) for expr. Raises ValueError where shapes or
+        The truth is (n, outputs), or class indices (n,) or (n, 1). Raises ValueError where shapes or
         classes are wrong, an output is not finite, or no row has a truth.
         """
         stacked = self._stacked(outputs)
         pool = weight_pool(len(stacked), stacked.shape[2], self.candidates, self.concentration, seed=self.random_state)
-        measure = ccc_means if self.task == "va" else macro_f1s
+        measure = {"values": ccc_means, "classes": macro_f1s, "flags": flag_f1s}[TASKS[self.task].kind]
         self.scores_ = measure(pool, stacked, truth)
         best = int(self.scores_.argmax())
         self.weights_, self.score_ = pool[best], float(self.scores_[best])
@@ -112,7 +112,7 @@ def weighted_inputs(
     Of expressions that is as `combined` says; with `max_entropy_nats` speech has no say where its classes are less
     sure: its rows are zeros.
     """
-    if task == "va":
+    if TASKS[task].kind != "classes":
         return list(outputs)
     found = [logits_of(one) if combined == "logits" else one for one in outputs]
     if max_entropy_nats is not None and "acoustic" in models:
@@ -124,7 +124,7 @@ def weighted_inputs(
 
 def as_probabilities(task: TaskName, fused: np.ndarray, combined: Literal["probabilities", "logits"]) -> np.ndarray:
     """What comes of weighting, (n, 2 or 8), as a system says it: the classes of weighted logits sum to one."""
-    return softmax(fused, axis=1) if task == "expr" and combined == "logits" else fused
+    return softmax(fused, axis=1) if TASKS[task].kind == "classes" and combined == "logits" else fused
 
 
 def _ascend(weights: np.ndarray, score: float, measure: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, float]:
@@ -195,6 +195,28 @@ def macro_f1s(weights: np.ndarray, outputs: np.ndarray, truth: ArrayLike) -> np.
     hits = 2 * np.diagonal(confusion, axis1=1, axis2=2)
     present = confusion.sum(axis=1) + confusion.sum(axis=2)
     return (hits / np.maximum(present, 1)).mean(axis=1)
+
+
+def flag_f1s(weights: np.ndarray, outputs: np.ndarray, truth: ArrayLike) -> np.ndarray:
+    """The mean over the flags of the F1 of each weighting, shape (candidates,); see `abaw.metrics.flag_f1`.
+
+    `weights` are (candidates, models, flags), `outputs` (models, n, flags), `truth` (n, flags) of 0 and 1.
+    """
+    truth = np.asarray(truth, np.float64)
+    if truth.shape != outputs.shape[1:]:
+        raise ValueError(f"the truth must have the shape {outputs.shape[1:]}, not {truth.shape}")
+    counts = ~np.isnan(truth).any(axis=1)
+    if not counts.any():
+        raise ValueError("no row has a truth")
+    ours, true = outputs[:, counts], truth[counts] > 0.5
+    hits, said = (np.zeros((len(weights), truth.shape[1])) for _ in range(2))
+    for begin in range(0, len(true), BLOCK_ROWS):
+        block = slice(begin, begin + BLOCK_ROWS)
+        for number, one in enumerate(weights):
+            there = fuse(ours[:, block], one) >= 0.5
+            hits[number] += (there & true[block]).sum(axis=0)
+            said[number] += there.sum(axis=0)
+    return (2 * hits / np.maximum(said + true.sum(axis=0), 1)).mean(axis=1)
 
 
 def _cccs(weights: np.ndarray, outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:

@@ -119,9 +119,9 @@ class _Forest:
         """
         found = [np.empty((len(self.sizes), *part.shape[1:])) for part in [*wanted, *wanted[:out_of_bag]]]
         targets = truth[learned]
-        means = targets.mean(axis=0) if self.task == "va" else _shares(targets[:, 0], outputs.shape[2])
+        means = targets.mean(axis=0) if TASKS[self.task].kind != "classes" else _shares(targets[:, 0], outputs.shape[2])
         for k, target in enumerate(targets.T):
-            columns = slice(k, k + 1) if self.task == "va" else slice(None)
+            columns = slice(k, k + 1) if TASKS[self.task].kind != "classes" else slice(None)
             prior = means[columns]
             votes = [_Votes(array.shape[1], prior) for array in found]
             rows = [self._inputs(part, k) for part in wanted]
@@ -142,7 +142,7 @@ class _Forest:
 
     def _inputs(self, outputs: Array, k: int) -> Rows:
         """What a tree for label `k` sees, (n, inputs): one dimension of every model, or all classes of every model."""
-        seen = outputs[:, :, k].T if self.task == "va" else np.hstack(list(outputs))
+        seen = outputs[:, :, k].T if TASKS[self.task].kind != "classes" else np.hstack(list(outputs))
         return np.ascontiguousarray(seen, np.float32)
 
     def _grown(
@@ -154,14 +154,14 @@ class _Forest:
         """
         state = check_random_state(self.seed)
         kind, balance = RandomForestRegressor, {}
-        if self.task == "expr":
+        if TASKS[self.task].kind == "classes":
             kind, balance = RandomForestClassifier, {"class_weight": "balanced"}
         left = max(self.sizes)
         with ThreadPoolExecutor(self.threads) as pool:
             while left:
                 few = kind(min(left, self.threads), random_state=state, n_jobs=self.threads, **balance)
                 few.fit(inputs, target)
-                classes = few.classes_.astype(int) if self.task == "expr" else None
+                classes = few.classes_.astype(int) if TASKS[self.task].kind == "classes" else None
                 say = partial(_said, wanted=wanted, classes=classes, width=width)
                 # Side by side, but in order: threads would change the last bits of the sums.
                 yield from zip(pool.map(say, few.estimators_), few.estimators_samples_, strict=True)

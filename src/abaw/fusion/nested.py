@@ -135,7 +135,7 @@ def system_frames(
             learned, unseen = _by_weights(outputs, system.models, inside, validation, fusion.dirichlet, seed)
         else:
             learned, unseen = _by_forest(outputs, inside, validation, fusion.forest, seed, threads)
-        if fusion.calibration.asked and validation.task == "expr":
+        if fusion.calibration.asked and TASKS[validation.task].kind == "classes":
             unseen = fit_calibration(learned, validation.truth[~inside], fusion.calibration).apply(unseen)
         found[inside] = unseen
     return found

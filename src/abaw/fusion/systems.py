@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from abaw.config import SystemConfig
-from abaw.tasks import Split, TaskName
+from abaw.tasks import TASKS, Split, TaskName
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Systems:
             return {model: path for model, path in found.items() if model not in self.brought}
         for name, system in self.systems.items():
             found[name] = self.combined(name, task, split)
-            if self.calibrated and task == "expr":
+            if self.calibrated and TASKS[task].kind == "classes":
                 found[name] = f"results/calibrated/{task}/{name}/{split}.parquet"
             if system.fusion == "forest" and split == "val":
                 for kind in ("out_of_bag", "in_sample"):

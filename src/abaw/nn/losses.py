@@ -1,4 +1,4 @@
-"""Losses of the two challenges, over the values that have a label.
+"""Losses of the challenges, over the values that have a label.
 
 They select by weights of 0 and 1, not by masks: a GPU would have to be waited for to know how many a mask selects.
 """
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from abaw.tasks import EXPRESSIONS, TaskName
+from abaw.tasks import EXPRESSIONS, TASKS, TaskName
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 ExpressionLoss = Literal["cross_entropy", "focal"]
@@ -72,10 +72,33 @@ def expression_loss(class_weights: Tensor, label_smoothing: float = 0.0, focus: 
     return loss
 
 
-def class_weights(expressions: NDArray[np.float64]) -> Tensor:
+def flags_loss(positive_weights: Tensor) -> Loss:
+    """Mean binary cross-entropy of probabilities (..., flags) against 0 and 1, items with a NaN left out.
+
+    A flag that is there counts `positive_weights` (flags,) times.
+    """
+
+    def loss(outputs: Tensor, truth: Tensor) -> Tensor:
+        flat, target, known = _flat(outputs, truth)
+        weights = (1 + target * (positive_weights - 1)) * known
+        each = functional.binary_cross_entropy(flat.clamp(1e-6, 1 - 1e-6), target, reduction="none")
+        return (each * weights).sum() / weights.sum().clamp_min(1e-12)
+
+    return loss
+
+
+def flag_weights(flags: NDArray[np.float64]) -> Tensor:
+    """How much rarer each flag (n, flags) is there than not, at most ten times; 1 where it never is."""
+    known = flags[~np.isnan(flags).any(axis=1)]
+    there = known.sum(axis=0)
+    odds = np.divide(len(known) - there, there, out=np.ones(len(there)), where=there > 0)
+    return torch.tensor(odds.clip(0.1, 10), dtype=torch.float32)
+
+
+def class_weights(classes: NDArray[np.float64], n_classes: int = len(EXPRESSIONS)) -> Tensor:
     """Weights inverse to the count of each class, with mean 1 over the classes that occur; 0 for one that does not."""
-    counts = np.bincount(expressions[~np.isnan(expressions)].astype(int), minlength=len(EXPRESSIONS))
-    weights = np.divide(1.0, counts, out=np.zeros(len(EXPRESSIONS)), where=counts > 0)
+    counts = np.bincount(classes[~np.isnan(classes)].astype(int), minlength=n_classes)
+    weights = np.divide(1.0, counts, out=np.zeros(n_classes), where=counts > 0)
     return torch.tensor(weights * (counts > 0).sum() / max(weights.sum(), 1e-12), dtype=torch.float32)
 
 
@@ -89,8 +112,11 @@ def task_loss(
     label_smoothing: float = 0.0,
     va: Literal["ccc", "rmse"] = "ccc",
 ) -> Loss:
-    """The loss of a challenge; class weights, where `weighted`, are counted on the training labels `truth`."""
-    if task == "va":
+    """The loss of a challenge; weights of classes and flags, where `weighted`, are counted on the labels `truth`."""
+    n = len(TASKS[task].outputs)
+    if TASKS[task].kind == "values":
         return ccc_loss if va == "ccc" else rmse_loss
-    weights = class_weights(truth.ravel()) if weighted else torch.ones(len(EXPRESSIONS))
+    if TASKS[task].kind == "flags":
+        return flags_loss((flag_weights(truth.reshape(-1, n)) if weighted else torch.ones(n)).to(device))
+    weights = class_weights(truth.ravel(), n) if weighted else torch.ones(n)
     return expression_loss(weights.to(device), label_smoothing, FOCUS if expression == "focal" else 0.0)

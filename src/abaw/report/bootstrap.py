@@ -4,10 +4,12 @@ Rows of one video resemble each other, so videos are drawn, not rows. Both chall
 up over videos, moments or a confusion matrix: a draw costs a product with these, not a pass over the rows.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from abaw.tasks import DIMENSIONS, TASKS, TaskName
+from abaw.tasks import TASKS, TaskName
 
 Array = NDArray[np.float64]
 INTERVAL = 0.95
@@ -38,13 +40,15 @@ def drawn_measures(
 
     `of_row` (n,) is the video of each row, all of which have a truth.
     """
-    measures = _va if task == "va" else _expr
-    return measures(truth, outputs, of_row, draws.shape[1], draws)
+    measures = {"values": _values, "classes": _classes, "flags": _flags}[TASKS[task].kind]
+    return measures(TASKS[task].outputs, truth, outputs, of_row, draws)
 
 
-def _va(truth: Array, outputs: Array, of_row: NDArray[np.intp], n_videos: int, draws: Array) -> dict[str, Array]:
-    found = {}
-    for k, name in enumerate(DIMENSIONS):
+def _values(
+    names: Sequence[str], truth: Array, outputs: Array, of_row: NDArray[np.intp], draws: Array
+) -> dict[str, Array]:
+    found, n_videos = {}, draws.shape[1]
+    for k, name in enumerate(names):
         t, p = truth[:, k] - truth[0, k], outputs[:, k] - truth[0, k]
         # Sums by bincount and einsum, not by BLAS, whose rounding depends on the number of threads.
         sums = np.stack([np.bincount(of_row, part, n_videos) for part in (np.ones_like(t), t, p, t * t, p * p, t * p)])
@@ -57,9 +61,22 @@ def _va(truth: Array, outputs: Array, of_row: NDArray[np.intp], n_videos: int, d
     return found | {"ccc_mean": np.mean(list(found.values()), axis=0)}
 
 
-def _expr(truth: Array, outputs: Array, of_row: NDArray[np.intp], n_videos: int, draws: Array) -> dict[str, Array]:
-    names = TASKS["expr"].outputs
-    width = len(names)
+def _flags(
+    names: Sequence[str], truth: Array, outputs: Array, of_row: NDArray[np.intp], draws: Array
+) -> dict[str, Array]:
+    found, n_videos = {}, draws.shape[1]
+    for k, name in enumerate(names):
+        true, said = truth[:, k] > 0.5, outputs[:, k] >= 0.5
+        sums = np.stack([np.bincount(of_row, part, n_videos) for part in (2.0 * (true & said), 1.0 * true + said)])
+        hits, both = np.einsum("rv,sv->sr", draws, sums)
+        found[f"f1_{name}"] = hits / np.maximum(both, 1)
+    return {"f1_macro": np.mean(list(found.values()), axis=0)} | found
+
+
+def _classes(
+    names: Sequence[str], truth: Array, outputs: Array, of_row: NDArray[np.intp], draws: Array
+) -> dict[str, Array]:
+    width, n_videos = len(names), draws.shape[1]
     cell = (of_row * width + truth[:, 0].astype(np.intp)) * width + outputs.argmax(axis=1)
     counts = np.bincount(cell, minlength=n_videos * width**2).reshape(n_videos, width**2)
     confusion = np.einsum("rv,vc->rc", draws, counts).reshape(-1, width, width)

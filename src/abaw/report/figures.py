@@ -31,13 +31,13 @@ def timeline_figure(
     truth: NDArray[np.float64],
     systems: Mapping[str, NDArray],
 ) -> Figure:
-    """Truth and predictions of one sample over time: curves for VA; for EXPR classes, and the last system's scores.
+    """Truth and predictions of one sample over time: curves of two outputs, or classes, and the last system's scores.
 
     `truth` is (n, 2) or (n, 1), each system's outputs (n, 2) or (n, 8), at the same n rows.
     """
     figure = Figure(figsize=(10, 5), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
-    if task == "va":
+    if TASKS[task].kind != "classes":
         for column, (axes, name) in enumerate(zip((upper, lower), TASKS[task].outputs, strict=True)):
             curves = {"truth": truth[:, column]} | {system: values[:, column] for system, values in systems.items()}
             _lines(axes, times_s, curves)

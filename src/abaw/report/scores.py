@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from abaw import metrics
 from abaw.report.bootstrap import intervals
 from abaw.running.files import whole_file
-from abaw.tasks import EXPRESSIONS, TaskName
+from abaw.tasks import TASKS, TaskName
 
 SCORE_COLUMNS = ("task", "system", "split", "measure", "value", "low", "high", "rows", "videos", "fitted_on")
 
@@ -53,10 +53,10 @@ def score_rows(
 def constant_outputs(task: TaskName, truth: NDArray[np.float64]) -> NDArray[np.float64]:
     """What a system would say that always gives the mean, or the most frequent class, of the truth itself."""
     known = truth[~np.isnan(truth).any(axis=1)]
-    if task == "va":
+    if TASKS[task].kind != "classes":
         return np.tile(known.mean(axis=0), (len(truth), 1))
     most_frequent = np.bincount(known[:, 0].astype(int)).argmax()
-    return np.tile(np.eye(len(EXPRESSIONS))[most_frequent], (len(truth), 1))
+    return np.tile(np.eye(len(TASKS[task].outputs))[most_frequent], (len(truth), 1))
 
 
 def write_scores(rows: Sequence[Mapping[str, Any]], path: Path) -> None:

@@ -131,5 +131,5 @@ def crops_of(tables: Iterable[pa.Table], side_px: int, threads: int = 1) -> Crop
 
 
 def _flat(task: TaskName, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values (n, 2) as they are, classes (n, 1) as (n,)."""
-    return values if task == "va" else values[:, 0]
+    """Classes (n, 1) as (n,), others as they are."""
+    return values[:, 0] if TASKS[task].kind == "classes" else values

@@ -13,7 +13,7 @@ from abaw.static.augmentation import augmentation
 from abaw.static.changes import sent
 from abaw.static.feed import Batch
 from abaw.static.model import Normaliser, StaticModel, StaticSpec, as_images
-from abaw.tasks import TaskName
+from abaw.tasks import TASKS, TaskName
 
 
 def picture_loss(
@@ -41,7 +41,7 @@ def picture_loss(
         )
         for task, known in labels.items()
     }
-    weights = {task: expression_weight if task == "expr" and len(labels) > 1 else 1.0 for task in labels}
+    weights = {task: expression_weight if TASKS[task].kind == "classes" and len(labels) > 1 else 1.0 for task in labels}
     truth = {task: torch.from_numpy(known).float().to(device) for task, known in labels.items()}
     augment = augmentation(settings.augmentation, spec.input_px)
     normalise = Normaliser(spec, device)

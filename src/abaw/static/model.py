@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from abaw.config import BackboneConfig
 from abaw.nn import checkpoint
+from abaw.nn.outputs import activation
 from abaw.running.errors import UserError
 from abaw.tables.schemas import EMBEDDING_SIZE
 from abaw.tasks import TASKS, TaskName
@@ -116,7 +117,7 @@ class StaticModel(nn.Module):
 
 def _head(task: TaskName) -> nn.Module:
     linear = nn.Linear(EMBEDDING_SIZE, len(TASKS[task].outputs))
-    return nn.Sequential(linear, nn.Tanh()) if task == "va" else nn.Sequential(linear)
+    return nn.Sequential(linear) if TASKS[task].kind == "classes" else nn.Sequential(linear, activation(task))
 
 
 def start_from(model: StaticModel, spec: StaticSpec, weights: Path, card: Mapping[str, Any]) -> None:

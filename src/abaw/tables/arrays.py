@@ -38,6 +38,13 @@ def labels_by_sample(task: TaskName, labels: pa.Table) -> dict[str, NDArray[np.f
     return {sample: matrix(rows, TASKS[task].labels) for sample, rows in blocks(labels)}
 
 
+def majority(flags: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """1 where a flag is there in half or more of those that are known along an axis, else 0; NaN where none is."""
+    known = ~np.isnan(flags)
+    there, n = np.nansum(flags, axis=axis), known.sum(axis=axis)
+    return np.where(n > 0, (2 * there >= n).astype(np.float64), np.nan)
+
+
 def labels_at(labels: NDArray[np.float64], frames: NDArray[np.integer]) -> NDArray[np.float64]:
     """The labels (n_rows, n_columns) at frames (n,), counted from 1; NaN for a frame beyond the last row."""
     inside = (frames >= 1) & (frames <= len(labels))

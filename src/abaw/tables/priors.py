@@ -11,13 +11,13 @@ from abaw.tasks import TASKS, TaskName
 
 
 def label_prior(task: TaskName, labels: NDArray[np.float64]) -> dict[str, float]:
-    """The mean of the training labels; for expressions, the log share of each class, one added to each count.
+    """The mean of the training labels; of classes, the log share of each, one added to each count.
 
-    `labels` are (n, 2) for va and (n,) for expr, NaN where unknown.
+    `labels` are (n, outputs), or (n,) numbers of classes, NaN where unknown.
     """
-    names = TASKS[task].outputs
-    known = labels[~np.isnan(labels)] if task == "expr" else labels[~np.isnan(labels).any(axis=1)]
-    if task == "va":
+    names, classes = TASKS[task].outputs, TASKS[task].kind == "classes"
+    known = labels[~np.isnan(labels)] if classes else labels[~np.isnan(labels).any(axis=1)]
+    if not classes:
         return dict(zip(names, known.mean(axis=0).tolist(), strict=True))
     counts = np.bincount(known.astype(int), minlength=len(names)) + 1
     return dict(zip(names, np.log(counts / counts.sum()).tolist(), strict=True))

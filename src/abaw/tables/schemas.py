@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from abaw.tasks import DIMENSIONS, TASKS, TaskName
+from abaw.tasks import DIMENSIONS, TASKS, Kind, Task, TaskName
 
 EMBEDDING_SIZE = 256
 VOICED = "voiced"
@@ -42,8 +42,6 @@ SCHEMAS: dict[str, pa.Schema] = {
         },
         {"side": pa.string(), "frame_times_s": pa.list_(pa.float64())},
     ),
-    "labels_va": _schema(_ROW, {"valence": pa.float64(), "arousal": pa.float64()}),
-    "labels_expr": _schema(_ROW, {"expression": pa.int8()}),
     "faces": _schema(
         _ROW | {"time_s": pa.float64(), "has_face": pa.bool_()},
         {"score": pa.float32()}
@@ -69,18 +67,28 @@ EMBEDDED = ("embeddings", "voice_embeddings", "features")
 """
 _STATISTICS = dict.fromkeys(("mean", "deviation"), pa.list_(pa.float16()))
 SCHEMAS["voice_statistics"] = _schema(_SPAN | {VOICED: pa.bool_()} | _STATISTICS)
+_LABELS: dict[Kind, pa.DataType] = {"values": pa.float64(), "classes": pa.int8(), "flags": pa.int8()}
+
+
+def schemas_of(task: Task) -> dict[str, pa.Schema]:
+    """The schemas of the tables that each challenge has of its own, by kind."""
+    outputs = dict.fromkeys(task.outputs, pa.float32())
+    truth = {f"true_{name}": pa.float64() for name in task.labels}
+    return {
+        f"labels_{task.name}": _schema(_ROW, dict.fromkeys(task.labels, _LABELS[task.kind])),
+        f"predictions_{task.name}": _schema(_SPAN | outputs, {VOICED: pa.bool_()}),
+        f"frames_{task.name}": _schema(_ROW | outputs),
+        f"scored_{task.name}": _schema(
+            {"variant": pa.string()} | _SPAN | dict.fromkeys(task.outputs, pa.float64()), truth
+        ),
+        f"candidates_{task.name}": _schema(
+            _SPAN | {"chooses": pa.bool_(), "predicts": pa.bool_(), "outputs": pa.list_(pa.float16())}, truth
+        ),
+    }
+
+
 for _task in TASKS.values():
-    _outputs = dict.fromkeys(_task.outputs, pa.float32())
-    SCHEMAS[f"predictions_{_task.name}"] = _schema(_SPAN | _outputs, {VOICED: pa.bool_()})
-    SCHEMAS[f"frames_{_task.name}"] = _schema(_ROW | _outputs)
-    SCHEMAS[f"scored_{_task.name}"] = _schema(
-        {"variant": pa.string()} | _SPAN | dict.fromkeys(_task.outputs, pa.float64()),
-        {f"true_{name}": pa.float64() for name in _task.labels},
-    )
-    SCHEMAS[f"candidates_{_task.name}"] = _schema(
-        _SPAN | {"chooses": pa.bool_(), "predicts": pa.bool_(), "outputs": pa.list_(pa.float16())},
-        {f"true_{name}": pa.float64() for name in _task.labels},
-    )
+    SCHEMAS |= schemas_of(_task)
 SCHEMAS["pretraining"] = _schema(
     {"corpus": pa.string(), "path": pa.string(), "split": pa.string()},
     {"time_s": pa.float64(), "row": pa.int64()}

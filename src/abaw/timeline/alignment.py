@@ -33,8 +33,6 @@ from abaw.timeline.rows import Rows
 
 MOST_TAPS_HZ = Fraction(60)
 """Taps a second of the window around rows of a variable rate; more tell nothing of predictions a few times a second."""
-UNITS: dict[TaskName, Literal["value", "logit"]] = {"va": "value", "expr": "logit"}
-"""What a table of predictions holds; its writer says so as `units` in the metadata."""
 
 
 def frames_of(
@@ -47,9 +45,9 @@ def frames_of(
 ) -> pa.Table:
     """The frames table of `task`: exactly the `rows` asked for, sample by sample, out of any model's predictions.
 
-    `predictions` are in the units of `UNITS`; samples that `rows` does not name are left out. Valence and arousal are
-    clipped to [-1, 1]; the logits of the expressions become probabilities, after smoothing, or, where probabilities are
-    to be `smoothed`, before it, for each prediction. Raises `UserError`, naming the sample,
+    `predictions` are in the units of the task; samples that `rows` does not name are left out. Values are clipped to
+    [-1, 1], probabilities of flags to [0, 1]; the logits of the expressions become probabilities, after smoothing, or,
+    where probabilities are to be `smoothed`, before it, for each prediction. Raises `UserError`, naming the sample,
     where a sample has no prediction or one that is not a finite number, and where no row is asked for.
     """
     if not rows:
@@ -57,7 +55,8 @@ def frames_of(
     places = rows_by_sample(predictions["sample"])
     start_s, end_s = matrix(predictions, ["start_s", "end_s"]).T
     values = matrix(predictions, TASKS[task].outputs)
-    late = UNITS[task] == "logit" and smoothed == "logits"
+    classes = TASKS[task].kind == "classes"
+    late = classes and smoothed == "logits"
     aligned = []
     for row in rows:
         sample = row.sample
@@ -68,12 +67,12 @@ def frames_of(
         own = places[sample]
         if not np.isfinite(np.column_stack([start_s[own], end_s[own], values[own]])).all():
             raise UserError(f"a prediction for the sample {sample} is not a finite number; run its model again")
-        said = softmax(values[own], axis=1) if UNITS[task] == "logit" and not late else values[own]
+        said = softmax(values[own], axis=1) if classes and not late else values[own]
         times_s, means = overlap_mean(start_s[own], end_s[own], said)
         found = _smoothed_at(row, times_s, means, smoothing_s, kind)
-        if UNITS[task] == "logit" and not late and kind == "median":
+        if classes and not late and kind == "median":
             found /= found.sum(axis=1, keepdims=True)  # the medians of probabilities sum to about one only
-        aligned.append(softmax(found, axis=1) if late else found.clip(-1, 1))
+        aligned.append(softmax(found, axis=1) if late else found.clip(TASKS[task].lowest, 1))
     samples = np.repeat([row.sample for row in rows], [row.n_rows for row in rows])
     numbers = np.concatenate([np.arange(1, row.n_rows + 1) for row in rows])
     return frames_table(task, pa.table({"sample": samples, "frame": numbers}), np.concatenate(aligned))

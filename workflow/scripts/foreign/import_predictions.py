@@ -12,7 +12,6 @@ from abaw.tables.files import read_table, write_table
 from abaw.tables.provenance import BROUGHT
 from abaw.tables.schemas import predictions
 from abaw.tasks import TASKS
-from abaw.timeline.alignment import UNITS
 from abaw.weights.manifest import sha256_of
 
 
@@ -29,7 +28,7 @@ def main() -> None:
 
     asked = asked_of(read_table("tracks", args.tracks))
     table = foreign_predictions(args.task, args.given, asked, args.skipped, args.settings.max_gap_s)
-    about = {"model_sha256": sha256_of(args.given), "units": UNITS[args.task], "fitted_on": BROUGHT}
+    about = {"model_sha256": sha256_of(args.given), "units": TASKS[args.task].units, "fitted_on": BROUGHT}
     write_table(predictions(args.task), table, args.output, about)
     print(f"{len(table)} predictions of {len(asked)} samples: {args.output}")
 

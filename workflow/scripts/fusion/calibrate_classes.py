@@ -25,7 +25,7 @@ from abaw.tasks import TASKS
 def main() -> None:
     """Read, fit on validation, write both splits."""
     arguments = parser(__doc__)
-    arguments.add_argument("--task", required=True, choices=["expr"])
+    arguments.add_argument("--task", required=True, choices=TASKS)
     for name in ("frames-val", "frames-test", "labels", "output-val", "output-test", "fit"):
         arguments.add_argument(f"--{name}", type=Path, required=True)
     arguments.add_argument("--settings", required=True, type=settings_from(CalibrationConfig))

@@ -110,7 +110,7 @@ def read_validation(args: argparse.Namespace) -> tuple[pa.Table, Validation | No
     truth = truth_at(args.task, keys, asked)
     video = dict(zip(tracks["sample"].to_pylist(), tracks["video"].to_pylist(), strict=True))
     known = matrix(learned, TASKS[args.task].labels)
-    prior = label_prior(args.task, known if args.task == "va" else known[:, 0])
+    prior = label_prior(args.task, known[:, 0] if TASKS[args.task].kind == "classes" else known)
     try:
         fold = folds_of([video[sample] for sample in samples.tolist()], truth, args.folds)
     except UserError as error:

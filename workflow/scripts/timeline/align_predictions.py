@@ -16,7 +16,7 @@ from abaw.tables.files import read_metadata, read_table, write_table
 from abaw.tables.provenance import also_chosen
 from abaw.tables.schemas import frames, predictions
 from abaw.tasks import TASKS
-from abaw.timeline.alignment import UNITS, frames_of
+from abaw.timeline.alignment import frames_of
 from abaw.timeline.filters import Smoothing
 from abaw.timeline.rows import rows_of
 from abaw.timeline.widths import best_smoothing
@@ -37,10 +37,10 @@ def main() -> None:
 
     table = read_table(predictions(args.task), args.predictions)
     metadata = read_metadata(args.predictions)
-    if metadata.get("units") != UNITS[args.task]:
+    if metadata.get("units") != TASKS[args.task].units:
         raise UserError(
             f"{args.predictions} holds predictions in the units {metadata.get('units')!r}, expected "
-            f"{UNITS[args.task]!r}; write them again with units in the metadata"
+            f"{TASKS[args.task].units!r}; write them again with units in the metadata"
         )
     tracks = read_table("tracks", args.tracks)
     smoothing = best_smoothing(args.widths[0]) if args.widths else Smoothing(args.filter, args.smoothing_s)
@@ -50,7 +50,7 @@ def main() -> None:
         aligned = frames_of(args.task, table, rows_of(tracks), smoothing.width_s, args.smoothed, smoothing.kind)
     except UserError as error:
         raise UserError(f"{args.predictions} and {args.tracks}: {error}") from error
-    metadata["units"] = "probability" if args.task == "expr" else "value"
+    metadata["units"] = "value" if TASKS[args.task].kind == "values" else "probability"
     del metadata["abaw_table"]
     write_table(frames(args.task), aligned, args.output, metadata)
 

@@ -245,6 +245,7 @@ def _fit(
     labels, classes = train.labels[known], [0]
     path: Sequence[Any]
     if TASKS[task].kind != "classes":
+        labels = 2 * labels - 1 if TASKS[task].kind == "flags" else labels  # the ELM has no term that is constant
         path = KernelELMRegressor(kernel=kernel, exact_rows=settings.exact_rows).fit_path(
             rows, labels, settings.regularisation
         )
@@ -318,8 +319,10 @@ def predict_functional(
 
 
 def _as_outputs(task: TaskName, values: NDArray[np.float64], classes: Sequence[int]) -> NDArray[np.float64]:
-    if TASKS[task].kind != "classes":
-        return values.clip(TASKS[task].lowest, 1)
+    if TASKS[task].kind == "flags":
+        return (values.clip(-1, 1) + 1) / 2
+    if TASKS[task].kind == "values":
+        return values.clip(-1, 1)
     shares = np.zeros((len(values), len(TASKS[task].outputs)))
     shares[:, classes] = values
     return np.log(shares.clip(LEAST_SHARE, 1))

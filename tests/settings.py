@@ -26,7 +26,7 @@ DYNAMIC = DynamicNetworkConfig(
     feedforward=64,
     dropout=0.1,
     expression_loss="cross_entropy",
-    class_weights=True,
+    class_weights="inverse",
     label_smoothing=0.0,
     training=SHORT_TRAINING,
 )

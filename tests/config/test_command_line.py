@@ -14,7 +14,7 @@ from abaw.config.command_line import typed
             {"faces": {"min_score": "0.6", "detector": "mediapipe"}},
             {"faces": {"min_score": 0.6, "detector": "mediapipe"}},
         ),
-        ({"static": {"class_weights": "false"}}, {"static": {"class_weights": False}}),
+        ({"functional": {"weighted": "false"}}, {"functional": {"weighted": False}}),
         ({"corpus": {"crops": "null", "videos": "12"}}, {"corpus": {"crops": None, "videos": "12"}}),
         ({"resources": {"weights_dir": "/a: b"}}, {"resources": {"weights_dir": "/a: b"}}),
         ({"dynamic": {"sweep": {"windows_s": ["1.0", "2.5"]}}}, {"dynamic": {"sweep": {"windows_s": [1.0, 2.5]}}}),

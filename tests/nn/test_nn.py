@@ -65,8 +65,11 @@ def test_the_focal_loss_is_the_cross_entropy_of_what_is_not_known_yet():
 
 
 def test_class_weights_are_inverse_to_counts_with_mean_one():
-    weights = losses.class_weights(np.array([0, 0, 0, 1, np.nan]))
-    assert weights.tolist() == pytest.approx([0.5, 1.5, 0, 0, 0, 0, 0, 0])
+    labels = np.array([0, 0, 0, 1, np.nan])
+    assert losses.class_weights(labels, "inverse").tolist() == pytest.approx([0.5, 1.5, 0, 0, 0, 0, 0, 0])
+    rooted = 2 * 3**0.5 / (3**0.5 + 1)
+    assert losses.class_weights(labels, "sqrt").tolist() == pytest.approx([2 - rooted, rooted, 0, 0, 0, 0, 0, 0])
+    assert losses.class_weights(labels, "none").tolist() == [1.0] * 8
 
 
 def regression(values):

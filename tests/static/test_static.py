@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from abaw.running.errors import UserError
 from abaw.static.embedding import make_embedder
 from abaw.static.imagenet import PACKAGE_BACKBONE, PACKAGE_WEIGHTS, load_backbone_weights, under_timms_names
 from abaw.static.layers import layers_from_top, rate_groups, unfreezing
-from abaw.static.model import Normaliser, StaticModel, StaticSpec, letterbox, to_batch
+from abaw.static.model import Normaliser, StaticModel, StaticSpec, letterbox, seen, to_batch
 from abaw.weights.manifest import known, package_file
 
 CPU = torch.device("cpu")
@@ -31,7 +32,8 @@ def millions(model: nn.Module) -> float:
 
 
 def settings_of(backbone: str, weights: str = "hub", input_px: int = 64) -> BackboneConfig:
-    return BackboneConfig(backbone=backbone, weights=weights, input_px=input_px, dropout=0.1, drop_path=0.0)
+    seen = {"input_px": input_px, "grey": False, "mirrored": False}
+    return BackboneConfig(backbone=backbone, weights=weights, dropout=0.1, drop_path=0.0, **seen)
 
 
 def spec_of(backbone: str, input_px: int = 64) -> StaticSpec:
@@ -73,6 +75,34 @@ def test_the_quick_way_gives_the_embeddings_of_the_model(backbone):
     np.testing.assert_allclose(embedder(images), expected, atol=1e-4)
     np.testing.assert_allclose(embedder(images[:1]), expected[:1], atol=1e-4)
     assert np.ptp(expected, axis=0).max() > 1e-3  # the images do differ
+
+
+def test_a_mirrored_model_says_the_mean_of_both_sides_however_it_is_asked():
+    torch.manual_seed(0)
+    plain = spec_of(PACKAGE_BACKBONE)
+    spec = replace(plain, mirrored=True)
+    model = StaticModel(plain)
+    images = torch.rand(4, 3, 64, 64)
+    with torch.inference_mode():
+        for _ in range(20):
+            model(images)
+        model.eval()
+        (left, said), (right, other) = model(images), model(images.flip(3))
+        embeddings, outputs = seen(model, spec, images)
+        assert torch.equal(seen(model, plain, images)[0], left)
+    assert not torch.allclose(left, right, atol=1e-3)
+    np.testing.assert_allclose(embeddings, (left + right) / 2, atol=1e-6)
+    np.testing.assert_allclose(outputs["expr"], (said["expr"] + other["expr"]) / 2, atol=1e-6)
+    np.testing.assert_allclose(make_embedder(model, spec, CPU, threads=1)(images), (left + right) / 2, atol=1e-4)
+
+
+def test_a_grey_model_sees_no_colours():
+    picture = torch.zeros(1, 3, 2, 1)
+    picture[0, 0, 0], picture[0, :, 1] = 1.0, 0.2989  # pure red, and the grey that is as light
+    spec = replace(spec_of(PACKAGE_BACKBONE), mean=(0.0,) * 3, std=(1.0,) * 3)
+    red, grey = Normaliser(replace(spec, grey=True), CPU)(picture)[0, :, :, 0].T
+    torch.testing.assert_close(red, grey, atol=1e-3, rtol=0)
+    assert Normaliser(spec, CPU)(picture)[0, :, 0, 0].tolist() == [1.0, 0.0, 0.0]
 
 
 def test_the_package_weights_know_a_cat_when_they_see_one():

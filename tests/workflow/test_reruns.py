@@ -177,7 +177,7 @@ EDITS = {
     "resources": Edit(value("resources: {weights_dir: /somewhere}")),
     "embedding": Edit(value("embedding: {without_face: repeat_last}"), "embed_faces"),
     "speech": Edit(value("speech: {gate: {min_run_s: 0.4}}"), "gate_speech"),
-    "static": Edit(value("static: {class_weights: false}"), "train_static"),
+    "static": Edit(value("static: {class_weights: none}"), "train_static"),
     "dynamic": Edit(value("dynamic: {network: {dropout: 0.2}}"), "train_dynamic predict_dynamic"),
     "dynamic, one more window": Edit(
         value("dynamic: {sweep: {windows_s: [1.0, 2.0, 3.0]}}"), "train_dynamic", jobs={"train_dynamic": len(TASKS)}

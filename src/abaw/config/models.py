@@ -9,6 +9,8 @@ from abaw.config.base import Inputs, Section, each_once
 from abaw.config.training import TrainingConfig
 from abaw.tasks import TASKS
 
+ClassWeights = Literal["none", "inverse", "sqrt"]
+
 
 class BackboneConfig(Section):
     """The form of the frame-level model (paper §2.2.1, Figure 1), and the weights that it starts from."""
@@ -30,6 +32,14 @@ class BackboneConfig(Section):
         description="Stochastic depth: how often the last block is left out for an item while training, falling to 0 "
         "towards the first (authors: 0.2 in EfficientNet-B1, 0 in ViT, as torchvision has them)."
     )
+    grey: bool = Field(
+        description="Show it every crop without its colours, as where it learns from grey pictures and is to know "
+        "coloured ones (authors: false)."
+    )
+    mirrored: bool = Field(
+        description="Show it each crop and its mirror image, where it is scored and embeds, and take the mean of what "
+        "it says of both: twice the time (authors: false)."
+    )
 
 
 class ImageTrainingConfig(Section):
@@ -42,7 +52,10 @@ class ImageTrainingConfig(Section):
     expression_loss: Literal["cross_entropy", "focal"] = Field(
         description="Loss of the expressions; focal with gamma 2 (authors)."
     )
-    class_weights: bool = Field(description="Weight the expressions inversely to their counts (authors: true).")
+    class_weights: ClassWeights = Field(
+        description="Weights of the expressions in the loss: inverse to their counts (authors), sqrt, inverse to the "
+        "roots of these, or none."
+    )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         description="Label smoothing of the expression loss (authors: none)."
     )
@@ -192,7 +205,10 @@ class OverTimeConfig(Section):
     expression_loss: Literal["cross_entropy", "focal"] = Field(
         description="Loss of the expressions; focal with gamma 2 (authors). Valence and arousal have 1 - CCC each."
     )
-    class_weights: bool = Field(description="Weight the expressions inversely to their counts (authors: true).")
+    class_weights: ClassWeights = Field(
+        description="Weights of the expressions in the loss: inverse to their counts (authors), sqrt, inverse to the "
+        "roots of these, or none."
+    )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         description="Label smoothing of the expression loss (authors: none over time, 0.2 in attention fusion)."
     )

@@ -120,7 +120,7 @@ def train_over_time(
         train.labels,
         device,
         expression=settings.expression_loss,
-        weighted=settings.class_weights,
+        weights=settings.class_weights,
         label_smoothing=settings.label_smoothing,
     )
     truth = train.label_lines()

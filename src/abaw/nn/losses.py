@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from abaw.config.models import ClassWeights
 from abaw.tasks import EXPRESSIONS, TASKS, TaskName
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -87,18 +88,30 @@ def flags_loss(positive_weights: Tensor) -> Loss:
     return loss
 
 
-def flag_weights(flags: NDArray[np.float64]) -> Tensor:
-    """How much rarer each flag (n, flags) is there than not, at most ten times; 1 where it never is."""
+def flag_weights(flags: NDArray[np.float64], kind: ClassWeights) -> Tensor:
+    """How much rarer each flag (n, flags) is there than not, at most ten times, `sqrt` the root of that.
+
+    It is 1 where a flag never is, and everywhere with `none`.
+    """
+    if kind == "none":
+        return torch.ones(flags.shape[1])
     known = flags[~np.isnan(flags).any(axis=1)]
     there = known.sum(axis=0)
-    odds = np.divide(len(known) - there, there, out=np.ones(len(there)), where=there > 0)
-    return torch.tensor(odds.clip(0.1, 10), dtype=torch.float32)
+    odds = np.divide(len(known) - there, there, out=np.ones(len(there)), where=there > 0).clip(0.1, 10)
+    return torch.tensor(odds if kind == "inverse" else np.sqrt(odds), dtype=torch.float32)
 
 
-def class_weights(classes: NDArray[np.float64], n_classes: int = len(EXPRESSIONS)) -> Tensor:
-    """Weights inverse to the count of each class, with mean 1 over the classes that occur; 0 for one that does not."""
+def class_weights(classes: NDArray[np.float64], kind: ClassWeights, n_classes: int = len(EXPRESSIONS)) -> Tensor:
+    """Weights (n_classes,); `inverse` and `sqrt` count them on `classes`, numbers or NaN.
+
+    They are inverse to the count of each class, or to its root, with mean 1 over the classes that occur; 0 for one that
+    does not. With `none` all are 1.
+    """
+    if kind == "none":
+        return torch.ones(n_classes)
     counts = np.bincount(classes[~np.isnan(classes)].astype(int), minlength=n_classes)
-    weights = np.divide(1.0, counts, out=np.zeros(n_classes), where=counts > 0)
+    scale = counts if kind == "inverse" else np.sqrt(counts)
+    weights = np.divide(1.0, scale, out=np.zeros(n_classes), where=counts > 0)
     return torch.tensor(weights * (counts > 0).sum() / max(weights.sum(), 1e-12), dtype=torch.float32)
 
 
@@ -108,15 +121,15 @@ def task_loss(
     device: torch.device,
     *,
     expression: ExpressionLoss = "cross_entropy",
-    weighted: bool = True,
+    weights: ClassWeights = "inverse",
     label_smoothing: float = 0.0,
     va: Literal["ccc", "rmse"] = "ccc",
 ) -> Loss:
-    """The loss of a challenge; weights of classes and flags, where `weighted`, are counted on the labels `truth`."""
+    """The loss of a challenge; `weights` of classes and flags are counted on the training labels `truth`."""
     n = len(TASKS[task].outputs)
     if TASKS[task].kind == "values":
         return ccc_loss if va == "ccc" else rmse_loss
     if TASKS[task].kind == "flags":
-        return flags_loss((flag_weights(truth.reshape(-1, n)) if weighted else torch.ones(n)).to(device))
-    weights = class_weights(truth.ravel(), n) if weighted else torch.ones(n)
-    return expression_loss(weights.to(device), label_smoothing, FOCUS if expression == "focal" else 0.0)
+        return flags_loss(flag_weights(truth.reshape(-1, n), weights).to(device))
+    by_class = class_weights(truth.ravel(), weights, n).to(device)
+    return expression_loss(by_class, label_smoothing, FOCUS if expression == "focal" else 0.0)

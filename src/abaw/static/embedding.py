@@ -18,7 +18,7 @@ from tqdm import tqdm
 from abaw.faces.crop import decode_crop
 from abaw.nn import checkpoint
 from abaw.nn.runtime import half_on_gpu
-from abaw.static.model import Normaliser, StaticModel, StaticSpec, letterbox, to_batch
+from abaw.static.model import Normaliser, StaticModel, StaticSpec, letterbox, seen, to_batch
 from abaw.tables.arrays import blocks, rows_by_sample
 from abaw.tables.files import read_rows, read_table
 from abaw.tables.schemas import EMBEDDING_SIZE, SCHEMAS
@@ -34,17 +34,17 @@ Embedder = Callable[[Tensor], NDArray[np.float32]]
 
 
 class _EmbeddingsOnly(nn.Module):
-    def __init__(self, model: StaticModel) -> None:
+    def __init__(self, model: StaticModel, spec: StaticSpec) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.spec = model, spec
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.model(images)[0]
+        return seen(self.model, self.spec, images)[0]
 
 
 def make_embedder(model: StaticModel, spec: StaticSpec, device: torch.device, threads: int) -> Embedder:
     """The quickest way through a trained model in evaluation mode; on a CPU with `threads` threads."""
-    embeddings = _EmbeddingsOnly(model).eval()
+    embeddings = _EmbeddingsOnly(model, spec).eval()
     if device.type == "cuda":
         embeddings.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

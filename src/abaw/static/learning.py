@@ -35,7 +35,7 @@ def picture_loss(
             known,
             device,
             expression=settings.expression_loss,
-            weighted=settings.class_weights,
+            weights=settings.class_weights,
             label_smoothing=settings.label_smoothing,
             va=settings.va_loss,
         )

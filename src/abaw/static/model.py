@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
+from torchvision.transforms.v2.functional import rgb_to_grayscale
 
 from abaw.config import BackboneConfig
 from abaw.nn import checkpoint
@@ -34,7 +35,7 @@ class StaticSpec:
 
     `tasks` are the challenges that it has heads for: one, or both after pre-training. `mean` and `std` are those of RGB
     in [0, 1]; `input_px` is the side of the square that a crop is fitted into; `licence` is that of the backbone's
-    weights as timm knows it.
+    weights as timm knows it. A `grey` one sees pictures without colours; of a `mirrored` one counts what `seen` says.
     """
 
     tasks: tuple[TaskName, ...]
@@ -45,6 +46,8 @@ class StaticSpec:
     dropout: float
     drop_path: float
     licence: str | None = None
+    grey: bool = False
+    mirrored: bool = False
 
     @classmethod
     def of(cls, tasks: Sequence[TaskName], settings: BackboneConfig) -> "StaticSpec":
@@ -63,6 +66,8 @@ class StaticSpec:
             settings.dropout,
             settings.drop_path,
             licence,
+            settings.grey,
+            settings.mirrored,
         )
 
     @classmethod
@@ -115,6 +120,15 @@ class StaticModel(nn.Module):
         return embeddings, {task: head(embeddings) for task, head in self.heads.items()}
 
 
+def seen(model: StaticModel, spec: StaticSpec, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """What counts of what the model says of normalised images: where it is mirrored, the mean over both sides."""
+    embeddings, outputs = model(images)
+    if not spec.mirrored:
+        return embeddings, outputs
+    others, their = model(images.flip(-1))
+    return (embeddings + others) / 2, {task: (own + their[task]) / 2 for task, own in outputs.items()}
+
+
 def _head(task: TaskName) -> nn.Module:
     linear = nn.Linear(EMBEDDING_SIZE, len(TASKS[task].outputs))
     return nn.Sequential(linear) if TASKS[task].kind == "classes" else nn.Sequential(linear, activation(task))
@@ -160,12 +174,17 @@ def as_images(pixels: Tensor, device: torch.device) -> Tensor:
 class Normaliser:
     """Brings images in [0, 1] on a device into the form that the backbone wants: less the mean, over the deviation.
 
+    A grey one's lose their colours first.
+
     They lie with channels last in memory: a training step takes two thirds of the time on a CPU.
     """
 
     def __init__(self, spec: StaticSpec, device: torch.device) -> None:
+        self.grey = spec.grey
         self.mean, self.std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (spec.mean, spec.std))
 
     def __call__(self, images: Tensor) -> Tensor:
         """A batch (n, 3, input_px, input_px), normalised."""
+        if self.grey:
+            images = rgb_to_grayscale(images, num_output_channels=3)
         return ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)

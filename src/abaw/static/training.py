@@ -19,7 +19,7 @@ from abaw.static.feed import Feed
 from abaw.static.imagenet import load_backbone_weights
 from abaw.static.layers import rate_groups, unfreezing
 from abaw.static.learning import picture_loss
-from abaw.static.model import Normaliser, StaticModel, StaticSpec, as_images, start_from
+from abaw.static.model import Normaliser, StaticModel, StaticSpec, as_images, seen, start_from
 from abaw.tasks import TASKS, TaskName
 from abaw.weights.cards import read_card
 
@@ -103,7 +103,7 @@ def predict_fed(
     parts = torch.arange(len(feed.jpegs)).split(INFERENCE_BATCH)
     batches = tqdm(feed.batches(parts), "images", len(parts), leave=False, disable=None)
     with torch.inference_mode(), half_on_gpu(device):
-        found = [model(normalise(as_images(batch.pixels, device)))[1] for batch in batches]
+        found = [seen(model, spec, normalise(as_images(batch.pixels, device)))[1] for batch in batches]
     return {task: torch.cat([part[task] for part in found]).float().cpu().numpy() for task in spec.tasks}
 
 

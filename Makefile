@@ -8,7 +8,7 @@ CORES ?= $(shell nproc 2>/dev/null || echo 2)
 WORKERS ?= 2
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo predict picture test test-fast test-fuzz test-browser test-slurm test-environment test-conda test-spleeter test-kills lint generate measure lock clean
+.PHONY: help setup demo predict bundle picture test test-fast test-fuzz test-browser test-slurm test-environment test-conda test-spleeter test-kills lint generate measure lock clean
 
 help:  ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,15 @@ export OUT ?= results/predict
 predict: setup  ## predict a folder of videos: VIDEOS=~/my_videos [OUT=folder] [BUNDLE=folder or zip]
 	@test -n "$$VIDEOS" || { echo "error: say where the videos are: make predict VIDEOS=~/my_videos" >&2; exit 1; }
 	abaw predict "$$VIDEOS" --out "$$OUT" $${BUNDLE:+--bundle "$$BUNDLE"} --cores $(CORES)
+
+MEDIA ?= ../shared/media
+bundle: setup  ## train the default bundle on FER2013 and RAVDESS (MEDIA=folder), in results: resources/bundles/default
+	python tools/standin_corpus.py "$(MEDIA)/ravdess-speech" "$(MEDIA)/fer2013-full/full.parquet" results/standin
+	snakemake --cores $(CORES) --configfile config/standin.yaml \
+	  --config 'pretraining={roots: {fer: "$(MEDIA)/fer2013-full"}}' -- bundle results/submission_expr.zip
+	rm -rf resources/bundles/default
+	mkdir -p resources/bundles
+	cp -R results/bundle resources/bundles/default
 
 # Two processes, each on one thread: what they wait for, whole runs of the workflow, takes more.
 PYTEST := OMP_NUM_THREADS=1 python -m pytest -n $(WORKERS) --dist worksteal

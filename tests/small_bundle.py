@@ -18,11 +18,12 @@ def contents() -> tuple[dict, dict[str, bytes]]:
     score = {"system": "system_1_nested", "measure": "f1_macro", "value": 0.31, "low": 0.25, "high": 0.4}
     said = {
         "form": "abaw-flow bundle",
-        "version": 2,
+        "version": 3,
         "package": "abaw-flow 0.1.0",
         "commit": None,
         "threads": 1,
-        "trained_on": {"corpus": "folders", "edition": "other", "pretraining": ["fer"]},
+        "floats": "float32",
+        "trained_on": {"corpus": "folders", "edition": "other", "pretraining": ["fer"], "data": []},
         "licences": {"a_backbone": "apache-2.0"},
         "limits": ["Nothing is known of cats."],
         "left_out": [],

@@ -2,13 +2,14 @@
 
     media=../shared/media
     python tools/standin_corpus.py $media/ravdess-speech $media/fer2013-full/full.parquet results/standin
-    snakemake --configfile config/standin.yaml results/submission_expr.zip results/report/scores/expr_val.csv
+    snakemake --cores 2 --configfile config/standin.yaml bundle results/submission_expr.zip
 
 Voices are RAVDESS's (Livingstone and Russo 2018), 16 kHz mono under their own names; faces FER2013's (Goodfellow et al.
 2013), a Parquet table of name, usage, label and jpeg. A video is one actor who says some sentences, each with another
 emotion, while pictures of people with that emotion are shown, a new one each second. Actors 1 to 8 are for training, 9
 and 10 for validation, 11 and 12 for the test; a picture stands in one split only, those of validation and test are of
-FER2013's validation. RAVDESS's calm has no faces and is left out.
+FER2013's validation. Where there are fewer pictures of an expression than seconds, they come again. RAVDESS's calm has
+no faces and is left out.
 
 The pairing is synthetic: nobody here has the face of the voice, and lips do not move. So the corpus says what fusing a
 voice and a face gains, and nothing about people in videos. Valence and arousal are not annotated. Voices are CC
@@ -22,6 +23,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from hashlib import sha256
+from itertools import cycle, islice
 from pathlib import Path
 
 import cv2
@@ -43,7 +46,7 @@ from abaw.tasks import EXPRESSIONS, TASKS, Split, TaskName
 
 FPS, RATE_HZ, PICTURE_S = 25, 16_000, 1.0
 SIDE_PX, FACE_PX, GREY = 256, 176, 127
-CLIPS = 8
+CLIPS = 13
 """Sentences of a video."""
 VOICES = {1: "Neutral", 3: "Happiness", 4: "Sadness", 5: "Anger", 6: "Fear", 7: "Disgust", 8: "Surprise"}
 """The third number of a RAVDESS clip's name; 2 is calm."""
@@ -76,10 +79,16 @@ class Film:
         return sum(one.n_frames for one in self.said)
 
 
-def plan(lengths_s: Mapping[Path, float], usages: Sequence[str], labels: Sequence[str], seed: int) -> list[Film]:
+def plan(
+    lengths_s: Mapping[Path, float],
+    usages: Sequence[str],
+    labels: Sequence[str],
+    seed: int,
+    most_clips: int | None = None,
+) -> list[Film]:
     """Who says what in which video, before which pictures: `lengths_s` of each clip, usage and label of each picture.
 
-    Ends with a sentence where an expression has fewer pictures than seconds are said with it.
+    With `most_clips`, so many sentences of each actor at most. Ends with a sentence where an expression has no picture.
     """
     rng = np.random.default_rng(seed)
     pools = _pools(usages, labels, rng)
@@ -87,7 +96,7 @@ def plan(lengths_s: Mapping[Path, float], usages: Sequence[str], labels: Sequenc
     for split, actors in SPLITS.items():
         for actor in actors:
             clips = sorted(clip for clip in lengths_s if _number(clip, 6) == actor and _number(clip, 2) in VOICES)
-            order = [clips[k] for k in rng.permutation(len(clips))]
+            order = [clips[k] for k in rng.permutation(len(clips))[:most_clips]]
             for number, first in enumerate(range(0, len(order), CLIPS), start=1):
                 said = (_said(clip, lengths_s[clip], pools[split]) for clip in order[first : first + CLIPS])
                 films.append(Film(f"actor{actor:02d}_{number}", split, tuple(said)))
@@ -110,19 +119,27 @@ def _pools(
         mixed = rng.permutation(own).tolist()
         parts = {"train": mixed} if usage == "train" else {"val": mixed[::2], "test": mixed[1::2]}
         for split, part in parts.items():
-            pools[split][expression] = iter(part)  # type: ignore[index]
+            pools[split][expression] = cycle(part)  # type: ignore[index]
     return pools
 
 
 def _said(clip: Path, length_s: float, pool: Mapping[str, Iterator[int]]) -> Said:
-    """A sentence with fresh pictures; where a pool is used up, its last picture stays, and there must be one."""
+    """A sentence with the next pictures of its expression's pool."""
     expression = VOICES[_number(clip, 2)]
     n_frames = int(length_s * FPS)
     wanted = -(-n_frames // round(PICTURE_S * FPS))
-    pictures = [row for _, row in zip(range(wanted), pool.get(expression, iter(())), strict=False)]
+    pictures = tuple(islice(pool.get(expression, iter(())), wanted))
     if not pictures:
-        sys.exit(f"there are too few pictures of {expression} for what is said with it; {clip} would have none")
-    return Said(clip, expression, n_frames, tuple(pictures))
+        sys.exit(f"there is no picture of {expression} for what is said with it in {clip}")
+    return Said(clip, expression, n_frames, pictures)
+
+
+def refuse_shared(usages: Sequence[str], jpegs: Sequence[bytes]) -> None:
+    """End with a sentence where a picture of training stands elsewhere too: what judges must be new to the models."""
+    seen = {sha256(jpeg).digest() for usage, jpeg in zip(usages, jpegs, strict=True) if usage == "train"}
+    for row, (usage, jpeg) in enumerate(zip(usages, jpegs, strict=True), start=1):
+        if usage != "train" and sha256(jpeg).digest() in seen:
+            sys.exit(f"row {row} of the faces, of usage {usage}, is a picture of training too; take one of them out")
 
 
 def film(one: Film, jpegs: Sequence[bytes], folder: Path) -> None:
@@ -141,7 +158,7 @@ def _frames(one: Film, jpegs: Sequence[bytes]) -> Iterator[NDArray[np.uint8]]:
     edge = (SIDE_PX - FACE_PX) // 2
     for said in one.said:
         for number in range(said.n_frames):
-            at = min(number // round(PICTURE_S * FPS), len(said.pictures) - 1)
+            at = number // round(PICTURE_S * FPS)
             if number % round(PICTURE_S * FPS) == 0:
                 grey = np.asarray(Image.open(io.BytesIO(jpegs[said.pictures[at]])).convert("L"))
                 face = cv2.resize(grey, (FACE_PX, FACE_PX), interpolation=cv2.INTER_CUBIC)
@@ -178,6 +195,7 @@ def main() -> None:
     parser.add_argument("voices", type=Path, help="folder of RAVDESS clips")
     parser.add_argument("faces", type=Path, help="Parquet table of FER2013's pictures")
     parser.add_argument("output", type=Path, help="folder of the corpus")
+    parser.add_argument("--most-clips", type=int, help="sentences of an actor at most, for a trial")
     parser.add_argument("--seed", type=int, default=2024)
     args = parser.parse_args()
 
@@ -185,7 +203,8 @@ def main() -> None:
     lengths_s = {clip: soundfile.info(clip).duration for clip in clips}
     table = pq.read_table(args.faces, columns=["usage", "label", "jpeg"])
     usages, labels, jpegs = (table[name].to_pylist() for name in ("usage", "label", "jpeg"))
-    films = plan(lengths_s, usages, labels, args.seed)
+    refuse_shared(usages, jpegs)
+    films = plan(lengths_s, usages, labels, args.seed, args.most_clips)
     cv2.setNumThreads(1)
     for one in tqdm(films, "videos", disable=None):
         film(one, jpegs, args.output)

@@ -67,7 +67,7 @@ BACKBONE = (*EXPR, "models", "static", "card", "backbone")
 @pytest.mark.parametrize(
     ("edit", "says"),
     [
-        (put(["version"], 3), "is a bundle of version 3, newer than this code, which reads version 2; update"),
+        (put(["version"], 4), "is a bundle of version 4, newer than this code, which reads version 3; update"),
         (put(["form"], "other"), "is no bundle of abaw-flow"),
         (put(["more"], 1), "of another form: more: Extra inputs are not permitted"),
         (put(["settings", "faces", "margin_px"], None), "of another form: settings.faces.margin_px"),
@@ -98,7 +98,7 @@ def test_a_bundle_of_another_form_is_refused_in_a_sentence(tmp_path, edit, says)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["", "[", "[" * 100_000, "null", '{"form": "abaw-flow bundle", "version": 2}'])
+@pytest.mark.parametrize("text", ["", "[", "[" * 100_000, "null", '{"form": "abaw-flow bundle", "version": 3}'])
 def test_what_is_no_bundle_is_refused_in_a_sentence(tmp_path, text):
     (tmp_path / "bundle.json").write_text(text)
     with pytest.raises(UserError, match="bundle"):

@@ -43,7 +43,7 @@ def test_crops_are_as_long_as_the_largest_input_of_a_backbone_or_as_they_are_ask
     assert check_config(changed("faces.crop_side_px", 96)).crop_side_px == 96
 
 
-@pytest.mark.parametrize("name", ["config/affwild2.yaml", "tests/config/shrunken.yaml"])
+@pytest.mark.parametrize("name", ["config/affwild2.yaml", "config/standin.yaml", "tests/config/shrunken.yaml"])
 def test_the_other_configurations_are_valid_over_the_default(name):
     def merged(base, over):
         both = {key: merged(base[key], over[key]) if isinstance(base.get(key), dict) else over[key] for key in over}
@@ -90,6 +90,9 @@ def test_generated_files_agree_with_their_sources():
         ("acoustic.network.gain_db", [1.0], ["gain_db is [1.0]", "at least 2"]),
         ("demo", None, ["demo is None"]),
         ("compute.threads", True, ["compute.threads is True"]),
+        ("acoustic.enabled", False, ["self_attention learns from the voice", "acoustic.enabled"]),
+        ("bundle.tasks", ["valence"], ["bundle.tasks is ['valence']: there is no challenge valence, expected some of"]),
+        ("bundle.tasks", ["va", "va"], ["bundle.tasks is ['va', 'va']", "once"]),
         ("compute.detector_device", "cuda", ["faces.detector is mediapipe, which runs on a CPU only"]),
     ],
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 import soundfile
 import standin_corpus
 import yaml
@@ -38,7 +39,7 @@ def clips_of(actors, repetitions):
 @given(st.integers(0, 99), st.floats(1, 4))
 def test_no_actor_and_no_picture_stands_in_two_splits(seed, length_s):
     lengths_s = dict.fromkeys(clips_of(range(1, 13), 2), length_s)
-    labels = [*standin_corpus.WORDS] * 300
+    labels = [*standin_corpus.WORDS] * 60
     usages = ["train", "train", "validation"] * (len(labels) // 3)
     films = standin_corpus.plan(lengths_s, usages, labels, seed)
     said = [clip.clip for film in films for clip in film.said]
@@ -52,8 +53,23 @@ def test_no_actor_and_no_picture_stands_in_two_splits(seed, length_s):
             for row in one.pictures:
                 assert standin_corpus.WORDS[labels[row]] == one.expression
                 assert (usages[row] == "train") == (film.split == "train")
-                assert row not in seen
-                seen[row] = film.split
+                assert seen.setdefault(row, film.split) == film.split
+
+
+def test_pictures_come_again_where_they_are_used_up_and_sentences_may_be_left_out():
+    lengths_s = dict.fromkeys(clips_of([1], 4), 3.0)
+    labels = [*standin_corpus.WORDS] * 2
+    (film, *_) = standin_corpus.plan(lengths_s, ["train"] * len(labels), labels, 0)
+    for one in film.said:
+        assert len(one.pictures) == 3 and len(set(one.pictures)) == 2 and one.pictures[0] == one.pictures[2]
+    (film,) = standin_corpus.plan(lengths_s, ["train"] * len(labels), labels, 0, most_clips=5)
+    assert len(film.said) == 5
+
+
+def test_a_picture_of_training_that_judges_too_is_refused():
+    standin_corpus.refuse_shared(["train", "train", "validation"], [b"a", b"a", b"b"])
+    with pytest.raises(SystemExit, match="row 3 of the faces, of usage validation, is a picture of training too"):
+        standin_corpus.refuse_shared(["train", "train", "validation"], [b"a", b"b", b"a"])
 
 
 def jpeg(grey):
@@ -70,7 +86,8 @@ def test_what_is_written_is_a_corpus(tmp_path, monkeypatch):
         tone = 0.3 * np.sin(np.arange(8000) * 0.1 * standin_corpus._number(clip, 2))
         soundfile.write(voices / clip.name, tone, 16000)
     words = [*standin_corpus.WORDS]
-    rows = [(usage, word, jpeg(30 * words.index(word) + 20)) for usage in ("train", "validation") for word in words * 2]
+    greys = {"train": 20, "validation": 35}
+    rows = [(usage, word, jpeg(30 * words.index(word) + grey)) for usage, grey in greys.items() for word in words * 2]
     columns = dict(zip(("usage", "label", "jpeg"), map(list, zip(*rows, strict=True)), strict=True))
     pq.write_table(pa.table(columns), tmp_path / "faces.parquet")
     monkeypatch.setattr(sys, "argv", ["standin_corpus", str(voices), str(tmp_path / "faces.parquet"), str(output)])

@@ -121,7 +121,7 @@ rule plot_curves:
         histories=of_backbone(
             "results/static/{task}/{backbone}/history.csv",
             "results/dynamic/{task}/best/history.csv",
-            "results/acoustic/{task}/best/history.csv",
+            *(["results/acoustic/{task}/best/history.csv"] if CONFIG.acoustic.enabled else []),
             *(f"results/attention/{{task}}/{mechanism}/history.csv" for mechanism in CONFIG.attention.mechanisms),
         ),
     output:
@@ -143,7 +143,11 @@ rule plot_curves:
         runtime=minutes(10),
     params:
         modules=modules("report/plot_curves"),
-        networks=["static", "dynamic", "acoustic", *(f"{name}_attention" for name in CONFIG.attention.mechanisms)],
+        networks=[
+            *("static", "dynamic"),
+            *(["acoustic"] if CONFIG.acoustic.enabled else []),
+            *(f"{name}_attention" for name in CONFIG.attention.mechanisms),
+        ],
     shell:
         "python {input.code:q}"
         " --task {wildcards.task}"
@@ -318,7 +322,7 @@ rule compare_paper:
     """Put the paper's Tables 2 to 6 and this run's figures side by side (paper §4)."""
     input:
         code=code("report/compare_paper"),
-        acoustic=expand("results/acoustic/{task}/best/scored.parquet", task=TASKS),
+        acoustic=expand("results/acoustic/{task}/best/scored.parquet", task=TASKS if CONFIG.acoustic.enabled else []),
         functional=expand("results/functional/{task}/scored.parquet", task=TASKS),
         tracks=expand("results/corpus/{task}/val/tracks.parquet", task=TASKS),
         scores="results/report/scores.csv",

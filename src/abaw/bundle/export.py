@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from abaw.bundle.form import FORM, JSON_NAME, VERSION, Bundle, EncoderForm, PackagedEncoder
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save
+
+from abaw.bundle.form import FORM, JSON_NAME, VERSION, Bundle, EncoderForm, Floats, PackagedEncoder
 from abaw.bundle.sources import STATIC, Sources
 from abaw.config import Config
 from abaw.running.files import whole_file
@@ -21,6 +25,7 @@ LIMITS = [
     "about anyone, such as in hiring, policing, medicine or school.",
     "Of people, languages, cameras and light unlike those that it was trained on, nothing is known.",
 ]
+LARGEST_HALF = float(np.finfo(np.float16).max)
 OF_THE_DEMO = (
     "It was trained on the embedded corpus: seven faces from photographs and synthesised voices. It shows that "
     "everything works; of real footage it knows next to nothing."
@@ -33,20 +38,19 @@ def export_bundle(config: Config, folder: Path) -> Bundle:
     Raises `UserError` where a card and its weights do not belong together.
     """
     sources = Sources(config)
-    cards = {
-        task: {name: read_card(Path(at, "card.json")) for name, at in sources.models(task).items()} for task in TASKS
-    }
-    files = {}
-    for task in TASKS:
+    cards: dict[TaskName, dict[str, dict[str, Any]]] = {task: {} for task in sources.tasks}
+    for task in sources.tasks:
         for name, at in sources.models(task).items():
-            inside, path = f"{task}/{name}.safetensors", Path(at, "model.safetensors")
-            check_card(path, cards[task][name])
-            with whole_file(folder / inside) as beside:
-                shutil.copyfile(path, beside)
-            files[inside] = {"sha256": cards[task][name]["sha256"], "size_bytes": path.stat().st_size}
+            path, card = Path(at, "model.safetensors"), read_card(Path(at, "card.json"))
+            check_card(path, card)
+            inside = folder / f"{task}/{name}.safetensors"
+            _write_weights(path, inside, config.bundle.floats)
+            cards[task][name] = card | {"sha256": sha256_of(inside)}
     encoders = export_encoders(sources, folder)
-    for inside in sources.encoder_files().values():
-        files[inside] = {"sha256": sha256_of(folder / inside), "size_bytes": (folder / inside).stat().st_size}
+    files = {
+        name: {"sha256": sha256_of(folder / name), "size_bytes": (folder / name).stat().st_size}
+        for name in sources.weights()
+    }
     bundle = {
         "form": FORM,
         "version": VERSION,
@@ -57,19 +61,41 @@ def export_bundle(config: Config, folder: Path) -> Bundle:
             "corpus": config.corpus.source,
             "edition": config.corpus.edition,
             "pretraining": sorted({name for models in cards.values() for name in models["static"]["pretrained_on"]}),
+            "data": config.bundle.data,
         },
+        "floats": config.bundle.floats,
         "licences": _licences(cards),
-        "limits": ([OF_THE_DEMO] if config.corpus.source == "demo" else []) + LIMITS,
+        "limits": [*([OF_THE_DEMO] if config.corpus.source == "demo" else []), *config.bundle.limits, *LIMITS],
         "left_out": [f"{name}: {why}" for name, why in sources.left_out().items()],
         "encoders": encoders,
         "settings": _settings(config),
-        "tasks": {task: _task(task, sources, cards[task]) for task in TASKS},
+        "tasks": {task: _task(task, sources, cards[task]) for task in sources.tasks},
         "files": files,
     }
     checked = Bundle.model_validate(bundle)
     with whole_file(folder / JSON_NAME) as beside:
         beside.write_text(checked.model_dump_json(indent=2, exclude_defaults=True) + "\n", encoding="utf-8")
     return checked
+
+
+def _write_weights(path: Path, target: Path, floats: Floats) -> None:
+    """Copy the weights of a model, byte for byte, or with its matrices as half floats.
+
+    Vectors stay as they are, since they are small and a half float may not hold a variance; so does a matrix that half
+    floats do not hold.
+    """
+    with whole_file(target) as beside:
+        if floats == "float32":
+            shutil.copyfile(path, beside)
+        else:
+            halved = {name: _halved(array) for name, array in sorted(load_file(path).items())}
+            beside.write_bytes(save(halved))
+
+
+def _halved(array: NDArray) -> NDArray:
+    if array.ndim < 2 or array.dtype not in (np.float32, np.float64) or np.abs(array).max(initial=0) > LARGEST_HALF:
+        return array
+    return array.astype(np.float16)
 
 
 def export_encoders(sources: Sources, folder: Path) -> dict[str, PackagedEncoder | EncoderForm]:
@@ -126,7 +152,7 @@ def _task(task: TaskName, sources: Sources, cards: Mapping[str, Mapping[str, Any
         }
         for name in sources.systems()
     }
-    scores = _scores(task, [*systems, *(f"{name}_nested" for name in systems)])
+    scores = _scores(task, [*models, *systems, *(f"{name}_nested" for name in systems)])
     return {
         "models": models,
         "systems": systems,
@@ -140,17 +166,16 @@ def _calibration(path: Path) -> dict[str, Any]:
     return {"temperature": fit["temperature"], "bias": [fit["bias"][name] for name in TASKS["expr"].outputs]}
 
 
-def _scores(task: TaskName, systems: list[str]) -> list[dict[str, Any]]:
-    """The scores of the systems on validation, as `collect_scores` wrote them."""
-    path = Path("results/report/scores.csv")
-    with path.open(newline="", encoding="utf-8") as handle:
-        rows = [row for row in csv.DictReader(handle) if (row["task"], row["split"]) == (task, "val")]
+def _scores(task: TaskName, names: list[str]) -> list[dict[str, Any]]:
+    """The scores of models and systems on validation, as `score_predictions` wrote them."""
+    with Path(f"results/report/scores/{task}_val.csv").open(newline="", encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
     return [
         {name: row[name] for name in ("system", "measure", "fitted_on")}
         | {name: float(row[name]) for name in ("value", "low", "high")}
         | {name: int(row[name]) for name in ("rows", "videos")}
         for row in rows
-        if row["system"] in systems
+        if row["system"] in names
     ]
 
 
@@ -170,7 +195,8 @@ def _licences(cards: Mapping[TaskName, Mapping[str, Mapping[str, Any]]]) -> dict
     found = {}
     for of_task in cards.values():
         found[of_task[STATIC]["backbone"]] = of_task[STATIC]["licence"] or "not stated"
-        found[f"encoder {of_task['acoustic']['encoder']}"] = of_task["acoustic"]["encoder_licence"]
+        if acoustic := of_task.get("acoustic"):
+            found[f"encoder {acoustic['encoder']}"] = acoustic["encoder_licence"]
         if voice := of_task.get("voice_functional"):
             found[f"encoder {voice['statistics']['encoder']}"] = voice["encoder_licence"]
     return found

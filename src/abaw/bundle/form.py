@@ -18,7 +18,7 @@ from abaw.config import (
 from abaw.config.fusion import FilterName
 from abaw.tasks import TASKS, TaskName
 
-VERSION = 2
+VERSION = 3
 """Of this form: it rises with every change after which older code would misread a bundle, or newer code an old one."""
 FORM = "abaw-flow bundle"
 JSON_NAME = "bundle.json"
@@ -28,6 +28,7 @@ HEARING = frozenset({"acoustic", "self_attention", "cross_attention"})
 """The models that hear through the acoustic model's encoder."""
 _BACKBONE = r"^[A-Za-z0-9_]+\.[A-Za-z0-9_]+$"
 
+Floats = Literal["float32", "float16"]
 FileName = Annotated[str, Field(pattern=r"^[a-z0-9_]+/[a-z0-9_]+\.safetensors$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -122,21 +123,26 @@ class StoredSettings(Section):
 
 
 class TrainedOn(Section):
-    """The corpus, and the pre-training corpora."""
+    """The corpus, the pre-training corpora, and of what data a corpus without a name was made."""
 
     corpus: Literal["demo", "folders"]
     edition: Literal["affwild2", "other"]
     pretraining: list[str]
+    data: list[str]
 
 
 class Bundle(Section):
-    """A `bundle.json`. `encoders` are those of the models that hear, by their names, but for the small one."""
+    """A `bundle.json`. `encoders` are those of the models that hear, by their names, but for the small one.
+
+    `floats` is what the weights' matrices are stored as.
+    """
 
     form: Literal["abaw-flow bundle"]
-    version: Literal[2]
+    version: Literal[3]
     package: str
     commit: str | None
     threads: Annotated[int, Field(ge=1)]
+    floats: Floats
     trained_on: TrainedOn
     licences: dict[str, str]
     limits: list[str]

@@ -23,25 +23,38 @@ class Sources:
 
     config: Config
 
+    @property
+    def tasks(self) -> list[TaskName]:
+        """The challenges whose models travel, in their order."""
+        return [task for task in TASKS if task in self.config.bundle.tasks]
+
     def models(self, task: TaskName) -> dict[str, str]:
         """The folder of every model that travels, by name."""
-        backbone = getattr(self.config.static.backbones, task).backbone
-        found = {
-            STATIC: f"results/static/{task}/{backbone}",
+        folders = {
             "visual": f"results/dynamic/{task}/best",
             "acoustic": f"results/acoustic/{task}/best",
             "functional": f"results/functional/{task}",
+            "voice_functional": f"results/voice_functional/{task}",
+            **{f"{name}_attention": f"results/attention/{task}/{name}" for name in self.config.attention.mechanisms},
         }
-        if self.config.voice_functional.enabled:
-            found["voice_functional"] = f"results/voice_functional/{task}"
-        attention = self.config.attention.mechanisms
-        found |= {f"{name}_attention": f"results/attention/{task}/{name}" for name in attention}
-        return {name: folder for name, folder in found.items() if name not in self._of_other_inputs()}
+        backbone = getattr(self.config.static.backbones, task).backbone
+        wanted = self._wanted()
+        return {STATIC: f"results/static/{task}/{backbone}"} | {
+            name: folders[name] for name in self.config.own_models if name in wanted
+        }
 
     def _of_other_inputs(self) -> list[str]:
         """The models that learn from something else than a bundle makes of a video for them."""
         ours = {"visual": ["faces"], "functional": ["faces"]}
         return [name for name, own in self.config.inputs.items() if own != ours.get(name, ["faces", "voice"])]
+
+    def _wanted(self) -> set[str]:
+        """The models that travel: all that can, or those of the systems alone, and what these need."""
+        if self.config.bundle.models == "all":
+            return set(self.config.own_models) - set(self._of_other_inputs())
+        found = {model for name in self.systems() for model in self.config.systems[name].models}
+        # Attention reads what the acoustic model embeds.
+        return found | ({"acoustic"} if any(name.endswith("_attention") for name in found) else set())
 
     def systems(self) -> list[str]:
         """The systems that travel."""
@@ -88,25 +101,30 @@ class Sources:
     def encoder_files(self) -> dict[str, str]:
         """The file of each encoder that a model hears through as it is, and that would not be there elsewhere."""
         heard = self.config.voice_functional.statistics.encoder
-        enabled = self.config.voice_functional.enabled
-        return {name: VOICE_ENCODER for name in self.other_encoders() if enabled and name == heard}
+        heard_through = "voice_functional" in self._wanted()
+        return {name: VOICE_ENCODER for name in self.other_encoders() if heard_through and name == heard}
 
     def _encoders(self) -> list[str]:
-        found = [self.config.acoustic.network.encoder]
-        if self.config.voice_functional.enabled:
-            found.append(self.config.voice_functional.statistics.encoder)
-        return sorted(set(found))
+        wanted = self._wanted()
+        found = {self.config.acoustic.network.encoder} if "acoustic" in wanted else set()
+        if "voice_functional" in wanted:
+            found.add(self.config.voice_functional.statistics.encoder)
+        return sorted(found)
 
     def inputs(self) -> list[str]:
         """All files that are read."""
-        found = ["results/report/scores.csv"]
-        for task in TASKS:
+        found = self.scores()
+        for task in self.tasks:
             for folder in self.models(task).values():
                 found += [f"{folder}/model.safetensors", f"{folder}/card.json"]
             found += [*self.fits(task).values(), *self.calibrations(task).values(), *self.widths(task).values()]
         return found
 
+    def scores(self) -> list[str]:
+        """The tables of scores on validation, one for each challenge."""
+        return [f"results/report/scores/{task}_val.csv" for task in self.tasks]
+
     def weights(self) -> list[str]:
         """The names of the bundle's files beside bundle.json."""
-        models = [f"{task}/{name}.safetensors" for task in TASKS for name in self.models(task)]
+        models = [f"{task}/{name}.safetensors" for task in self.tasks for name in self.models(task)]
         return models + list(self.encoder_files().values())

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from abaw.bundle.form import Bundle, StoredTask
+from abaw.bundle.form import Bundle, StoredScore, StoredTask
 from abaw.tasks import TASKS, TaskName
 
 _MEASURES = {
@@ -31,6 +31,7 @@ def _lines(bundle: Bundle) -> Iterator[str]:
     yield ""
     on = bundle.trained_on
     corpus = "the embedded corpus" if on.corpus == "demo" else "AffWild2" if on.edition == "affwild2" else "a corpus"
+    corpus = " and ".join(on.data) or corpus
     first = f", after pre-training on {', '.join(on.pretraining)}" if on.pretraining else ""
     yield f"Trained on {corpus}{first}. Faces are looked for {bundle.settings.faces.analysis_rate_hz:g} times a second."
     yield from bundle.limits
@@ -50,12 +51,19 @@ def _of_task(name: TaskName, known: StoredTask) -> Iterator[str]:
         ),
         (known.preferred, "on the validation videos on which it was chosen, so rather too good"),
     ):
-        for score in known.scores:
-            if score.system == system and score.measure == task.challenge_measure:
-                yield (
-                    f"  {_MEASURES.get(score.measure, score.measure)} {score.value:.2f} "
-                    f"({score.low:.2f} to {score.high:.2f}) {said}: {score.videos} videos, {score.rows} frames"
-                )
+        if score := _challenge_score(known, system, task.challenge_measure):
+            yield f"  {_value(score)} {said}: {score.videos} videos, {score.rows} frames"
+    for model in chosen.models if len(chosen.models) > 1 else ():
+        if score := _challenge_score(known, model, task.challenge_measure):
+            yield f"  {model} alone, on the same videos: {_value(score)}"
     others = sorted(set(known.systems) - {known.preferred})
     if others:
         yield f"  Others in it: {', '.join(others)}."
+
+
+def _challenge_score(known: StoredTask, system: str, measure: str) -> StoredScore | None:
+    return next((score for score in known.scores if (score.system, score.measure) == (system, measure)), None)
+
+
+def _value(score: StoredScore) -> str:
+    return f"{_MEASURES.get(score.measure, score.measure)} {score.value:.2f} ({score.low:.2f} to {score.high:.2f})"

@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import Field, ValidationError, model_validator
 
 from abaw.config.base import OUR_INPUTS, Name, Section
+from abaw.config.bundle import BundleConfig
 from abaw.config.corpus import CorpusConfig, DemoConfig, PretrainingConfig, PretrainingRoots, PretrainingStrides
 from abaw.config.faces import FacesConfig, ResourcesConfig
 from abaw.config.foreign import GivenEmbeddingConfig, GivenModelConfig
@@ -62,6 +63,7 @@ __all__ = [
     "AudioConfig",
     "BackboneConfig",
     "BackbonesConfig",
+    "BundleConfig",
     "CalibrationConfig",
     "ComputeConfig",
     "Config",
@@ -132,6 +134,7 @@ class Config(Section):
     systems: Annotated[dict[Name, SystemConfig], Field(min_length=1, max_length=5)]
     scoring: ScoringConfig
     pretraining: PretrainingConfig
+    bundle: BundleConfig
     predict: PredictConfig
     runs: list[str] = Field(
         description="Folders in which runs have finished; `snakemake compare` sets the first beside each of the others."
@@ -140,9 +143,10 @@ class Config(Section):
     @property
     def own_models(self) -> list[str]:
         """The names of the models that the workflow trains."""
+        acoustic = ["acoustic"] if self.acoustic.enabled else []
         heard = ["voice_functional"] if self.voice_functional.enabled else []
         attention = (f"{name}_attention" for name in self.attention.mechanisms)
-        return ["visual", "acoustic", "functional", *heard, *attention]
+        return ["visual", *acoustic, "functional", *heard, *attention]
 
     @property
     def all_models(self) -> list[str]:
@@ -160,6 +164,16 @@ class Config(Section):
         """The longest side of a stored crop: what `faces` says, else the most that a backbone sees."""
         forms = (getattr(self.static.backbones, name) for name in BackbonesConfig.model_fields)
         return self.faces.crop_side_px or max(form.input_px for form in forms)
+
+    @model_validator(mode="after")
+    def _voices_are_embedded(self) -> "Config":
+        for name, own in self.inputs.items():
+            if "voice" in own and not self.acoustic.enabled:
+                raise ValueError(
+                    f"{name} learns from the voice's embeddings, which are the acoustic model's, and acoustic.enabled "
+                    "is false; set it to true, or leave out the model or this input"
+                )
+        return self
 
     @model_validator(mode="after")
     def _systems_have_models(self) -> "Config":

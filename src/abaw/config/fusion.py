@@ -111,7 +111,7 @@ class SystemConfig(Section):
     title: str = Field(min_length=1, description="What it is, in words, for the report.")
     models: list[str] = Field(
         min_length=1,
-        description="Of visual, acoustic, functional, voice_functional where it is enabled, self_attention or "
+        description="Of visual, functional, acoustic and voice_functional where they are enabled, self_attention or "
         "cross_attention as far as `attention.mechanisms` has them, and the names under `models`.",
     )
     fusion: Literal["none", "dirichlet", "forest"] = Field(

@@ -298,6 +298,9 @@ class AcousticNetworkConfig(Section):
 class AcousticConfig(Section):
     """The acoustic models that are tried, and the network."""
 
+    enabled: bool = Field(
+        description="Whether there is a model acoustic; without it systems and attention must do without its name."
+    )
     architectures: list[Literal["AudioModelV1", "AudioModelV2", "AudioModelV3"]] = Field(
         min_length=1,
         description="Which of the paper's three are trained; the one with the best challenge measure on validation is "

@@ -299,7 +299,7 @@ def load_model(path: Path, card: Mapping[str, Any]) -> FunctionalModel:
     """Load what `save_model` wrote, with its card; `UserError` where the file cannot be read or is not the card's."""
     check_card(path, card)
     try:
-        arrays = load_file(path)
+        arrays = {name: array.astype(np.float64) for name, array in load_file(path).items()}
         elm = restored(card["kernel"], card["gamma"], arrays["coef"], arrays.get("basis"))
         scaling = Scaling(card["scaling"], arrays.get("mean"), arrays.get("deviation"))
         return FunctionalModel(card["functionals"], scaling, elm, card["classes"])

@@ -77,7 +77,7 @@ class Systems:
         return self.frames(task, split) | (nested if split == "val" else {})
 
     def shown(self, task: TaskName) -> dict[str, str]:
-        """The validation frames that a timeline shows: both modalities, and the last two systems that fuse."""
+        """The validation frames that a timeline shows: both modalities where they are, and the last two that fuse."""
         found = self.frames(task, "val")
         fused = [name for name, system in self.systems.items() if system.fusion != "none"]
-        return {name: found[name] for name in ["visual", "acoustic", *fused[-2:]]}
+        return {name: found[name] for name in ["visual", "acoustic", *fused[-2:]] if name in found}

@@ -103,9 +103,11 @@ lint: setup .venv-lint/.stamp  ## ruff, snakefmt, snakemake --lint, mypy, and th
 	snakemake --lint
 	.venv-lint/bin/mypy --python-executable .venv/bin/python
 	python tools/generate.py --check
+	python tools/rulegraph.py --check
 
-generate: setup  ## write what follows from the typed configuration, the locks and docs/measured.json
+generate: setup  ## write what follows from the configuration, the locks, docs/measured.json and the rules
 	python tools/generate.py
+	python tools/rulegraph.py
 
 measure: setup  ## run the benchmarks, or BENCH=name, and write their figures into docs
 	python tools/measure.py $(BENCH)

@@ -151,6 +151,11 @@ def test_every_rule_is_documented_logged_and_sized():
             assert (ROOT / "workflow" / "scripts" / f"{script}.py").is_file()
 
 
+def test_the_chart_of_the_rules_is_that_of_the_workflow():
+    done = subprocess.run([sys.executable, ROOT / "tools" / "rulegraph.py", "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_cards_say_what_the_weights_are(finished):
     card = json.loads(next((finished / "results/static/va").rglob("card.json")).read_text())
     default = yaml.safe_load((ROOT / "config/config.yaml").read_text())

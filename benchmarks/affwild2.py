@@ -1,33 +1,36 @@
-"""What the whole of AffWild2 costs, stage by stage, from what a unit of each stage costs on this machine.
+"""What the whole of AffWild2 costs, stage by stage, from what a unit of each stage costs.
 
     python benchmarks/affwild2.py
 
 Each stage runs the project's own code on a few units of the paper's size (affwild2_units.py), in a process of its own,
-on one thread. What counts is the time of the processor, which other programs do not change much, and the peak memory
-of the process. Sizes are AffWild2's, as its users counted them. The stages after the networks are those that
-benchmarks/full_size.py has run, as docs/measured.json has them.
+on one thread of this machine. What counts is the time of the processor, which other programs do not change much, and
+the peak memory of the process. Sizes are AffWild2's, as its users counted them. The stages after the networks are those
+that benchmarks/full_size.py has run, as docs/measured.json has them.
 
-There was no GPU here. What one needs is its arithmetic, counted, over a rate: the throughput that the maker publishes
-(--fp32-tflops, --bf16-tflops: NVIDIA's A100, https://www.nvidia.com/en-us/data-center/a100), times the share of it that
-networks are taken to reach (--reached, an assumption). Decoding and augmentation stand before each step of the visual
-models and are added.
+What a GPU takes follows from what benchmarks/feed.py has measured on one: pictures a second that a training of each
+backbone learns from, decoding and augmentation included, and the share of that time in which kernels ran
+(--images-per-s, --busy; the defaults are those of one NVIDIA H200 with 16 cores). A picture that is only looked at
+takes a third of that, for a step has a forward pass and a backward pass of twice its arithmetic. A network over sound
+takes its arithmetic, counted here, at the rate at which ViT-B/16 was trained. Networks over time have next to no
+arithmetic: a step takes as long as Python and torch take here to ask for it.
 
 docs/scale.md shows what this prints. The last line is a JSON object. `unit_...` and `stage_...`: what one unit of each
-stage costs, and each stage of the whole; `core_hours` and `gpu_hours`: all stages together; `one_machine_h`,
-`ten_nodes_h` and `a_hundred_nodes_h`: how long the whole takes, and the same `without_pretraining`;
-`prediction_core_hours`: what predicting with trained weights takes, which needs no GPU.
+stage costs, and each stage of the whole; `core_hours` and `gpu_hours`: all stages together; `hours`: how long the whole
+takes on one machine with one card to eight, in several ways; `prediction_core_hours`: what predicting with trained
+weights takes, which needs no GPU.
 """
 
 import argparse
+import heapq
 import json
-import math
 import os
 import re
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from affwild2_units import GIB, STAGES, TASKS, WINDOW, Unit, measured, section
 
@@ -45,143 +48,215 @@ PRETRAINING = 850_000
 """Pictures of the ten corpora: 631,000 images (paper Table 1), and of 20 h of video every 8th to 20th frame."""
 BEST_EPOCH = {"pretraining": 30, "static": 20, "dynamic": 20, "attention": 20}
 """The epoch that is kept, an assumption: patience then trains on for as many epochs as it says."""
-WAYS = {"one_machine_h": 1, "ten_nodes_h": 10, "a_hundred_nodes_h": 100}
-"""How many nodes work, by the name of the hours that they take."""
-CHAINS = ("va", "expr", "acoustic")
-"""Stages that do not wait for each other's, by the beginning of their names."""
+CARDS = {"one_card": 1, "two_cards": 2, "four_cards": 4, "eight_cards": 8}
+WANTED_BUSY = 0.9
+"""The share of a training in which kernels should run, and do not yet."""
+BEFORE = "pre-training"
 AFTER = "after the networks"
 TRAINING = 3
 """A training step has a forward pass, and a backward pass of twice its arithmetic; of frozen layers there is less."""
+
+Cost = Literal["learned", "looked at", "arithmetic", "launches"]
 
 
 @dataclass(frozen=True)
 class Line:
     """A stage of the whole.
 
-    Its unit, how many, and the jobs that share them; on a GPU, the unit whose arithmetic counts, how often, and whether
-    that is done in half precision; whether a picture is decoded for each; what data a job holds.
+    Its unit, how many, and the jobs that share them; on a GPU, what of a unit costs time there, of which challenge's
+    backbone or at how many units a step; what data a job holds.
     """
 
     stage: str
     measured: str
     units: float
     jobs: int
-    on_gpu: str | None = None
-    passes: int = 1
-    half: bool = False
-    pictures: bool = False
+    cost: Cost | None = None
+    task: str = ""
+    batch: int = 1
     data_gib: float = 0.0
+    pictures: bool = False
 
 
 @dataclass(frozen=True)
-class Node:
-    """A machine: threads, and arithmetic of its GPU that networks reach, in GFLOP a second."""
+class Gpu:
+    """Pictures a second that each backbone learns from, the share of that time with kernels, and GFLOP a second."""
 
-    cores: int
-    full: float
-    half: float
+    images_per_s: Mapping[str, float]
+    busy: Mapping[str, float]
+    gflops: float
+
+    def at(self, busy: float) -> "Gpu":
+        """The same, if kernels ran for that share of the time."""
+        faster = {task: rate * busy / self.busy[task] for task, rate in self.images_per_s.items()}
+        gain = faster["expr"] / self.images_per_s["expr"]
+        return Gpu(faster, dict.fromkeys(TASKS, busy), self.gflops * gain)
 
 
 def epochs(stage: str) -> int:
-    """How many epochs a training takes: patience trains on after the best one."""
+    """How many epochs a training takes: patience trains on after the best one, unless something else ends it."""
     settings = section("static")["pretraining"] if stage == "pretraining" else section(stage)
     training = settings.get("network", settings)["training"]
-    if training["patience"] is None:
-        return int(training["epochs"])
-    return min(int(training["epochs"]), BEST_EPOCH[stage] + int(training["patience"]))
+    most = int(training["epochs"])
+    if training["max_cycles"] is not None:
+        turns = training["max_cycles"] * (2 if training["schedule"] == "cosine" else 1)
+        most = min(most, (turns - (training["schedule"] == "cosine")) * training["cycle_epochs"])
+    if stage == "pretraining" and settings["max_images"] is not None:
+        most = min(most, max(1, settings["max_images"] // PRETRAINING))
+    return most if training["patience"] is None else min(most, by_patience(stage, training["patience"]))
 
 
-def plan() -> list[Line]:
-    """AffWild2 through config/affwild2.yaml, with every pre-training corpus."""
+def by_patience(stage: str, patience: int) -> int:
+    """Epochs that patience alone allows."""
+    return BEST_EPOCH[stage] + patience
+
+
+def plan(pretraining_epochs: int) -> list[Line]:
+    """AffWild2 through config/affwild2.yaml, with every pre-training corpus; none where it has no epochs."""
     analysed = {task: [rows / FRAMES_PER_S * RATE_HZ for rows in ROWS[task]] for task in TASKS}
     labelled = {task: [rows / FRAMES_PER_S * RATE_HZ for rows in LABELLED[task]] for task in TASKS}
-    lines = [
-        Line("faces", "faces", HOURS * 3600, VIDEOS),
-        Line("separation", "separation", HOURS * 3600, VIDEOS),
-        Line("faces of pre-training", "faces", PRETRAINING / RATE_HZ, 10),
-    ]
+    lines = [Line("faces", "faces", HOURS * 3600, VIDEOS), Line("separation", "separation", HOURS * 3600, VIDEOS)]
+    if pretraining_epochs:
+        lines.append(Line(f"faces of {BEFORE}", "faces", PRETRAINING / RATE_HZ, 10))
     for task in TASKS:
         step, forward, embed = (f"{kind}_{task}" for kind in ("static_step", "static_forward", "embedding"))
         n_train, n_val = labelled[task]
-        seen = {"pictures": True}
+        seen = {"task": task, "pictures": True}
+        if pretraining_epochs:
+            lines.append(Line(f"{task}: {BEFORE}", step, PRETRAINING * pretraining_epochs, 1, "learned", **seen))
         lines += [
-            Line(f"{task}: pre-training", step, PRETRAINING * epochs("pretraining"), 1, forward, TRAINING, **seen),
-            Line(f"{task}: fine-tuning", step, n_train * epochs("static"), 1, forward, TRAINING, **seen),
-            Line(f"{task}: choosing its epoch", forward, n_val * epochs("static"), 1, forward, **seen),
-            Line(f"{task}: embeddings", embed, sum(analysed[task]), 3, forward, half=True, **seen),
+            Line(f"{task}: fine-tuning", step, n_train * epochs("static"), 1, "learned", **seen),
+            Line(f"{task}: choosing its epoch", forward, n_val * epochs("static"), 1, "looked at", **seen),
+            Line(f"{task}: embeddings", embed, sum(analysed[task]), 3, "looked at", **seen),
         ]
-    sweep, mechanisms = section("dynamic")["sweep"], section("attention")["mechanisms"]
-    cells = len(sweep["windows_s"]) * len(sweep["normalisers"])
-    # Windows overlap by half; judging an epoch has no backward pass, a third of a step.
-    windows = sum(rows[0] + rows[1] / 3 for rows in analysed.values()) / (WINDOW / 2)
+    return lines + over_time(analysed) + heard()
+
+
+def over_time(analysed: Mapping[str, list[float]]) -> list[Line]:
+    """The networks over windows of embeddings, which overlap by half; judging an epoch is a third of a step."""
+    sweep, attention = section("dynamic"), section("attention")
+    cells = len(sweep["sweep"]["windows_s"]) * len(sweep["sweep"]["normalisers"])
     faces_gib, both_gib = (sum(analysed["va"][:2]) * 2 * width / GIB for width in (256, 256 + 1024))
-    step_s = section("acoustic")["network"]["step_s"]
-    models = len(section("acoustic")["architectures"])
-    voiced = sum(rows[0] for rows in ROWS.values()) / FRAMES_PER_S / step_s * VOICED
-    whole = sum(map(sum, ROWS.values())) / FRAMES_PER_S / step_s
-    trained = models * epochs("acoustic") * voiced
-    return [
-        *lines,
-        Line(
-            "transformers: the sweep",
-            "dynamic_step",
-            cells * epochs("dynamic") * windows,
-            2 * cells,
-            "dynamic_step",
-            data_gib=faces_gib,
-        ),
-        Line("acoustic: training", "acoustic_step", trained, 2 * models, "acoustic_window", TRAINING, half=True),
-        Line("acoustic: predicting", "acoustic_window", whole, 6, "acoustic_window", half=True),
-        Line("acoustic: embeddings", "acoustic_window", whole, 6, "acoustic_window", half=True),
-        Line(
-            "attention: training",
-            "attention_step",
-            len(mechanisms) * epochs("attention") * windows,
-            2 * len(mechanisms),
-            "attention_step",
-            data_gib=both_gib,
-        ),
-    ]
+    lines = []
+    for task, rows in analysed.items():
+        windows = (rows[0] + rows[1] / 3) / (WINDOW / 2)
+        for name, jobs, settings, held in (
+            ("dynamic", cells, sweep["network"], faces_gib),
+            ("attention", len(attention["mechanisms"]), attention["network"], both_gib),
+        ):
+            units, batch = jobs * epochs(name) * windows, settings["training"]["batch_size"]
+            what = "the transformers of the sweep" if name == "dynamic" else "attention"
+            lines.append(Line(f"{task}: {what}", f"{name}_step", units, jobs, "launches", batch=batch, data_gib=held))
+    return lines
 
 
-def hours(line: Line, units: dict[str, Unit], nodes: int, node: Node) -> float:
-    """How long a stage takes; what can use a GPU has one to itself."""
-    if line.on_gpu is None:
-        return line.units * units[line.measured].seconds / 3600 / min(line.jobs, nodes * node.cores)
-    return gpu_hours(line, units, node) / line.jobs * math.ceil(line.jobs / nodes)
+def heard() -> list[Line]:
+    """The acoustic models, which train together: each epoch hears validation's windows, and its whole tracks."""
+    settings = section("acoustic")
+    models, step_s, lines = len(settings["architectures"]), settings["network"]["step_s"], []
+    for task in TASKS:
+        whole = [rows / FRAMES_PER_S / step_s for rows in ROWS[task]]
+        trained, judged = whole[0] * VOICED * epochs("acoustic"), whole[1] * (1 + VOICED) * models * epochs("acoustic")
+        lines += [
+            Line(f"{task}: acoustic models", "acoustic_step", trained, 1, "arithmetic"),
+            Line(f"{task}: choosing their epochs", "acoustic_window", judged, 1, "arithmetic"),
+            Line(f"{task}: predictions and embeddings of the voice", "acoustic_window", sum(whole), 3, "arithmetic"),
+        ]
+    return lines
 
 
-def gpu_hours(line: Line, units: dict[str, Unit], node: Node) -> float:
-    """Hours in which a stage has a GPU, at work or waiting for pictures."""
-    if line.on_gpu is None:
+def gpu_hours(line: Line, units: Mapping[str, Unit], gpu: Gpu) -> float:
+    """Hours of one card, at work or waiting."""
+    if line.cost is None:
         return 0.0
-    seconds = line.passes * units[line.on_gpu].gflop / (node.half if line.half else node.full)
-    return line.units * (seconds + picture_s(line, units)) / 3600
+    unit = units[line.measured]
+    arithmetic = unit.gflop / gpu.gflops
+    if line.cost == "learned":
+        seconds = 1 / gpu.images_per_s[line.task]
+    elif line.cost == "looked at":
+        seconds = 1 / gpu.images_per_s[line.task] / TRAINING
+    elif line.cost == "launches":
+        seconds = max(arithmetic, units[line.measured.replace("_step", "_launches")].seconds / line.batch)
+    else:
+        seconds = arithmetic
+    return line.units * seconds / 3600
 
 
-def core_hours(line: Line, units: dict[str, Unit]) -> float:
+def core_hours(line: Line, units: Mapping[str, Unit]) -> float:
     """Hours of one thread that does all of it."""
-    return line.units * (units[line.measured].seconds + picture_s(line, units)) / 3600
+    picture_s = units["picture"].seconds if line.pictures else 0.0
+    return line.units * (units[line.measured].seconds + picture_s) / 3600
 
 
-def picture_s(line: Line, units: dict[str, Unit]) -> float:
-    """Seconds of decoding that a unit waits for."""
-    return units["picture"].seconds if line.pictures else 0.0
+def whole_h(lines: list[Line], units: Mapping[str, Unit], gpu: Gpu, cards: int, cores: int, together: int) -> float:
+    """Hours of the whole on one machine: first what is on its cores, then the networks, then what follows them.
+
+    Networks' jobs go to cards as they become ready, one to each; trainings on pictures take `together` of them, and are
+    that much quicker.
+    """
+    first = sum(core_hours(line, units) / min(line.jobs, cores) for line in lines if line.cost is None)
+    jobs: dict[str, Job] = {}
+    for line in lines:
+        if line.cost is not None:
+            width = together if line.cost == "learned" else 1
+            hours = gpu_hours(line, units, gpu) / line.jobs / width
+            names = [f"{line.stage} {number}" for number in range(line.jobs)]
+            after = {name for name, job in jobs.items() if _waits(line.stage, job.stage)}
+            jobs |= {name: Job(line.stage, hours, width, after) for name in names}
+    return first + makespan(jobs, cards) + after_the_networks().get("total_min", 0.0) / 60
 
 
-def longest(taken: dict[str, float], nodes: int) -> float:
-    """Hours of the whole, by stage: one after the other, or, on several nodes, the challenges and the sound abreast."""
-    if nodes == 1:
-        return sum(taken.values())
-    abreast = {name: sum(h for stage, h in taken.items() if stage.startswith(f"{name}:")) for name in CHAINS}
-    return sum(h for stage, h in taken.items() if stage.split(":")[0] not in CHAINS) + max(abreast.values())
+@dataclass(frozen=True)
+class Job:
+    """A job on cards: its stage, hours, how many cards it takes, and the jobs that it waits for."""
+
+    stage: str
+    hours: float
+    cards: int
+    after: set[str]
+
+
+NEXT = {
+    "fine-tuning": (BEFORE,),
+    "choosing its epoch": ("fine-tuning",),
+    "embeddings": ("choosing its epoch",),
+    "the transformers of the sweep": ("embeddings",),
+    "attention": ("embeddings", "predictions and embeddings of the voice"),
+    "choosing their epochs": ("acoustic models",),
+    "predictions and embeddings of the voice": ("choosing their epochs",),
+}
+"""What each stage of a challenge waits for. Networks over time wait for embeddings of faces."""
+
+
+def _waits(stage: str, other: str) -> bool:
+    (task, name), (of, before) = stage.split(": "), other.split(": ")
+    return task == of and before in NEXT.get(name, ())
+
+
+def makespan(jobs: Mapping[str, Job], cards: int) -> float:
+    """Hours until all are done, where a job that is ready and has the most behind it goes first."""
+    behind: dict[str, float] = {}
+    for name in reversed(list(jobs)):  # jobs wait for earlier ones only
+        behind[name] = jobs[name].hours + max((behind[n] for n, job in jobs.items() if name in job.after), default=0.0)
+    waiting, done, now, free = set(jobs), set[str](), 0.0, cards
+    running: list[tuple[float, str]] = []
+    while waiting or running:
+        ready = sorted((name for name in waiting if jobs[name].after <= done), key=lambda n: (-behind[n], n))
+        for name in ready:
+            if jobs[name].cards <= free:
+                free -= jobs[name].cards
+                waiting.remove(name)
+                heapq.heappush(running, (now + jobs[name].hours, name))
+        now, name = heapq.heappop(running)
+        free += jobs[name].cards
+        done.add(name)
+    return now
 
 
 def after_the_networks() -> dict[str, float]:
     """The stages that benchmarks/full_size.py has run, as one; empty where it has not been measured."""
     measured_before = json.loads(MEASURED.read_text(encoding="utf-8")).get("full_size")
     if measured_before is None:
-        print(f"{AFTER}: not counted, for docs/measured.json has no figures of full_size")
         return {}
     return {name: measured_before["figures"][name] for name in ("core_hours", "total_min", "worst_gb")}
 
@@ -189,12 +264,10 @@ def after_the_networks() -> dict[str, float]:
 def main() -> None:
     """Measure, multiply, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--fp32-tflops", type=float, default=19.5, help="published throughput of the GPU, full precision"
-    )
-    parser.add_argument("--bf16-tflops", type=float, default=312, help="the same, bfloat16 on tensor cores")
-    parser.add_argument("--reached", type=float, default=0.35, help="share of that which networks are taken to reach")
-    parser.add_argument("--cores", type=int, default=16, help="threads of each node")
+    said = {"type": float, "nargs": 2, "metavar": ("B1", "VIT")}
+    parser.add_argument("--images-per-s", default=[1003, 920], help="gpu_images_per_s of benchmarks/feed.py", **said)
+    parser.add_argument("--busy", default=[0.401, 0.394], help="gpu_busy_share of benchmarks/feed.py", **said)
+    parser.add_argument("--cores", type=int, default=16, help="threads of the machine")
     args = parser.parse_args()
 
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -203,40 +276,61 @@ def main() -> None:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             units[stage] = unit = pool.submit(measured, stage).result()
         print(f"{stage}: {unit.seconds * 1e3:.2f} ms of one thread, {unit.gflop:.2f} GFLOP, {unit.peak_gib:.1f} GiB")
-    node = Node(args.cores, args.fp32_tflops * 1e3 * args.reached, args.bf16_tflops * 1e3 * args.reached)
-    lines = plan()
-    taken = {way: {line.stage: hours(line, units, nodes, node) for line in lines} for way, nodes in WAYS.items()}
+    trained_gflops = args.images_per_s[1] * TRAINING * units["static_forward_expr"].gflop
+    gpu = Gpu(
+        dict(zip(TASKS, args.images_per_s, strict=True)), dict(zip(TASKS, args.busy, strict=True)), trained_gflops
+    )
+    print(f"a GPU trains ViT-B/16 at {trained_gflops / 1e3:.0f} TFLOPS")
+    lines = plan(epochs("pretraining"))
     stages = {
         line.stage: {
             "units": round(line.units),
             "core_hours": round(core_hours(line, units), 2),
-            "gpu_hours": round(gpu_hours(line, units, node), 2),
+            "gpu_hours": round(gpu_hours(line, units, gpu), 2),
             "job_gib": round(units[line.measured].peak_gib + line.data_gib, 1),
-            **{way: round(taken[way][line.stage], 2) for way in WAYS},
         }
         for line in lines
     }
     if last := after_the_networks():
         about = {"units": 1, "core_hours": last["core_hours"], "gpu_hours": 0.0, "job_gib": round(last["worst_gb"], 1)}
-        stages[AFTER] = about | {way: round(last["total_min"] / 60, 2) for way in WAYS}
-        for way in WAYS:
-            taken[way][AFTER] = last["total_min"] / 60
+        stages[AFTER] = about
+    else:
+        print(f"{AFTER}: not counted, for docs/measured.json has no figures of full_size")
     for name, costs in stages.items():
         on_gpu = f", {costs['gpu_hours']:,.1f} hours of a GPU" if costs["gpu_hours"] else ""
         print(f"{name}: {costs['units']:,} units, {costs['core_hours']:,.0f} core hours{on_gpu}")
-    print(json.dumps(figures(units, stages, taken)))
+    print(json.dumps(figures(units, stages) | {"hours": ways(units, gpu, args.cores)}))
 
 
-def figures(
-    units: dict[str, Unit], stages: dict[str, dict[str, float]], taken: dict[str, dict[str, float]]
-) -> dict[str, Any]:
-    """The last line: units and stages by names without spaces, and the sums over all stages."""
+def ways(units: Mapping[str, Unit], gpu: Gpu, cores: int) -> dict[str, dict[str, float]]:
+    """Hours of the whole by way and number of cards; two jobs on a card do not slow each other where both wait."""
+    by_patience_alone = by_patience("pretraining", section("static")["pretraining"]["training"]["patience"])
+    configured = epochs("pretraining")
+    chosen = {
+        "configured": (configured, gpu, 1, False),
+        "two_jobs": (configured, gpu, 2, False),
+        "together": (configured, gpu, 1, True),
+        "busy": (configured, gpu.at(WANTED_BUSY), 1, False),
+        "patience": (by_patience_alone, gpu, 1, False),
+        "given": (0, gpu, 1, False),
+        "given_two_jobs": (0, gpu, 2, False),
+    }
+    return {
+        way: {
+            name: round(whole_h(plan(n), units, on, cards * jobs, cores, max(1, cards // 2) if shared else 1), 1)
+            for name, cards in CARDS.items()
+        }
+        for way, (n, on, jobs, shared) in chosen.items()
+    }
+
+
+def figures(units: Mapping[str, Unit], stages: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """Units and stages by names without spaces, and the sums over all stages."""
 
     def of_stages(*words: str) -> int:
         return round(sum(costs["core_hours"] for name, costs in stages.items() if any(word in name for word in words)))
 
-    counted = {line.on_gpu for line in plan()}
-    tuned = {way: {name: h for name, h in taken[way].items() if "pre-training" not in name} for way in WAYS}
+    counted = {line.measured for line in plan(1) if line.cost == "arithmetic"} | {"static_forward_expr"}
     return {
         **{
             f"unit_{name}": {"ms": round(unit.seconds * 1e3, 2), "gib": round(unit.peak_gib, 1)}
@@ -246,10 +340,7 @@ def figures(
         **{f"stage_{re.sub(r'[^a-z0-9]+', '_', name.lower())}": costs for name, costs in stages.items()},
         "core_hours": of_stages(""),
         "gpu_hours": round(sum(costs["gpu_hours"] for costs in stages.values()), 1),
-        **{way: round(longest(taken[way], nodes), 1) for way, nodes in WAYS.items()},
-        "without_pretraining": {way: round(longest(tuned[way], nodes), 1) for way, nodes in WAYS.items()},
-        "prediction_core_hours": of_stages("separation", "embeddings", "predicting")
-        + round(stages["faces"]["core_hours"]),
+        "prediction_core_hours": of_stages("separation", "embeddings") + round(stages["faces"]["core_hours"]),
     }
 
 

@@ -200,41 +200,32 @@ def embedding(task: str) -> Work:
     return lambda: [embed(part) for part in images.split(BATCH["cpu"])], len(images)
 
 
-def dynamic_step() -> Work:
-    """A training step of the transformer over windows of 4 s, 64 of them."""
-    import torch
-
+def dynamic_step(windows: int = 64) -> Work:
+    """A training step of the transformer over windows of 4 s."""
     from abaw.config import DynamicNetworkConfig
     from abaw.dynamic.model import DynamicModel
-    from abaw.nn.losses import ccc_loss
 
     model = DynamicModel("va", DynamicNetworkConfig.model_validate(section("dynamic")["network"]))
-    embeddings, mask = torch.randn(64, WINDOW, 256), torch.ones(64, WINDOW, dtype=torch.bool)
-    labels = torch.rand(64, WINDOW, 2) * 2 - 1
-    optimiser = torch.optim.AdamW(model.parameters(), 1e-3)
-
-    def step() -> None:
-        loss = ccc_loss(model(embeddings, mask), labels)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-
-    return step, 64
+    return _over_time(model, windows, 256)
 
 
-def attention_step() -> Work:
-    """A training step of cross-attention over faces and PDEM's voice, windows of 4 s, 32 of them."""
-    import torch
-
+def attention_step(windows: int = 32) -> Work:
+    """A training step of cross-attention over faces and PDEM's voice, windows of 4 s."""
     from abaw.attention.model import AttentionFusion
     from abaw.config import AttentionNetworkConfig
-    from abaw.nn.losses import ccc_loss
 
     settings = AttentionNetworkConfig.model_validate(section("attention")["network"])
-    model = AttentionFusion("va", "cross", settings, [256, 1024])
-    embeddings, mask = torch.randn(32, WINDOW, 256 + 1024), torch.ones(32, WINDOW, dtype=torch.bool)
-    labels = torch.rand(32, WINDOW, 2) * 2 - 1
-    optimiser = torch.optim.AdamW(model.parameters(), 1e-3)
+    return _over_time(AttentionFusion("va", "cross", settings, [256, 1024]), windows, 256 + 1024)
+
+
+def _over_time(model: Any, windows: int, width: int) -> Work:
+    import torch
+
+    from abaw.nn.losses import ccc_loss
+
+    embeddings, mask = torch.randn(windows, WINDOW, width), torch.ones(windows, WINDOW, dtype=torch.bool)
+    labels = torch.rand(windows, WINDOW, 2) * 2 - 1
+    optimiser = torch.optim.AdamW(model.parameters(), 1e-3, fused=True)
 
     def step() -> None:
         loss = ccc_loss(model(embeddings, mask), labels)
@@ -242,39 +233,52 @@ def attention_step() -> Work:
         loss.backward()
         optimiser.step()
 
-    return step, 32
+    return step, windows
 
 
-def _acoustic(train: bool) -> tuple[Any, Any]:
+def launches(step: Callable[[int], Work]) -> Work:
+    """Steps of two windows, in which there is next to nothing to compute: what Python and torch take to ask for it."""
+    work, _ = step(2)
+    return lambda: [work() for _ in range(20)], 20
+
+
+def _acoustic(*architectures: str) -> tuple[list[Any], Any]:
     import torch
 
     from abaw.acoustic.encoders.waveform import PDEM, Wav2Vec2, Wav2Vec2Model
     from abaw.acoustic.model import AudioModel
 
-    model = AudioModel("va", "AudioModelV3", Wav2Vec2(Wav2Vec2Model(PDEM), window_s=4), window_s=4)
-    return model.train(train), torch.randn(2, 64000)
+    models = [AudioModel("va", one, Wav2Vec2(Wav2Vec2Model(PDEM), window_s=4), window_s=4) for one in architectures]
+    return models, torch.randn(2, 64000)
 
 
 def acoustic_step() -> Work:
-    """A training step of AudioModelV3 on PDEM's form, random weights, two windows of 4 s."""
+    """A training step of all three models on one trunk of PDEM's form, random weights, two windows of 4 s."""
     import torch
 
-    model, waves = _acoustic(train=True)
-    optimiser = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], 1e-4)
+    from abaw.acoustic.trunk import trunks_of
+
+    models, waves = _acoustic(*section("acoustic")["architectures"])
+    trunk = trunks_of(models, torch.device("cpu"), 0, None)[0]
+    optimisers = [torch.optim.Adam([p for p in m.parameters() if p.requires_grad], 1e-4, fused=True) for m in models]
 
     def step() -> None:
-        optimiser.zero_grad(set_to_none=True)
-        model(waves).square().mean().backward()
-        optimiser.step()
+        with torch.no_grad():
+            steps = trunk.encoder.below(waves, None, trunk.depth)
+        for model, optimiser in zip(models, optimisers, strict=True):
+            optimiser.zero_grad(set_to_none=True)
+            model.outputs(model.embed(steps, trunk.depth)).square().mean().backward()
+            optimiser.step()
 
     return step, 2
 
 
 def acoustic_window() -> Work:
-    """The same without training."""
+    """A window through AudioModelV3 without training: its predictions and its embeddings in one pass."""
     import torch
 
-    model, waves = _acoustic(train=False)
+    [model], waves = _acoustic("AudioModelV3")
+    model.eval()
 
     def window() -> None:
         with torch.inference_mode():
@@ -291,7 +295,9 @@ STAGES: dict[str, Callable[[], Work]] = {
     **{f"embedding_{task}": partial(embedding, task) for task in TASKS},
     "picture": picture,
     "dynamic_step": dynamic_step,
+    "dynamic_launches": partial(launches, dynamic_step),
     "attention_step": attention_step,
+    "attention_launches": partial(launches, attention_step),
     "acoustic_step": acoustic_step,
     "acoustic_window": acoustic_window,
 }

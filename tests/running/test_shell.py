@@ -36,6 +36,14 @@ def test_jobs_side_by_side_get_cards_of_their_own_and_one_that_wants_none_sees_n
     assert said(job(tmp_path, ["3"], 1, SEES)) == "<3>"  # it has been given back
 
 
+def test_a_job_may_have_several_cards_and_a_card_that_is_named_twice_two_jobs(tmp_path):
+    assert said(job(tmp_path, ["5", "5", "7"], 2, SEES)) == "<5,7>"
+    both = [job(tmp_path, ["5", "5", "7"], 1, f"{SEES}; sleep 2") for _ in range(2)]
+    assert [process.stdout.readline() for process in both] == ["<5>\n", "<5>\n"]
+    assert said(job(tmp_path, ["5", "5", "7"], 1, SEES)) == "<7>"
+    assert [process.wait() for process in both] == [0, 0]
+
+
 def test_where_others_share_out_the_cards_a_job_sees_what_they_say(tmp_path):
     assert said(job(tmp_path, None, 1, SEES, CUDA_VISIBLE_DEVICES="2")) == "<2>"
     assert said(job(tmp_path, None, 0, SEES, CUDA_VISIBLE_DEVICES="2")) == "<2>"

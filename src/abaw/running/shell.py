@@ -1,6 +1,8 @@
 """The shell around every job: where the package is, a scratch folder, its GPU, and a last word where it has none."""
 
+import re
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,10 +28,10 @@ LOCKS = ".snakemake/gpus"
 def prefix(source: Path, gpus: Sequence[str] | None) -> str:
     """What comes before every job's command: `source` holds the package; `gpus` are the cards that a run may use.
 
-    The function `take_gpu`, called with how many a job was given (0 or 1), takes a card of its own for the job, which
-    sees it alone by `CUDA_VISIBLE_DEVICES`; a job that was given none sees none. The lock on the card's file is held by
-    the job's processes and goes with the last of them, however it ends. Where `gpus` is None somebody else, such as
-    SLURM, says which card a job sees.
+    The function `take_gpu`, called with how many a job was given, takes cards of its own for the job, which sees these
+    alone by `CUDA_VISIBLE_DEVICES`; a job that was given none sees none. A card that is named twice takes two jobs. The
+    lock on a card's file is held by the job's processes and goes with the last of them, however it ends. Where `gpus`
+    is None somebody else, such as SLURM, says which cards a job sees.
     """
     return (
         f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(source))}; "
@@ -42,18 +44,32 @@ def _take_gpu(gpus: Sequence[str] | None) -> str:
     if gpus is None:
         return "take_gpu() { :; };"
     # Side by side there are never more jobs than cards; what a killed run has left may still hold one for a while.
+    places = " ".join(shlex.quote(f"{lock}:{gpu}") for lock, gpu in zip(_locks(gpus), gpus, strict=True))
     return (
         "export CUDA_VISIBLE_DEVICES=; "
         "take_gpu() { "
-        f'if [ "$1" = 0 ]; then return; fi; mkdir -p {LOCKS}; local gpu held; '
+        f'local wanted=$1 place gpu held taken=; if [ "$wanted" = 0 ]; then return; fi; mkdir -p {LOCKS}; '
         "while true; do "
-        f"for gpu in {' '.join(map(shlex.quote, gpus))}; do "
-        f'exec {{held}}>> {LOCKS}/"${{gpu//[!A-Za-z0-9-]/_}}"; '
-        'if flock --nonblock "$held"; then export CUDA_VISIBLE_DEVICES="$gpu"; return; fi; '
-        "exec {held}>&-; "
+        f"for place in {places}; do "
+        'gpu="${place#*:}"; '
+        'case ",$taken," in *",$gpu,"*) continue;; esac; '
+        f'exec {{held}}>> "{LOCKS}/${{place%%:*}}"; '
+        'if flock --nonblock "$held"; then taken="${taken:+$taken,}$gpu"; wanted=$((wanted - 1)); '
+        "else exec {held}>&-; fi; "
+        'if [ "$wanted" = 0 ]; then export CUDA_VISIBLE_DEVICES="$taken"; return; fi; '
         "done; sleep 1; "
         "done; };"
     )
+
+
+def _locks(gpus: Sequence[str]) -> list[str]:
+    """A file name for each card, and others for the second and further times that it is named."""
+    seen: Counter[str] = Counter()
+    found = []
+    for gpu in gpus:
+        found.append(re.sub("[^A-Za-z0-9-]", "_", gpu) + (f".{seen[gpu]}" if seen[gpu] else ""))
+        seen[gpu] += 1
+    return found
 
 
 def gpus_of(count: int, visible: str | None) -> list[str]:

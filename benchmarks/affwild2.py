@@ -121,7 +121,7 @@ def plan(pretraining_epochs: int) -> list[Line]:
     for task in TASKS:
         step, forward, embed = (f"{kind}_{task}" for kind in ("static_step", "static_forward", "embedding"))
         n_train, n_val = labelled[task]
-        seen = {"task": task, "pictures": True}
+        seen: dict[str, Any] = {"task": task, "pictures": True}
         if pretraining_epochs:
             lines.append(Line(f"{task}: {BEFORE}", step, PRETRAINING * pretraining_epochs, 1, "learned", **seen))
         lines += [
@@ -264,7 +264,7 @@ def after_the_networks() -> dict[str, float]:
 def main() -> None:
     """Measure, multiply, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    said = {"type": float, "nargs": 2, "metavar": ("B1", "VIT")}
+    said: dict[str, Any] = {"type": float, "nargs": 2, "metavar": ("B1", "VIT")}
     parser.add_argument("--images-per-s", default=[1003, 920], help="gpu_images_per_s of benchmarks/feed.py", **said)
     parser.add_argument("--busy", default=[0.401, 0.394], help="gpu_busy_share of benchmarks/feed.py", **said)
     parser.add_argument("--cores", type=int, default=16, help="threads of the machine")

@@ -37,7 +37,7 @@ from abaw.running.endings import Ending, Endings
 from abaw.running.errors import UserError
 from abaw.running.files import check_room
 from abaw.running.imports import digest_behind
-from abaw.running.machine import gpus_wanted, total_memory_mb
+from abaw.running.machine import check_gpus, gpus_wanted, total_memory_mb
 from abaw.running.shell import gpus_of, prefix
 from abaw.static.phases import pretrained_files
 from abaw.tasks import SPLITS, TASKS
@@ -89,6 +89,14 @@ try:
     LAYOUT = read_layout()
     CROPS = read_crop_folders()
     PLAN = plan_prediction(CONFIG.predict, workflow.is_main_process)
+    # Networks learn, and read whole videos, where compute.device says; small ones that only predict stay on the CPU.
+    NETWORK_GPUS = gpus_wanted(CONFIG.compute.device, ONE_MACHINE)
+    DETECTOR_GPUS = gpus_wanted(CONFIG.compute.detector_device, ONE_MACHINE)
+    # Those that learn from pictures may have several, and a process for each.
+    PICTURE_GPUS = NETWORK_GPUS * CONFIG.compute.gpus
+    if ONE_MACHINE and PICTURE_GPUS > 1:
+        check_gpus(PICTURE_GPUS, workflow.global_resources["gpu"].value)
+    PICTURE_THREADS = max(CONFIG.compute.threads, CONFIG.compute.decoding_threads) * max(1, PICTURE_GPUS)
     BACKBONES = {task: getattr(CONFIG.static.backbones, task) for task in TASKS}
     # The pre-training corpora that are there, and what fine-tuning takes of a model that was trained on them.
     PRETRAINED_ON = [name for name, root in CONFIG.pretraining.roots.model_dump().items() if root is not None]
@@ -98,9 +106,6 @@ try:
 except UserError as error:
     sys.exit(f"error: {error}")  # without the file and line of this one, which are no business of the user's
 
-# Networks learn, and read whole videos, where compute.device says; small ones that only predict stay on the CPU.
-NETWORK_GPUS = gpus_wanted(CONFIG.compute.device, ONE_MACHINE)
-DETECTOR_GPUS = gpus_wanted(CONFIG.compute.detector_device, ONE_MACHINE)
 MODELS = CONFIG.all_models
 SYSTEMS = dict(sorted(CONFIG.systems.items()))  # not in the order in which configuration files happen to name them
 FRAMES = Systems(MODELS, SYSTEMS, list(CONFIG.models), CONFIG.fusion.calibration.asked)
@@ -153,6 +158,11 @@ def compute_on(device: str) -> Callable:
         {"device": device, "threads": CONFIG.compute.threads, "deterministic": CONFIG.compute.deterministic}
     )
     return lambda wildcards: value
+
+
+def launcher(wildcards, resources) -> str:
+    """A tracked param: what starts a process for each of several cards; nothing where there is one, or none."""
+    return f"-m abaw.commands.cards {resources.gpu}" if resources.gpu > 1 else ""
 
 
 def untracked(key: str) -> Callable:

@@ -27,19 +27,20 @@ rule pretrain_static:
         "results/benchmarks/pretrain_static/{backbone}.tsv"
     conda:
         "../../envs/main.yaml"
-    threads: max(CONFIG.compute.threads, CONFIG.compute.decoding_threads)
+    threads: PICTURE_THREADS
     resources:
         mem_mb=memory_mb(8000),
         runtime=minutes(60, per_input=0.012 * CONFIG.static.pretraining.training.planned_epochs),
-        gpu=NETWORK_GPUS,
+        gpu=PICTURE_GPUS,
     params:
         modules=modules("static/pretrain_static"),
         settings=lambda wildcards: as_json(settings_of("pretraining", config["static"], form_of(wildcards))),
         package=manifest_entries("efficientnet_lite0"),
         compute=compute_on(CONFIG.compute.device),
+        launcher=launcher,
         seed=lambda wildcards: config["seed"],
     shell:
-        "take_gpu {resources.gpu}; python {input.code:q}"
+        "take_gpu {resources.gpu}; python {params.launcher} {input.code:q}"
         " --crops {input.crops:q}"
         " --settings {params.settings:q}"
         " --compute {params.compute:q}"
@@ -70,19 +71,20 @@ rule train_static:
         "results/benchmarks/train_static/{task}_{backbone}.tsv"
     conda:
         "../../envs/main.yaml"
-    threads: max(CONFIG.compute.threads, CONFIG.compute.decoding_threads)
+    threads: PICTURE_THREADS
     resources:
         mem_mb=memory_mb(6000),
         runtime=minutes(60, per_input=0.012 * CONFIG.static.training.planned_epochs),
-        gpu=NETWORK_GPUS,
+        gpu=PICTURE_GPUS,
     params:
         modules=modules("static/train_static"),
         settings=lambda wildcards: as_json(settings_of("fine_tuning", config["static"], form_of(wildcards))),
         package=manifest_entries("efficientnet_lite0"),
         compute=compute_on(CONFIG.compute.device),
+        launcher=launcher,
         seed=lambda wildcards: config["seed"],
     shell:
-        "take_gpu {resources.gpu}; python {input.code:q}"
+        "take_gpu {resources.gpu}; python {params.launcher} {input.code:q}"
         " --task {wildcards.task}"
         " --faces {input.faces:q}"
         " --tracks {input.tracks:q}"

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -50,8 +51,16 @@ def run(main: Callable[[], None]) -> None:
         main()
     except Exception as error:
         if sentence := _sentence(error):
+            if _in_a_team():  # in one go, for the others write to the same log
+                sys.stderr.write(f"error: {sentence}\n")
+                sys.exit(1)
             sys.exit(f"error: {sentence}")
         raise
+
+
+def _in_a_team() -> bool:
+    """Whether this is one of several processes that `abaw.commands.cards` has started."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
 
 
 def _sentence(error: Exception) -> str | None:
@@ -67,9 +76,16 @@ def _sentence(error: Exception) -> str | None:
     return None
 
 
-def _end(number: int, frame: FrameType | None) -> NoReturn:
-    sys.exit(
+def out_of_time(number: int) -> str:
+    """The last words of a command that was asked to end by a signal."""
+    return (
         f"error: {OUT_OF_TIME} ({signal.Signals(number).name}) before it was done, as at the end of its "
         "time; run the same command again, a training goes on after its last epoch; or give the job more time first "
         "(resources: runtime)"
     )
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    if _in_a_team():  # who has started them says why they end
+        sys.exit(128 + number)
+    sys.exit(out_of_time(number))

@@ -14,6 +14,7 @@ import abaw
 from abaw.commands.base import settings_from
 from abaw.config import ComputeConfig
 from abaw.nn import checkpoint
+from abaw.nn.parallel import team
 from abaw.nn.resume import Resume
 from abaw.nn.training import History
 from abaw.running.imports import digest_behind
@@ -41,6 +42,8 @@ def add_training_arguments(
 def resume_of(args: argparse.Namespace) -> Resume:
     """The state of this very training, kept beside its weights: same arguments, same files, same code, same torch."""
     digest = hashlib.sha256(torch.__version__.encode())
+    if team().size > 1:
+        digest.update(f"in {team().size} processes\n".encode())
     made = {args.weights, args.card, args.history, *(getattr(args, name, None) for name in ("scored", "candidates"))}
     for name, value in sorted(vars(args).items()):
         if name == "threads":  # those that decode pictures, which change no result
@@ -65,8 +68,11 @@ def write_training(
 ) -> None:
     """Write weights, card and history, forget where the training stood, and say what was reached.
 
-    `given` are the tensors that the weights leave out (`abaw.nn.checkpoint.save`).
+    In a team (`abaw.nn.parallel`) the first process does that alone. `given` are the tensors that the weights leave out
+    (`abaw.nn.checkpoint.save`).
     """
+    if not team().first:
+        return
     kept = history.epochs[history.best_epoch - 1]
     about = {
         "task": getattr(args, "task", None),

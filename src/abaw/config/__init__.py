@@ -215,6 +215,16 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _cards_have_pictures(self) -> "Config":
+        gpus = self.compute.gpus
+        if gpus > 1 and self.compute.device == "cpu":
+            raise ValueError(f"compute.gpus is {gpus}, but compute.device is cpu; set it to cuda, or gpus to 1")
+        least = min(self.static.training.batch_size, self.static.pretraining.training.batch_size)
+        if gpus > least:
+            raise ValueError(f"compute.gpus is {gpus}, more than a batch of {least} images has; set batch_size higher")
+        return self
+
+    @model_validator(mode="after")
     def _organisers_have_crops(self) -> "Config":
         if self.faces.source == "organisers" and self.corpus.crops is None:
             raise ValueError(

@@ -30,7 +30,12 @@ class MachineConfig(ComputeConfig):
 
     decoding_threads: Annotated[int, Field(ge=1, le=64)] = Field(
         description="Threads that decode pictures ahead of a network that learns from them, where they are too many "
-        "to be kept decoded. They change no result."
+        "to be kept decoded, for each GPU of the training. They change no result."
+    )
+    gpus: Annotated[int, Field(ge=1, le=64)] = Field(
+        description="GPUs that a training of the frame-level model takes, with a process for each: they share out each "
+        "batch, and its loss is that of the whole. It pays with a batch_size so many times as large. What trains on "
+        "embeddings or sound takes one."
     )
     detector_device: Literal["cpu", "cuda"] = Field(
         description="Device of the face detector, one job a video; cuda needs onnxruntime-gpu in place of onnxruntime, "

@@ -36,7 +36,7 @@ class Team:
         return self.rank == 0
 
     def part(self, batch: Tensor) -> Tensor:
-        """This process's share of a batch, whose length the size of the team divides."""
+        """The share that this process has of a batch, whose length the size of the team divides."""
         return batch.chunk(self.size)[self.rank]
 
     def gathered(self, part: Tensor) -> Tensor:
@@ -56,13 +56,15 @@ class Team:
         if self.size > 1:
             torch.manual_seed(((seed * 1009 + epoch) * 1009 + self.rank) % _SEEDS)
 
-    def learner(self, model: nn.Module, device: torch.device) -> nn.Module:
-        """What to call in place of `model` in a training step; `model` keeps the weights."""
+    def learner(self, model: nn.Module, device: torch.device, in_part: bool = False) -> nn.Module:
+        """What to call in place of `model` in a training step; `model` keeps the weights.
+
+        `in_part` says that some of the weights learn nothing, or not yet.
+        """
         if self.size == 1:
             return model
         cards = [device] if device.type == "cuda" else None
-        # A head without labels has no gradients, nor has a layer that is yet to be reached.
-        return DistributedDataParallel(model, device_ids=cards, broadcast_buffers=False, find_unused_parameters=True)
+        return DistributedDataParallel(model, device_ids=cards, find_unused_parameters=in_part)
 
 
 def team() -> Team:
@@ -87,13 +89,14 @@ def share_statistics(model: nn.Module, device: torch.device) -> None:
     """Let batch normalisations inside a model have the statistics of the whole batch where a team trains it."""
     if team().size == 1:
         return
-    from timm.layers import convert_sync_batchnorm
+    if device.type == "cuda":
+        from timm.layers import convert_sync_batchnorm
 
-    convert_sync_batchnorm(model)  # in place; the parameters stay the same
-    if device.type == "cpu":  # torch's own is for GPUs
-        for module in model.modules():
-            if isinstance(module, nn.SyncBatchNorm):
-                module.forward = partial(_normalised, module, module.forward)  # type: ignore[method-assign]
+        convert_sync_batchnorm(model)  # in place; the parameters stay the same
+        return
+    for module in model.modules():  # torch's own is for GPUs
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.forward = partial(_normalised, module, module.forward)  # type: ignore[method-assign]
 
 
 def _normalised(module: Any, as_before: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import os
 import torch
 
 from abaw.config import ComputeConfig
+from abaw.nn.parallel import join, team
 from abaw.running.errors import UserError
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -31,6 +32,7 @@ def start(compute: ComputeConfig, seed: int) -> torch.device:
     torch.set_num_threads(compute.threads)
     torch.manual_seed(seed)
     device, why = _device(compute.device)
+    device = join(device)
     quickest = device.type == "cuda" and not compute.deterministic
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS adds in any order
     # The same as use_deterministic_algorithms(True, warn_only=True), which imports torch's compiler: 1.5 s a job.
@@ -40,7 +42,9 @@ def start(compute: ComputeConfig, seed: int) -> torch.device:
         torch.set_float32_matmul_precision("high")
     # It would fill all memory that is yet to be written, for nothing: a fifth of a training step on a CPU.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    print(f"device: {_name(device, compute.threads)}{why}", flush=True)
+    if team().first:
+        together = f", {team().size} of them" if team().size > 1 else ""
+        print(f"device: {_name(device, compute.threads)}{together}{why}", flush=True)
     return device
 
 

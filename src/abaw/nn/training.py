@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from abaw.config import TrainingConfig
 from abaw.nn.averaging import Averaged
+from abaw.nn.parallel import team
 from abaw.nn.resume import Resume
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
@@ -130,7 +131,8 @@ def fit_by_steps(
 ) -> Generator[None, None, History]:
     """Train `model` in place and leave it with the weights of its best epoch, or of its last, as `settings.keep` says.
 
-    It pauses before each batch, so that several trainings can take turns.
+    It pauses before each batch, so that several trainings can take turns. In a team (`abaw.nn.parallel`) each process
+    loads its part of every batch, and the first one scores the model and keeps the state.
 
     `batch_loss` maps a batch to its loss. A batch is the numbers of its items (int64, on the CPU), or what `load` makes
     of the batches of an epoch, which may work ahead. `evaluate` scores the model, in evaluation mode, on the validation
@@ -143,7 +145,8 @@ def fit_by_steps(
     """
     if n_items < 2:
         raise UserError(f"there are {n_items} labelled training items; training needs at least two")
-    steps = sum(1 for _ in _batches(torch.arange(n_items), settings.batch_size))
+    together = team()
+    steps = sum(1 for _ in _batches(torch.arange(n_items), settings.batch_size, together.size))
     progress = _Progress(model, settings, steps, seed, groups)
     saved = resume.load() if resume else None
     if saved:
@@ -154,18 +157,19 @@ def fit_by_steps(
             break
         if before_epoch:
             before_epoch(epoch)
+        together.draw_apart(seed, epoch)
         order = torch.randperm(n_items, generator=progress.generator)
-        batches = load(_batches(order, settings.batch_size))
+        batches = load(map(together.part, _batches(order, settings.batch_size, together.size)))
         scores = {"train_loss": (yield from _train(progress, batches, batch_loss, epoch))}
         with progress.averaged():
             if settings.keep == "best" or epoch == epochs:
                 model.eval()
                 with torch.inference_mode():
-                    scores |= evaluate()
+                    scores |= together.agreed(evaluate)
                     if outputs:
                         progress.outputs.append(outputs())
             progress.end_epoch(scores, measure)
-        if resume:
+        if resume and together.first:
             resume.save(progress.state())
     model.load_state_dict(progress.best_state)
     model.eval()
@@ -217,18 +221,23 @@ fit = _to_the_end(fit_by_steps)
 """Train a model alone; see `fit_by_steps`."""
 
 
-def _batches(order: Tensor, size: int) -> Iterator[Tensor]:
-    """Batches in order; a last one of a single item is left out, for batch normalisation needs two."""
+def _batches(order: Tensor, size: int, parts: int) -> Iterator[Tensor]:
+    """Batches in order, which `parts` divides: what is left of the last one is left out.
+
+    So is a last one of a single item, for batch normalisation needs two.
+    """
     for batch in order.split(size):
-        if len(batch) > 1:
-            yield batch
+        whole = batch[: len(batch) - len(batch) % parts]
+        if len(whole) > 1:
+            yield whole
 
 
 def _optimiser(groups: Sequence[Group], settings: TrainingConfig) -> torch.optim.Optimizer:
     rate, decay = settings.learning_rate, settings.weight_decay
     scaled: list[dict[str, Any]] = [{"params": group.parameters, "lr": rate * group.rate_scale} for group in groups]
     if settings.optimiser == "sgd":
-        return torch.optim.SGD(scaled, rate, momentum=0.9, weight_decay=decay, fused=True)
+        # Fused, it fails where a parameter is first trained after others have momentum (torch 2.13).
+        return torch.optim.SGD(scaled, rate, momentum=0.9, weight_decay=decay, foreach=True)
     kind = torch.optim.AdamW if settings.optimiser == "adamw" else torch.optim.Adam
     return kind(scaled, rate, weight_decay=decay, fused=True)
 

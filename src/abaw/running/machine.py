@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from abaw.running.errors import UserError
+
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _DEVICES = ("nvidia[0-9]*", "dxg", "kfd")
 """What a driver makes in /dev: NVIDIA's, that of Windows' subsystem, and AMD's, which torch calls cuda as well."""
@@ -28,3 +30,12 @@ def gpus_wanted(device: str, one_machine: bool) -> int:
     A cluster has some for whoever asks; one machine has them or not, and without them nothing has to queue for one.
     """
     return int(device == "cuda" or (device == "auto" and (not one_machine or has_gpu())))
+
+
+def check_gpus(wanted: int, there: int) -> None:
+    """Raise `UserError` where a training wants more GPUs than this run may use on its machine."""
+    if wanted > there:
+        raise UserError(
+            f"compute.gpus asks for {wanted} GPUs for one training, but this run may use {there}; say "
+            f"--resources gpu={wanted} if the machine has them"
+        )

@@ -8,16 +8,17 @@ from torch import Tensor
 
 from abaw.config import ImageTrainingConfig
 from abaw.nn.losses import task_loss
+from abaw.nn.parallel import team
 from abaw.nn.runtime import half_on_gpu
 from abaw.static.augmentation import augmentation
 from abaw.static.changes import sent
 from abaw.static.feed import Batch
-from abaw.static.model import Normaliser, StaticModel, StaticSpec, as_images
+from abaw.static.model import Normaliser, StaticSpec, as_images
 from abaw.tasks import TASKS, TaskName
 
 
 def picture_loss(
-    model: StaticModel,
+    model: Callable[[Tensor], tuple[Tensor, Mapping[TaskName, Tensor]]],
     spec: StaticSpec,
     labels: Mapping[TaskName, NDArray],
     settings: ImageTrainingConfig,
@@ -27,8 +28,10 @@ def picture_loss(
     """What maps a batch to the sum of the losses of the tasks in `labels`.
 
     `labels` are those of all pictures, by the numbers of a batch's items; one without a label of a task has no loss
-    there. That of the expressions counts `expression_weight` times where there are two tasks.
+    there. That of the expressions counts `expression_weight` times where there are two tasks. In a team
+    (`abaw.nn.parallel`) the batch is a part of one, and the loss that of the whole.
     """
+    together = team()
     losses = {
         task: task_loss(
             task,
@@ -47,7 +50,7 @@ def picture_loss(
     normalise = Normaliser(spec, device)
 
     def loss_of(outputs: Mapping[TaskName, Tensor], items: Tensor) -> Tensor:
-        each = [weights[task] * loss(outputs[task].float(), truth[task][items]) for task, loss in losses.items()]
+        each = [weights[task] * loss(outputs[task], truth[task][items]) for task, loss in losses.items()]
         return torch.stack(each).sum()
 
     def batch_loss(batch: Batch) -> Tensor:
@@ -55,12 +58,16 @@ def picture_loss(
         items = batch.items.to(device, non_blocking=True)
         share, partners = 1.0, items
         if settings.mixup is not None:
-            share = float(torch.distributions.Beta(settings.mixup, settings.mixup).sample())
+            shares = torch.distributions.Beta(settings.mixup, settings.mixup)
+            share = together.agreed(lambda: float(shares.sample()))
             order = sent(torch.randperm(len(images)), device)
             images, partners = torch.lerp(images[order], images, share), items[order]
         with half_on_gpu(device):
-            outputs = model(normalise(images))[1]
-        loss = loss_of(outputs, items)
-        return loss if settings.mixup is None else share * loss + (1 - share) * loss_of(outputs, partners)
+            found = model(normalise(images))[1]
+        outputs = {task: together.gathered(found[task].float()) for task in losses}
+        loss = loss_of(outputs, together.gathered(items))
+        if settings.mixup is None:
+            return loss
+        return share * loss + (1 - share) * loss_of(outputs, together.gathered(partners))
 
     return batch_loss

@@ -10,6 +10,7 @@ from tqdm import tqdm
 from abaw import metrics
 from abaw.config import PhaseConfig
 from abaw.nn.depthwise import pad_small_maps
+from abaw.nn.parallel import share_statistics, team
 from abaw.nn.resume import Resume
 from abaw.nn.runtime import half_on_gpu
 from abaw.nn.training import History, Scores, fit
@@ -59,6 +60,7 @@ def train_static(
     else:
         start_from(model, spec, pretrained[0], read_card(pretrained[1]))
     model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    share_statistics(model, device)
     if device.type == "cpu":
         pad_small_maps(model)
     learned, judged = (Feed(part.jpegs, spec.input_px, device, decoding_threads) for part in (train, val))
@@ -72,9 +74,10 @@ def train_static(
 
     measures = [TASKS[task].challenge_measure for task in chosen_by]
     chooser = measures[0] if len(measures) == 1 else MEAN_MEASURE
+    in_part = len(tasks) < len(spec.tasks) or settings.unfrozen_layers is not None
     history = fit(
         model,
-        picture_loss(model, spec, labels, settings, device, expression_weight),
+        picture_loss(team().learner(model, device, in_part), spec, labels, settings, device, expression_weight),
         len(train),
         evaluate,
         chooser,

@@ -10,6 +10,7 @@ from abaw.commands.base import parser, run, settings_from
 from abaw.commands.training import add_training_arguments, resume_of, write_training
 from abaw.config import JointPhaseConfig
 from abaw.nn import runtime
+from abaw.nn.parallel import team
 from abaw.static.crops import pretraining_crops
 from abaw.static.training import train_static
 from abaw.tables.files import read_tables
@@ -21,10 +22,16 @@ def main() -> None:
     add_training_arguments(arguments, of_one_task=False)
     arguments.add_argument("--settings", type=settings_from(JointPhaseConfig), required=True)
     arguments.add_argument("--crops", type=Path, nargs="+", required=True)
-    arguments.add_argument("--threads", type=int, required=True, help="that decode pictures; they change no result")
+    arguments.add_argument(
+        "--threads",
+        type=int,
+        required=True,
+        help="that decode pictures, of all processes together; they change no result",
+    )
     args = arguments.parse_args()
 
     device = runtime.start(args.compute, args.seed)
+    args.threads = max(1, args.threads // team().size)
     train, val = pretraining_crops(args.crops, args.settings.input_px, args.threads)
     resume = resume_of(args)
     weight = args.settings.expression_weight

@@ -13,6 +13,7 @@ from abaw.commands.base import parser, run, settings_from
 from abaw.commands.training import add_training_arguments, resume_of, write_training
 from abaw.config import FineTuningConfig
 from abaw.nn import runtime
+from abaw.nn.parallel import team
 from abaw.running.errors import UserError
 from abaw.static.crops import Crops, Part, labelled_crops
 from abaw.static.training import train_static
@@ -41,15 +42,23 @@ def main() -> None:
     arguments.add_argument("--tracks", type=Path, nargs=2, required=True, help="training, validation")
     arguments.add_argument("--faces", type=Path, nargs="+", required=True)
     arguments.add_argument("--pretrained", type=Path, nargs="*", default=[], help="weights and card to start from")
-    arguments.add_argument("--threads", type=int, required=True, help="that decode pictures; they change no result")
+    arguments.add_argument(
+        "--threads",
+        type=int,
+        required=True,
+        help="that decode pictures, of all processes together; they change no result",
+    )
     args = arguments.parse_args()
 
     device = runtime.start(args.compute, args.seed)
+    args.threads = max(1, args.threads // team().size)
     truth = read_tables(labels(args.task), args.labels)
     train, val = read_crops(args, truth)
     resume = resume_of(args)
     start = tuple(args.pretrained) or None
-    model, spec, history = train_static(train, val, args.settings, args.seed, device, resume, start, args.threads)
+    model, spec, history = train_static(
+        train, val, args.settings, args.seed, device, resume, start, decoding_threads=args.threads
+    )
     before = read_card(start[1]) if start else {"sha256": None, "corpora": {}}
     card = spec.as_card() | {"pretrained_sha256": before["sha256"], "pretrained_on": sorted(before["corpora"])}
     card["fitted_on"] = trained(*(FRAMES_MODEL for _ in args.settings.training.chosen_on_val))

@@ -17,7 +17,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from abaw.faces.crop import decode_crop, encode_crop
 from abaw.nn import runtime
 from abaw.nn.training import fit
 from abaw.static.augmentation import PROBABILITY, augmentation
-from abaw.static.feed import Feed, Jpegs
+from abaw.static.feed import Batch, Feed, Jpegs
 from abaw.static.learning import picture_loss
 from abaw.static.model import StaticModel, StaticSpec, as_images, letterbox
 
@@ -139,7 +139,7 @@ def settings() -> ImageTrainingConfig:
 
 
 def on_gpu(network: str, jpegs: list[bytes], device: torch.device, threads: int, steps: int) -> dict[str, float]:
-    """A training by the project's loop: the second epoch is timed, and of the third the kernels are counted."""
+    """A training by the project's loop; the same without changes of the pictures, and without a feed as well."""
     backbone, side_px = NETWORKS[network]
     half = (0.5, 0.5, 0.5)
     spec = StaticSpec(("expr",), backbone, side_px, half, half, dropout=0.1, drop_path=0.2 if network == "b1" else 0.0)
@@ -147,7 +147,29 @@ def on_gpu(network: str, jpegs: list[bytes], device: torch.device, threads: int,
     n = steps * BATCH
     repeated = Jpegs.of(jpegs, side_px, threads)[np.arange(n) % len(jpegs)]
     feed, labels = Feed(repeated, side_px, device, threads, held_bytes=0), np.arange(n) % 8.0
-    chosen, marks = settings(), []
+    [first] = feed.batches([torch.arange(BATCH)])
+    on_device = Batch(first.items, first.pixels.to(device))
+    unchanged = settings().model_copy(update={"augmentation": "none"})
+
+    def trained(load: Callable[[Iterable[Tensor]], Iterable[Batch]], chosen: ImageTrainingConfig) -> dict[str, float]:
+        return timed_training(model, picture_loss(model, spec, {"expr": labels}, chosen, device), n, load, chosen)
+
+    found = trained(feed.batches, settings())
+    return found | {
+        "unchanged": trained(feed.batches, unchanged)["images_per_s"],
+        "unfed": trained(lambda orders: (on_device for _ in orders), unchanged)["images_per_s"],
+    }
+
+
+def timed_training(
+    model: StaticModel,
+    loss: Callable[[Batch], Tensor],
+    n: int,
+    load: Callable[[Iterable[Tensor]], Iterable[Batch]],
+    chosen: ImageTrainingConfig,
+) -> dict[str, float]:
+    """Three epochs of `n` pictures: the second is timed, and of the third the kernels are counted."""
+    marks: list[float] = []
     profiler = torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA])
 
     def mark(epoch: int) -> None:
@@ -161,12 +183,16 @@ def on_gpu(network: str, jpegs: list[bytes], device: torch.device, threads: int,
         profiler.stop()
         return {"m": 0.0}
 
-    loss = picture_loss(model, spec, {"expr": labels}, chosen, device)
-    fit(model, loss, n, done, "m", chosen.training, 0, load=feed.batches, before_epoch=mark)
+    fit(model, loss, n, done, "m", chosen.training, 0, load=load, before_epoch=mark)
     seconds = marks[2] - marks[1]
     kernels = [event for event in profiler.events() if event.device_type == torch.autograd.DeviceType.CUDA]
     busy_s = sum(event.time_range.elapsed_us() for event in kernels) / 1e6
-    return {"images_per_s": round(n / seconds), "busy": round(busy_s / seconds, 3), "step_ms": seconds / n * 1e3}
+    return {
+        "images_per_s": round(n / seconds),
+        "busy": round(busy_s / seconds, 3),
+        "step_ms": seconds / n * 1e3,
+        "kernels": round(len(kernels) / (n / BATCH)),
+    }
 
 
 def main() -> None:
@@ -189,6 +215,9 @@ def main() -> None:
         gpu = {
             "gpu_images_per_s": {name: each["images_per_s"] for name, each in found.items()},
             "gpu_busy_share": {name: each["busy"] for name, each in found.items()},
+            "gpu_kernels_per_step": {name: each["kernels"] for name, each in found.items()},
+            "gpu_images_per_s_unchanged": {name: each["unchanged"] for name, each in found.items()},
+            "gpu_images_per_s_unfed": {name: each["unfed"] for name, each in found.items()},
             "host_share_of_step": {
                 name: round(host["host_ms_per_image"] / each["step_ms"] / args.threads, 3)
                 for name, each in found.items()

@@ -42,7 +42,7 @@ def test_the_profile_names_rules_that_exist():
 
 def test_networks_are_trained_on_a_gpu_and_no_job_that_others_share_asks_for_one():
     slurm = profile("slurm")
-    on_gpu = {name for name, body in RULES.items() if "gpu=NETWORK_GPUS" in body}
+    on_gpu = {name for name, body in RULES.items() if re.search("gpu=(NETWORK|PICTURE)_GPUS", body)}
     on_cpu = {name for name in RULES if name.startswith("train_")} - on_gpu
     assert on_cpu == {"train_functional", "train_voice_functional"}
     assert set(slurm["set-resources"]) == on_gpu

@@ -26,15 +26,22 @@ def read_scores(path: Path) -> dict[str, float]:
         return {row["system"]: float(row["value"]) for row in csv.DictReader(handle) if row["measure"] == MEASURE}
 
 
-def gains(scores: dict[str, float]) -> dict[str, float]:
-    """The figures, to three digits."""
+def gains(scores: dict[str, float]) -> dict[str, object]:
+    """The figures that are printed."""
     face, voice = max(scores[name] for name in FACES), scores[VOICE]
-    nested = {f"nested.{name}": scores[f"{name}_nested"] for name in ("system_1", *FUSED)}
     better = max(face, voice)
-    found = {"face": face, "voice": voice, **{name: scores[name] for name in ("system_1", *FUSED[:2])}, **nested}
-    found["fused_over_part"] = max(scores[name] for name in FUSED[:2]) / better
-    found["nested_over_part"] = max(nested[f"nested.{name}"] for name in FUSED) / better
-    return {name: round(value, 3) for name, value in found.items()}
+    plain = {name: scores[name] for name in ("system_1", *FUSED[:2])}
+    nested = {name: scores[f"{name}_nested"] for name in ("system_1", *FUSED)}
+    over = {
+        "fused_over_part": max(scores[name] for name in FUSED[:2]) / better,
+        "nested_over_part": max(nested[name] for name in FUSED) / better,
+    }
+    return rounded({"face": face, "voice": voice, **plain, **over}) | {"nested": rounded(nested)}
+
+
+def rounded(figures: dict[str, float]) -> dict[str, float]:
+    """Each to three digits."""
+    return {name: round(value, 3) for name, value in figures.items()}
 
 
 def main() -> None:

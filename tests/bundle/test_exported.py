@@ -13,7 +13,7 @@ from small_bundle import DEFAULT
 from snakemake.utils import update_config
 from torch import nn
 
-from abaw.bundle.export import _write_weights
+from abaw.bundle.export import _speech, _write_weights
 from abaw.bundle.sources import Sources
 from abaw.config import check_config
 from abaw.functional.model import FunctionalModel, Scaling, about, load_model, restored, save_model
@@ -36,6 +36,17 @@ def test_the_bundle_of_the_stand_in_corpus_has_expressions_and_what_its_systems_
     assert sources.systems() == ["system_1", "system_2", "system_3"]
     assert not [path for path in sources.inputs() if "va" in path.split("/") or "acoustic" in path]
     assert "results/report/scores/expr_val.csv" in sources.inputs()
+
+
+@pytest.mark.parametrize(("gate", "source"), [(None, "vad"), ("mouth", "mouth")])
+def test_speech_may_be_gated_otherwise_than_in_the_run(gate, source):
+    settings = deepcopy(DEFAULT)
+    settings["speech"]["gate"]["source"] = "vad"
+    settings["bundle"]["gate"] = gate
+    config = check_config(settings)
+    found = _speech(config)
+    assert found["gate"].pop("source") == source
+    assert found["gate"] == config.speech.gate.model_dump(exclude={"source"})
 
 
 def test_all_models_travel_or_those_of_the_systems():

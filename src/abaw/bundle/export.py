@@ -17,7 +17,7 @@ from abaw.running.files import whole_file
 from abaw.tasks import TASKS, TaskName
 from abaw.timeline.filters import Smoothing
 from abaw.timeline.widths import best_smoothing
-from abaw.weights.cards import check_card, git_commit, package_version, read_card
+from abaw.weights.cards import Card, check_card, git_commit, package_version, read_card
 from abaw.weights.manifest import known, sha256_of
 
 LIMITS = [
@@ -38,14 +38,14 @@ def export_bundle(config: Config, folder: Path) -> Bundle:
     Raises `UserError` where a card and its weights do not belong together.
     """
     sources = Sources(config)
-    cards: dict[TaskName, dict[str, dict[str, Any]]] = {task: {} for task in sources.tasks}
+    cards: dict[TaskName, dict[str, Card]] = {task: {} for task in sources.tasks}
     for task in sources.tasks:
         for name, at in sources.models(task).items():
             path, card = Path(at, "model.safetensors"), read_card(Path(at, "card.json"))
             check_card(path, card)
             inside = folder / f"{task}/{name}.safetensors"
             _write_weights(path, inside, config.bundle.floats)
-            cards[task][name] = card | {"sha256": sha256_of(inside)}
+            cards[task][name] = Card(card | {"sha256": sha256_of(inside)}, card.path)
     encoders = export_encoders(sources, folder)
     files = {
         name: {"sha256": sha256_of(folder / name), "size_bytes": (folder / name).stat().st_size}
@@ -121,7 +121,7 @@ def export_encoders(sources: Sources, folder: Path) -> dict[str, PackagedEncoder
 def _settings(config: Config) -> dict[str, Any]:
     return {
         "faces": config.faces.model_dump() | {"source": "detect", "crop_side_px": config.crop_side_px},
-        "speech": config.speech.model_dump() | {"engine": "torch"},
+        "speech": _speech(config),
         "embedding": config.embedding.model_dump(),
         "dynamic": config.dynamic.network.model_dump(),
         "functional": config.functional.model_dump(),
@@ -132,6 +132,12 @@ def _settings(config: Config) -> dict[str, Any]:
         "max_entropy_nats": config.fusion.dirichlet.max_entropy_nats,
         "combined": config.fusion.dirichlet.combined,
     }
+
+
+def _speech(config: Config) -> dict[str, Any]:
+    """How speech is found in videos that the bundle predicts."""
+    gate = config.speech.gate.model_dump() | ({"source": config.bundle.gate} if config.bundle.gate else {})
+    return config.speech.model_dump() | {"engine": "torch", "gate": gate}
 
 
 def _task(task: TaskName, sources: Sources, cards: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -21,6 +21,10 @@ class BundleConfig(Section):
         description="float32: weights as they were trained, so that the bundle predicts byte for byte what the run "
         "did; float16: matrices as half floats, half the size or less. Networks compute in float32 either way."
     )
+    gate: Literal["mouth", "vad", "both"] | None = Field(
+        description="speech.gate.source of videos that the bundle predicts, where it is to be another than the run's; "
+        "null: the same."
+    )
     data: list[str] = Field(
         description="What the corpus was made of, each with its licence, where it is not one that the bundle can name."
     )

@@ -251,7 +251,8 @@ def rows_of(n_rows):
 def read_columns():
     points = [f"{point}_{axis}_px" for point in FIVE_POINTS for axis in "xy"]
     box = ["x0_px", "y0_px", "x1_px", "y1_px"]
-    return ["sample", "frame", "time_s", "has_face", "score", *box, *points, "mouth_opening", "mouth_area", "crop"]
+    mouth = ["mouth_opening", "mouth_area"]
+    return ["sample", "frame", "time_s", "has_face", "score", *box, *points, *mouth, "crop", "mesh"]
 
 
 def test_a_table_written_row_by_row_does_not_depend_on_how_rows_come(tmp_path):

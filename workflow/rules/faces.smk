@@ -2,8 +2,8 @@
 
 In: the videos and the detector's weights; with `faces.source: organisers` the folders of crops.
 Out: results/faces/{video}.parquet, one row for every analysed frame of every subject, with or without a face: box,
-points, crop, mouth opening.
-Read by: speech (the mouths) and static (the crops). Page: docs/faces.md.
+points, crop, mouth opening, on request the mesh; results/embeddings/{task}/mesh/{split}.parquet, the mesh aligned.
+Read by: speech (the mouths), static (the crops), dynamic, functional and attention (the mesh, on request). Page: docs/faces.md.
 """
 
 if CONFIG.faces.source == "detect":
@@ -80,6 +80,34 @@ else:
             " --rate-hz {params.rate_hz}"
             " --output {output:q}"
             " > {log:q} 2>&1"
+
+
+rule align_meshes:
+    """Bring the face meshes of a split to one place, size and roll, where a model learns from them."""
+    input:
+        code=code("faces/align_meshes"),
+        faces=of_split("results/faces/{video}.parquet"),
+        tracks="results/corpus/{task}/{split}/tracks.parquet",
+    output:
+        "results/embeddings/{task}/mesh/{split}.parquet",
+    log:
+        "logs/align_meshes/{task}_{split}.log",
+    benchmark:
+        "results/benchmarks/align_meshes/{task}_{split}.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb(2000, per_input=2),
+        runtime=minutes(20, per_input=0.05),
+    params:
+        modules=modules("faces/align_meshes"),
+    shell:
+        "python {input.code:q}"
+        " --faces {input.faces:q}"
+        " --tracks {input.tracks:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
 
 
 rule export_detector:

@@ -120,7 +120,7 @@ def export_encoders(sources: Sources, folder: Path) -> dict[str, PackagedEncoder
 
 def _settings(config: Config) -> dict[str, Any]:
     return {
-        "faces": config.faces.model_dump() | {"source": "detect", "crop_side_px": config.crop_side_px},
+        "faces": config.faces.model_dump() | {"source": "detect", "mesh": False, "crop_side_px": config.crop_side_px},
         "speech": _speech(config),
         "embedding": config.embedding.model_dump(),
         "dynamic": config.dynamic.network.model_dump(),

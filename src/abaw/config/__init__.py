@@ -176,6 +176,13 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _meshes_are_kept(self) -> "Config":
+        for name, own in self.inputs.items():
+            if "mesh" in own and not self.faces.mesh:
+                raise ValueError(f"{name} learns from the mesh, and faces.mesh is false; set it to true")
+        return self
+
+    @model_validator(mode="after")
     def _systems_have_models(self) -> "Config":
         for name, system in self.systems.items():
             for model in system.models:

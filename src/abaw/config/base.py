@@ -11,7 +11,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-OUR_INPUTS = ("faces", "voice")
+OUR_INPUTS = ("faces", "voice", "mesh")
 """The embeddings that the workflow makes itself."""
 
 

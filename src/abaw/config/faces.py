@@ -58,7 +58,17 @@ class FacesConfig(Section):
         description="Crops with a longer side are made smaller when the mouth has been measured, those of the "
         "pre-training corpora too; null: the largest `input_px` of `static.backbones`, more than which no network sees."
     )
+    mesh: bool = Field(
+        description="Keep the 468 points of the mesh that measures the mouth, 1.9 kB a face, so that `mesh` may be "
+        "named in `dynamic.inputs`, `functional.inputs` and `attention.inputs`. It needs source: detect."
+    )
     jpeg_quality: Annotated[int, Field(ge=1, le=100)] = Field(description="JPEG quality of the stored crops.")
+
+    @model_validator(mode="after")
+    def _meshes_are_of_detected_faces(self) -> "FacesConfig":
+        if self.mesh and self.source != "detect":
+            raise ValueError(f"mesh is true, but source is {self.source}; meshes are kept of detected faces alone")
+        return self
 
     @model_validator(mode="after")
     def _weights_belong_to_the_detector(self) -> "FacesConfig":

@@ -232,7 +232,8 @@ class DynamicConfig(Section):
 
     inputs: Inputs = Field(
         description="What is learned from, side by side: faces, the embeddings of static; voice, those of the acoustic "
-        "model; or names under `embeddings`. The first says which frames count."
+        "model; mesh, the aligned points of `faces.mesh`; or names under `embeddings`. The first says which frames "
+        "count."
     )
     sweep: DynamicSweepConfig
     network: DynamicNetworkConfig

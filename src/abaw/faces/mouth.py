@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from threading import Lock
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ On the tests' real footage it leaves 4 of 405 crops without a mesh instead of 11
 """
 _UPPER_LIP, _LOWER_LIP = 13, 14
 _MOUTH_RIGHT, _MOUTH_LEFT = 61, 291
-_EYES = [33, 133], [362, 263]
+EYES = [33, 133], [362, 263]
 """Outer and inner corner of the right eye, inner and outer corner of the left: an eye's centre is between its two."""
 _UPPER_RIM = [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308]
 _LOWER_RIM = [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308]
@@ -28,16 +29,18 @@ class Mouth:
 
     `area`: of the strip between the inner lips, in crops' areas, in [0, 1]; the authors' measure, which grows with the
     face's share of the crop. `corners`: the subject's right and left mouth corner (2 x 2, x and y in pixels of the
-    crop).
+    crop). `mesh`: all points (468 x 2) in the crop's longer side, where they are kept.
     """
 
     opening: float
     area: float
     corners: np.ndarray
+    mesh: np.ndarray | None = None
 
-    def columns(self) -> dict[str, float]:
+    def columns(self) -> dict[str, Any]:
         """What the table `faces` holds of it."""
-        return {"mouth_opening": self.opening, "mouth_area": self.area}
+        found: dict[str, Any] = {"mouth_opening": self.opening, "mouth_area": self.area}
+        return found if self.mesh is None else found | {"mesh": self.mesh.astype(np.float16).ravel()}
 
 
 class MouthMeter:
@@ -47,7 +50,8 @@ class MouthMeter:
     and follows the openings of the embedded corpus less closely. Threads may share a meter; they take turns.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keeps_mesh: bool = False) -> None:
+        self.keeps_mesh = keeps_mesh
         self._turn = Lock()
         self._mesh = start(FaceMesh, static_image_mode=True, max_num_faces=1, refine_landmarks=False)
 
@@ -65,12 +69,13 @@ class MouthMeter:
             return None
         mesh = np.array([(point.x, point.y) for point in found[0].landmark]) * framed.shape[1::-1] - border
         shares = mesh / rgb.shape[1::-1]
-        right_eye, left_eye = (mesh[corners].mean(axis=0) for corners in _EYES)
+        right_eye, left_eye = (mesh[corners].mean(axis=0) for corners in EYES)
         gap = np.linalg.norm(mesh[_LOWER_LIP] - mesh[_UPPER_LIP])
         return Mouth(
             opening=float(gap / np.linalg.norm(left_eye - right_eye)),
             area=strip_area(shares[_UPPER_RIM], shares[_LOWER_RIM]),
             corners=mesh[[_MOUTH_RIGHT, _MOUTH_LEFT]],
+            mesh=mesh / max(rgb.shape) if self.keeps_mesh else None,
         )
 
 

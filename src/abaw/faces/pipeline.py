@@ -63,7 +63,7 @@ def tracked_frames(
     `careful` is that of `Tracker`. Where the detector was not asked and the mesh finds no face, or a mouth that lies
     outside the face, it is asked now.
     """
-    tracker, meter, shot = Tracker(careful), MouthMeter(), 0
+    tracker, meter, shot = Tracker(careful), MouthMeter(settings.mesh), 0
     rate_hz, every_s = settings.analysis_rate_hz, settings.detect_every_s
     for look in detected_frames(path, rate_hz, detector, threads, span_s, every_s):
         frame, found = look.frame, look.faces

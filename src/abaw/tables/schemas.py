@@ -47,7 +47,8 @@ SCHEMAS: dict[str, pa.Schema] = {
         {"score": pa.float32()}
         | {name: pa.float32() for name in ("x0_px", "y0_px", "x1_px", "y1_px")}
         | {f"{point}_{axis}_px": pa.float32() for point in FIVE_POINTS for axis in "xy"}
-        | {"mouth_opening": pa.float32(), "mouth_area": pa.float32(), "crop": pa.binary()},
+        | {"mouth_opening": pa.float32(), "mouth_area": pa.float32(), "crop": pa.binary()}
+        | {"mesh": pa.list_(pa.float16())},
     ),
     "mouths": _schema(_ROW | {"time_s": pa.float64()}, {"mouth_opening": pa.float32(), "mouth_area": pa.float32()}),
     "voiced": _schema({"sample": pa.string(), "run": pa.int32(), "start_s": pa.float64(), "end_s": pa.float64()}),

@@ -72,3 +72,25 @@ def test_commands_that_hear_by_the_default_do_not_load_transformers():
     done = subprocess.run(call, cwd=ROOT, env=variables, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+TRAIN = """
+import sys
+import torch
+from settings import SHORT_TRAINING
+from abaw.nn.training import fit
+
+model = torch.nn.Linear(1, 1)
+for optimiser in ("adamw", "adam", "sgd"):
+    chosen = SHORT_TRAINING.model_copy(update={"optimiser": optimiser})
+    fit(model, lambda items: model(items[:, None].float()).square().mean(), 8, lambda: {"m": 0.0}, "m", chosen, 0)
+print("torch._dynamo" in sys.modules)
+"""
+
+
+def test_a_training_does_not_load_the_compiler():
+    """Which takes more than a second of processor time, in each of a dozen jobs."""
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])}
+    done = subprocess.run([sys.executable, "-c", TRAIN], env=variables, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "False"

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from abaw.config import TrainingConfig
 from abaw.nn.averaging import Averaged
+from abaw.nn.optimisers import light
 from abaw.nn.parallel import team
 from abaw.nn.resume import Resume
 from abaw.running.errors import UserError
@@ -237,9 +238,9 @@ def _optimiser(groups: Sequence[Group], settings: TrainingConfig) -> torch.optim
     scaled: list[dict[str, Any]] = [{"params": group.parameters, "lr": rate * group.rate_scale} for group in groups]
     if settings.optimiser == "sgd":
         # Fused, it fails where a parameter is first trained after others have momentum (torch 2.13).
-        return torch.optim.SGD(scaled, rate, momentum=0.9, weight_decay=decay, foreach=True)
+        return light(torch.optim.SGD)(scaled, rate, momentum=0.9, weight_decay=decay, foreach=True)
     kind = torch.optim.AdamW if settings.optimiser == "adamw" else torch.optim.Adam
-    return kind(scaled, rate, weight_decay=decay, fused=True)
+    return light(kind)(scaled, rate, weight_decay=decay, fused=True)
 
 
 def rate_factor(settings: TrainingConfig, epoch_steps: int) -> Callable[[int], float]:

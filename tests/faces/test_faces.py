@@ -19,6 +19,7 @@ from abaw.config import FacesConfig
 from abaw.faces.crop import crop_region, decode_crop, encode_crop
 from abaw.faces.detection import select
 from abaw.faces.mediapipe import MediaPipeDetector
+from abaw.faces.mesh import POINTS, mesh_features
 from abaw.faces.mouth import MouthMeter
 from abaw.running.errors import UserError
 from abaw.tables.files import GROUP_ROWS, read_metadata, read_table, table_writer
@@ -83,6 +84,19 @@ def test_the_same_bytes_twice_at_odd_rates(tmp_path, fps):
     track(tmp_path, frames, ALONE, fps, output="two.parquet")
     assert all(row["has_face"] for row in rows)
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
+
+
+def test_the_mesh_is_kept_where_it_is_asked_for_and_follows_the_face_not_its_size(tmp_path):
+    frames = [scene((20, 150 + 8 * k, False)) for k in range(6)]
+    bare = track(tmp_path, frames, ALONE, fps=Fraction(5))["solo"]
+    assert all(row["mesh"] is None for row in bare)
+    rows = track(tmp_path, frames, ALONE, fps=Fraction(5), mesh=True)["solo"]
+    assert [row | {"mesh": None} for row in rows] == bare
+    table = mesh_features([tmp_path / "faces.parquet"], ["solo"])
+    features = np.array(table["embedding"].to_pylist())
+    assert features.shape == (6, 2 * POINTS) and all(table["has_face"].to_pylist())
+    assert np.abs(features - features[0]).mean() < 0.03  # of the distance between the eyes
+    assert table["time_s"].to_pylist() == [row["time_s"] for row in rows]
 
 
 @pytest.mark.parametrize("margin_px", [0, 15, 40])

@@ -79,7 +79,7 @@ rule all:
 rule contact_sheets:
     """A picture of all crops of each video, with frame numbers, mouth openings and when the mouth speaks."""
     input:
-        expand("results/report/sheets/{video}.png", video=VIDEOS),
+        expand("results/faces/sheets/{video}.png", video=VIDEOS),
 
 
 rule compare:

@@ -2,7 +2,8 @@
 
 In: the videos and the detector's weights; with `faces.source: organisers` the folders of crops.
 Out: results/faces/{video}.parquet, one row for every analysed frame of every subject, with or without a face: box,
-points, crop, mouth opening, on request the mesh; results/embeddings/{task}/mesh/{split}.parquet, the mesh aligned.
+points, crop, mouth opening, on request the mesh; results/embeddings/{task}/mesh/{split}.parquet, the mesh aligned;
+on request results/faces/sheets/{video}.png, all crops of a video in a picture.
 Read by: speech (the mouths), static (the crops), dynamic, functional and attention (the mesh, on request). Page: docs/faces.md.
 """
 
@@ -136,5 +137,33 @@ rule export_detector:
         "python {input.code:q}"
         " --weights {params.entry:q}"
         " --file {input.weights:q}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
+
+
+rule draw_contact_sheet:
+    """Draw all crops of one video in a picture, to be looked at: `snakemake contact_sheets` draws those of all."""
+    input:
+        code=code("faces/draw_contact_sheet"),
+        faces="results/faces/{video}.parquet",
+        voiced="results/speech/voiced/{video}.parquet",
+    output:
+        "results/faces/sheets/{video}.png",
+    log:
+        "logs/draw_contact_sheet/{video}.log",
+    benchmark:
+        "results/benchmarks/draw_contact_sheet/{video}.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb(2000),
+        runtime=minutes(10),
+    params:
+        modules=modules("faces/draw_contact_sheet"),
+    shell:
+        "python {input.code:q}"
+        " --faces {input.faces:q}"
+        " --voiced {input.voiced:q}"
         " --output {output:q}"
         " > {log:q} 2>&1"

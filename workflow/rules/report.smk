@@ -2,7 +2,7 @@
 
 In: results/frames, results/systems and results/corpus, and the histories of the trainings.
 Out: results/report/index.html, tables.csv, scores.csv and figures, which `snakemake --report results/report.zip` also
-gathers into one archive; results/report/sheets/{video}.png on request.
+gathers into one archive.
 Page: docs/report.md.
 """
 
@@ -219,34 +219,6 @@ rule list_broken:
         "python {input.code:q}"
         " --faces {input.faces:q}"
         " --on-unreadable {params.on_unreadable}"
-        " --output {output:q}"
-        " > {log:q} 2>&1"
-
-
-rule draw_contact_sheet:
-    """Draw all crops of one video in a picture, to be looked at: `snakemake contact_sheets` draws those of all."""
-    input:
-        code=code("report/draw_contact_sheet"),
-        faces="results/faces/{video}.parquet",
-        voiced="results/speech/voiced/{video}.parquet",
-    output:
-        "results/report/sheets/{video}.png",
-    log:
-        "logs/draw_contact_sheet/{video}.log",
-    benchmark:
-        "results/benchmarks/draw_contact_sheet/{video}.tsv"
-    conda:
-        "../../envs/main.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory_mb(2000),
-        runtime=minutes(10),
-    params:
-        modules=modules("report/draw_contact_sheet"),
-    shell:
-        "python {input.code:q}"
-        " --faces {input.faces:q}"
-        " --voiced {input.voiced:q}"
         " --output {output:q}"
         " > {log:q} 2>&1"
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from abaw.commands.base import parser, run
-from abaw.report.sheet import contact_sheet, thinned
+from abaw.faces.sheet import contact_sheet, thinned
 from abaw.running.files import whole_file
 from abaw.tables.files import read_rows, read_table
 

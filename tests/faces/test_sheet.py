@@ -10,7 +10,7 @@ from skimage import data
 
 from abaw.faces.crop import encode_crop
 from abaw.faces.row import bare_row
-from abaw.report.sheet import CAPTION_PX, COLUMNS, TILE_PX, contact_sheet, thinned
+from abaw.faces.sheet import CAPTION_PX, COLUMNS, TILE_PX, contact_sheet, thinned
 from abaw.tables.files import write_table
 from abaw.tables.schemas import SCHEMAS
 

@@ -133,7 +133,7 @@ def _write_split(folder: Path, config: Config, made: Made, rng: np.random.Genera
     latent = _moving(len(analysed), basis.shape[0], JUMPY_S / 6, rng).astype(np.float32)
     known = _outputs(made, analysed, rng).astype(np.float32)
     latent[:, : known.shape[1]] += 2 * known
-    backbone = getattr(config.static.backbones, task).backbone
+    backbone = getattr(config.static.backbones, task).folder
     keys = {"sample": made.names(analysed), "frame": made.frame[analysed], "time_s": made.time_s[analysed]}
     for kind, name, part in (
         ("embeddings", backbone, slice(0, EMBEDDING_SIZE)),
@@ -220,7 +220,7 @@ def _write_trainings(folder: Path, config: Config, task: TaskName, train: Made, 
     sweep = config.dynamic.sweep
     cells = [(window_s, normaliser) for normaliser in sweep.normalisers for window_s in sweep.windows_s]
     networks = [
-        f"static/{task}/{getattr(config.static.backbones, task).backbone}",
+        f"static/{task}/{getattr(config.static.backbones, task).folder}",
         *(f"{stage}/{task}/best" for stage in ("dynamic", "acoustic")),
         *(f"attention/{task}/{mechanism}" for mechanism in config.attention.mechanisms),
         *(f"dynamic/{task}/{window_s}s_{normaliser}" for window_s, normaliser in cells),

@@ -32,7 +32,7 @@ def millions(model: nn.Module) -> float:
 
 
 def settings_of(backbone: str, weights: str = "hub", input_px: int = 64) -> BackboneConfig:
-    seen = {"input_px": input_px, "grey": False, "mirrored": False}
+    seen = {"input_px": input_px, "grey": False, "mirrored": False, "frozen": False}
     return BackboneConfig(backbone=backbone, weights=weights, dropout=0.1, drop_path=0.0, **seen)
 
 

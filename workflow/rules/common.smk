@@ -101,7 +101,7 @@ try:
     # The pre-training corpora that are there, and what fine-tuning takes of a model that was trained on them.
     PRETRAINED_ON = [name for name, root in CONFIG.pretraining.roots.model_dump().items() if root is not None]
     PRETRAINED_FILES = pretrained_files(
-        CONFIG.static.pretraining, bool(PRETRAINED_ON), sorted(form.backbone for form in BACKBONES.values())
+        CONFIG.static.pretraining, bool(PRETRAINED_ON), sorted(form.folder for form in BACKBONES.values())
     )
 except UserError as error:
     sys.exit(f"error: {error}")  # without the file and line of this one, which are no business of the user's
@@ -118,7 +118,7 @@ wildcard_constraints:
     split="|".join(SPLITS),
     video="[^/]+",
     film="[^/]+",
-    backbone="|".join(re.escape(form.backbone) for form in BACKBONES.values()),
+    backbone="|".join(re.escape(form.folder) for form in BACKBONES.values()),
     model="[^/]+",
     system="|".join(SYSTEMS),
     mechanism="self|cross",
@@ -216,14 +216,14 @@ def size_mb(paths) -> float:
 
 def form_of(wildcards) -> BackboneConfig:
     """The form of the job's frame-level model; of one before the challenges part, the backbone's."""
-    return next(form for form in BACKBONES.values() if form.backbone == wildcards.backbone)
+    return next(form for form in BACKBONES.values() if form.folder == wildcards.backbone)
 
 
 def of_backbone(*patterns: str) -> Callable:
     """An input: each of `patterns` with the job's wildcards and the backbone of its challenge."""
 
     def paths(wildcards) -> list[str]:
-        given = {**dict(wildcards.items()), "backbone": BACKBONES[wildcards.task].backbone}
+        given = {**dict(wildcards.items()), "backbone": BACKBONES[wildcards.task].folder}
         return [pattern.format(**given) for pattern in patterns]
 
     return paths

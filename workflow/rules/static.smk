@@ -15,7 +15,7 @@ rule pretrain_static:
     """Train the backbone with the heads of both challenges on the pre-training corpora (paper §2.2, §3.1.1)."""
     input:
         code=code("static/pretrain_static"),
-        given=lambda wildcards: files_of_weights(form_of(wildcards).weights),
+        given=lambda wildcards: files_of_weights(form_of(wildcards).given),
         crops=[f"results/corpus/pretraining/{name}.parquet" for name in PRETRAINED_ON],
     output:
         weights="results/static/pretraining/{backbone}/model.safetensors",
@@ -56,7 +56,7 @@ rule train_static:
     """Fine-tune the backbone with the head of Figure 1 on face crops (paper §2.2.1)."""
     input:
         code=code("static/train_static"),
-        given=lambda wildcards: files_of_weights(form_of(wildcards).weights),
+        given=lambda wildcards: files_of_weights(form_of(wildcards).given),
         faces=of_split("results/faces/{video}.parquet", "train", "val"),
         tracks=expand("results/corpus/{{task}}/{split}/tracks.parquet", split=["train", "val"]),
         labels=expand("results/corpus/{{task}}/{split}/labels.parquet", split=["train", "val"]),

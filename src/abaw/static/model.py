@@ -1,4 +1,4 @@
-"""The frame-level model of Figure 1: a timm backbone, a 256-d embedding, and a head a challenge (paper §2.2.1)."""
+"""The frame-level model of Figure 1: a backbone, a 256-d embedding, and a head a challenge (paper §2.2.1)."""
 
 import abaw.nn  # noqa: F401  (it makes timm importable, so it comes first)
 
@@ -7,15 +7,13 @@ import abaw.nn  # noqa: F401  (it makes timm importable, so it comes first)
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
-import timm
 import torch
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
-from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 from torchvision.transforms.v2.functional import rgb_to_grayscale
 
@@ -23,10 +21,9 @@ from abaw.config import BackboneConfig
 from abaw.nn import checkpoint
 from abaw.nn.outputs import activation
 from abaw.running.errors import UserError
+from abaw.static.backbones import about_backbone, build_backbone, check_known
 from abaw.tables.schemas import EMBEDDING_SIZE
 from abaw.tasks import TASKS, TaskName
-
-TORCHVISION_LICENCE = "bsd-3-clause"
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,8 @@ class StaticSpec:
 
     `tasks` are the challenges that it has heads for: one, or both after pre-training. `mean` and `std` are those of RGB
     in [0, 1]; `input_px` is the side of the square that a crop is fitted into; `licence` is that of the backbone's
-    weights as timm knows it. A `grey` one sees pictures without colours; of a `mirrored` one counts what `seen` says.
+    weights as its library knows it; `form` describes a backbone that is not timm's. A `grey` one sees pictures without
+    colours; of a `mirrored` one counts what `seen` says.
     """
 
     tasks: tuple[TaskName, ...]
@@ -48,52 +46,43 @@ class StaticSpec:
     licence: str | None = None
     grey: bool = False
     mirrored: bool = False
+    form: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, tasks: Sequence[TaskName], settings: BackboneConfig) -> "StaticSpec":
-        """The spec of a backbone as timm knows it; `UserError` where timm does not."""
-        _check_known(settings.backbone, "static.backbones")
-        trained_on: Any = timm.get_pretrained_cfg(settings.backbone)
-        mean, std, licence = trained_on.mean, trained_on.std, trained_on.license
-        if settings.weights == "torchvision":
-            mean, std, licence = IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, TORCHVISION_LICENCE
+        """The spec of a backbone as its library knows it; `UserError` where it does not."""
+        about = about_backbone(settings)
         return cls(
             tuple(tasks),
             settings.backbone,
             settings.input_px,
-            tuple(mean),
-            tuple(std),
+            about.mean,
+            about.std,
             settings.dropout,
             settings.drop_path,
-            licence,
+            about.licence,
             settings.grey,
             settings.mirrored,
+            about.form,
         )
 
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> "StaticSpec":
         """The spec that `as_card` wrote; `UserError` where the card says something that no spec can be."""
         try:
-            spec = TypeAdapter(cls).validate_python({name: card[name] for name in cls.__dataclass_fields__})
+            # Cards of backbones of timm's may be older than those of others, and say nothing of a form.
+            own = {name: card[name] for name in cls.__dataclass_fields__ if name in card or name != "form"}
+            spec = TypeAdapter(cls).validate_python(own)
         except ValidationError as error:
             wrong = "; ".join(f"{detail['loc'][0]} is {detail['input']!r}" for detail in error.errors())
             raise UserError(f"the card of a frame-level model is wrong: {wrong}; get the model again") from error
-        _check_known(spec.backbone, "the card of a frame-level model")
+        check_known(spec.backbone, "the card of a frame-level model")
         return spec
 
     def as_card(self) -> dict[str, Any]:
         """The spec as JSON values."""
         outputs = [name for task in self.tasks for name in TASKS[task].outputs]
         return {**asdict(self), "outputs": outputs, "embedding_size": EMBEDDING_SIZE}
-
-
-def _check_known(backbone: str, where: str) -> None:
-    """Refuse what timm does not list, so that no name makes it look elsewhere."""
-    if backbone not in timm.list_models(pretrained=True):
-        raise UserError(
-            f"{where} has {backbone!r}, which timm {timm.__version__} does not know; timm.list_models(pretrained=True) "
-            "lists the full tags"
-        )
 
 
 class StaticModel(nn.Module):
@@ -104,8 +93,9 @@ class StaticModel(nn.Module):
 
     def __init__(self, spec: StaticSpec) -> None:
         super().__init__()
-        backbone: Any = timm.create_model(spec.backbone, pretrained=False, num_classes=0, drop_path_rate=spec.drop_path)
+        backbone: Any = build_backbone(spec.backbone, spec.drop_path, spec.form, spec.input_px)
         self.backbone = backbone
+        self.frozen = False
         self.embed = nn.Sequential(
             nn.Dropout(spec.dropout),
             nn.Linear(backbone.num_features, EMBEDDING_SIZE),
@@ -113,6 +103,18 @@ class StaticModel(nn.Module):
             nn.Tanh(),
         )
         self.heads = nn.ModuleDict({task: _head(task) for task in spec.tasks})
+
+    def freeze(self) -> None:
+        """Let the backbone learn nothing from now on, nor its normalisations follow what is shown to it."""
+        self.frozen = True
+        self.backbone.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """As any module, but that a frozen backbone stays in evaluation mode."""
+        super().train(mode)
+        if self.frozen:
+            self.backbone.eval()
+        return self
 
     def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Embeddings, and outputs by task."""

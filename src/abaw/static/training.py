@@ -59,6 +59,8 @@ def train_static(
         load_backbone_weights(model, settings)
     else:
         start_from(model, spec, pretrained[0], read_card(pretrained[1]))
+    if settings.frozen:
+        model.freeze()
     model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     share_statistics(model, device)
     if device.type == "cpu":

@@ -5,12 +5,11 @@ import abaw.nn  # noqa: F401  (it makes transformers importable, so it comes fir
 # isort: split
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import ModelCard, hf_hub_download
+from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError
 from transformers import AutoConfig
 from transformers.utils import logging as transformers_logging
@@ -19,6 +18,7 @@ from abaw.acoustic.encoders.network import NetworkEncoder
 from abaw.acoustic.encoders.spectrogram import Wav2Vec2Bert, Whisper
 from abaw.acoustic.encoders.waveform import Data2VecAudio, Hubert, Wav2Vec2, WavLM
 from abaw.running.errors import UserError
+from abaw.weights.huggingface import licence_of, plain_form, source_of
 
 transformers_logging.disable_progress_bar()
 transformers_logging.set_verbosity_error()  # what is missing from a file is said below, in a sentence
@@ -33,8 +33,6 @@ FAMILIES: dict[str, type[NetworkEncoder]] = {
 }
 """By the `model_type` of a checkpoint's configuration."""
 
-_NO_FORM = ("attn_implementation", "auto_map")
-_HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w.-]+)?")
 _LICENCES = {"wav2vec2-large-robust-12-ft-emotion-msp-dim": "cc-by-nc-sa-4.0"}
 """Of models whose card may not lie beside their weights, by name."""
 
@@ -77,9 +75,7 @@ def encoder_of_form(
 ) -> NetworkEncoder:
     """An encoder of what `form_of_encoder` gave, with random weights, for those of a trained model."""
     family = _family(name, config.get("model_type"))
-    # Only what describes the form: other keys name code to fetch and run.
-    plain = {key: value for key, value in config.items() if not key.startswith("_") and key not in _NO_FORM}
-    encoder = family(family.fresh(family.network_class.config_class.from_dict(plain)), window_s)
+    encoder = family(family.fresh(family.network_class.config_class.from_dict(plain_form(config))), window_s)
     encoder.follow(processor)
     return encoder
 
@@ -87,11 +83,7 @@ def encoder_of_form(
 def licence_of_checkpoint(name: str) -> str:
     """The licence of a checkpoint, as its model card says."""
     source, _ = _source(name)
-    try:
-        said = ModelCard.load(Path(source) / "README.md" if Path(source).is_dir() else source).data.license
-    except Exception:  # a card is no part of a model: missing, unreadable or out of reach, it says nothing
-        said = None
-    return said or _LICENCES.get(Path(source).name, "not stated beside the weights")
+    return licence_of(source) or _LICENCES.get(Path(source).name, "not stated beside the weights")
 
 
 def _family(name: str, model_type: Any) -> type[NetworkEncoder]:
@@ -112,12 +104,4 @@ def _processor(source: str, revision: str) -> dict[str, Any]:
 
 def _source(name: str) -> tuple[str, str]:
     """A folder, or a model's id on Hugging Face, and its revision. No form of either makes transformers run code."""
-    if (Path(name) / "config.json").is_file():
-        return name, "main"
-    if Path(name).exists() or not _HUB.fullmatch(name):
-        raise UserError(
-            f"the encoder is {name!r}, which is none of small and whisper_tiny_en, nor a folder with a "
-            "config.json, nor the id of a Hugging Face model (owner/name, or owner/name@revision)"
-        )
-    source, _, revision = name.partition("@")
-    return source, revision or "main"
+    return source_of(name, f"the encoder is {name!r}, none of small and whisper_tiny_en")

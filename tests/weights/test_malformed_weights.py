@@ -156,7 +156,7 @@ def test_a_card_that_is_not_there_and_what_it_does_not_say(good, tmp_path):
     "wrong",
     [
         {"backbone": "hf_hub:somebody/model"},
-        {"backbone": "efficientnet_b1"},
+        {"backbone": "efficientnet_b99"},
         {"backbone": 3},
         {"tasks": ["va", "pain"]},
         {"tasks": "va"},

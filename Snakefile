@@ -26,6 +26,7 @@ container: "envs/main.sif"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/demo.smk"
 include: "workflow/rules/corpus.smk"
+include: "workflow/rules/folds.smk"
 include: "workflow/rules/weights.smk"
 include: "workflow/rules/faces.smk"
 include: "workflow/rules/speech.smk"
@@ -74,6 +75,8 @@ rule all:
         expand("results/report/timeline_{task}.png", task=TASKS),
         expand("results/report/curves_{task}.png", task=TASKS),
         expand("results/report/sweep_{task}.png", task=TASKS),
+        expand("results/submission_{task}.zip", task=JOINED),
+        expand("results/report/scores/{task}_val.csv", task=JOINED),
 
 
 rule contact_sheets:

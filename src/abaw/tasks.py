@@ -4,6 +4,7 @@ The stages from the labels to the submission know a challenge by its entry here 
 write follows from its `kind`. So a further one is one more entry (docs/tables.md).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -16,6 +17,7 @@ Kind = Literal["values", "classes", "flags"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 EXPRESSIONS = ("Neutral", "Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise", "Other")
 DIMENSIONS = ("valence", "arousal")
+_FOLDED = re.compile(r"_fold(s|[0-9]+)$")
 UNITS: dict[Kind, Literal["value", "logit", "probability"]] = {
     "values": "value",
     "classes": "logit",
@@ -103,3 +105,12 @@ TASKS: dict[TaskName, Task] = {
         },
     ),
 }
+
+
+def task_named(name: str) -> TaskName:
+    """The challenge of a name that may say a fold too.
+
+    >>> task_named("va"), task_named("va_fold3"), task_named("va_folds")
+    ('va', 'va', 'va')
+    """
+    return _FOLDED.sub("", name)

@@ -29,6 +29,7 @@ from abaw.config.command_line import typed
 from abaw.corpus.crops import CropFolders, find_crops
 from abaw.corpus.layout import Layout, build_layout, read_folders
 from abaw.demo.plan import plan_corpus
+from abaw.folds.layout import fold_names, joined_name, samples_of, with_folds
 from abaw.fusion.candidates import Candidates
 from abaw.fusion.systems import Systems
 from abaw.predict.plan import plan_prediction
@@ -40,7 +41,7 @@ from abaw.running.imports import digest_behind
 from abaw.running.machine import check_gpus, gpus_wanted, total_memory_mb
 from abaw.running.shell import gpus_of, prefix
 from abaw.static.phases import pretrained_files
-from abaw.tasks import SPLITS, TASKS
+from abaw.tasks import SPLITS, TASKS, task_named
 from abaw.weights.given import files_of_weights
 from abaw.weights.manifest import packaged, read_manifest, weights_of_detector
 
@@ -86,7 +87,7 @@ try:
     WEIGHTS = read_manifest()
     weights_of_detector(CONFIG.faces.detector, CONFIG.faces.weights)
     DEMO = plan_corpus(CONFIG.demo)
-    LAYOUT = read_layout()
+    LAYOUT = with_folds(read_layout(), CONFIG.folds)
     CROPS = read_crop_folders()
     PLAN = plan_prediction(CONFIG.predict, workflow.is_main_process)
     # Networks learn, and read whole videos, where compute.device says; small ones that only predict stay on the CPU.
@@ -111,10 +112,14 @@ SYSTEMS = dict(sorted(CONFIG.systems.items()))  # not in the order in which conf
 FRAMES = Systems(MODELS, SYSTEMS, list(CONFIG.models), CONFIG.fusion.calibration.asked)
 CANDIDATES = Candidates(CONFIG)
 VIDEOS = LAYOUT.videos()
+# The names under which models are trained, and those under which what the models of all folds say stands together.
+FOLDS = {task: fold_names(task, CONFIG.folds) if CONFIG.folds else [] for task in TASKS}
+FOLDED = [name for names in FOLDS.values() for name in names]
+TRAINED, JOINED = [*TASKS, *FOLDED], [joined_name(task) for task, names in FOLDS.items() if names]
 
 
 wildcard_constraints:
-    task="|".join(TASKS),
+    task="|".join([*TRAINED, *JOINED]),
     split="|".join(SPLITS),
     video="[^/]+",
     film="[^/]+",
@@ -223,7 +228,7 @@ def of_backbone(*patterns: str) -> Callable:
     """An input: each of `patterns` with the job's wildcards and the backbone of its challenge."""
 
     def paths(wildcards) -> list[str]:
-        given = {**dict(wildcards.items()), "backbone": BACKBONES[wildcards.task].folder}
+        given = {**dict(wildcards.items()), "backbone": BACKBONES[task_named(wildcards.task)].folder}
         return [pattern.format(**given) for pattern in patterns]
 
     return paths

@@ -46,6 +46,8 @@ rule index_corpus:
         "logs/index_corpus/{task}_{split}.log",
     benchmark:
         "results/benchmarks/index_corpus/{task}_{split}.tsv"
+    wildcard_constraints:
+        task="|".join(TASKS),
     conda:
         "../../envs/main.yaml"
     threads: 1

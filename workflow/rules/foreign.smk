@@ -26,6 +26,7 @@ rule import_predictions:
     benchmark:
         "results/benchmarks/import_predictions/{task}_{model}_{split}.tsv"
     wildcard_constraints:
+        task="|".join(TASKS),
         model="|".join(CONFIG.models) or "(?!)",
         split="val|test",
     conda:

@@ -118,7 +118,7 @@ rule calibrate_classes:
     benchmark:
         "results/benchmarks/calibrate_classes/{task}_{system}.tsv"
     wildcard_constraints:
-        task="|".join(name for name, task in TASKS.items() if task.kind == "classes"),
+        task="|".join(name for name in [*TRAINED, *JOINED] if TASKS[task_named(name)].kind == "classes"),
     conda:
         "../../envs/main.yaml"
     threads: 1

@@ -10,7 +10,7 @@ rule write_submission:
     """Write the rows that the template asks for, in its order; refuse what does not match it."""
     input:
         code=code("submission/write_submission"),
-        template=lambda wildcards: str(LAYOUT.templates[wildcards.task]),
+        template=lambda wildcards: str(LAYOUT.templates[task_named(wildcards.task)]),
         frames=lambda wildcards: FRAMES.frames(wildcards.task, "test")[wildcards.system],
         labels="results/corpus/{task}/train/labels.parquet",
     output:
@@ -43,8 +43,10 @@ rule zip_submissions:
     """Put the submissions of all systems of a challenge into one archive, a folder each."""
     input:
         code=code("submission/zip_submissions"),
-        template=lambda wildcards: str(LAYOUT.templates[wildcards.task]),
-        predictions=expand("results/submissions/{{task}}/{system}/predictions.txt", system=SYSTEMS),
+        template=lambda wildcards: str(LAYOUT.templates[task_named(wildcards.task)]),
+        predictions=lambda wildcards: [
+            f"results/submissions/{wildcards.task}/{system}/predictions.txt" for system in FRAMES.names(wildcards.task)
+        ],
     output:
         "results/submission_{task}.zip",
     log:
@@ -59,7 +61,7 @@ rule zip_submissions:
         runtime=minutes(10),
     params:
         modules=modules("submission/zip_submissions"),
-        systems=lambda wildcards: list(SYSTEMS),
+        systems=lambda wildcards: FRAMES.names(wildcards.task),
     shell:
         "python {input.code:q}"
         " --task {wildcards.task}"

@@ -58,6 +58,7 @@ rule align_predictions:
     benchmark:
         "results/benchmarks/align_predictions/{task}_{model}_{split}.tsv"
     wildcard_constraints:
+        task="|".join(TRAINED),
         model="|".join(MODELS),
     conda:
         "../../envs/main.yaml"

@@ -14,7 +14,7 @@ from abaw.tables.arrays import candidates_table
 from abaw.tables.files import write_table
 from abaw.tables.priors import label_prior
 from abaw.tables.schemas import candidates
-from abaw.tasks import TASKS
+from abaw.tasks import TASKS, task_named
 from abaw.weights.cards import git_commit, write_card
 from abaw.weights.manifest import sha256_of
 
@@ -23,7 +23,7 @@ OUTPUTS = ("weights", "card", "grid", "candidates")
 
 def add_functional_arguments(arguments: argparse.ArgumentParser, settings: type[Any], *paths: str) -> None:
     """Task, settings, labels of both splits, the outputs that both models write, and `paths` of their own."""
-    arguments.add_argument("--task", choices=TASKS, required=True)
+    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
     arguments.add_argument("--settings", type=settings_from(settings), required=True)
     arguments.add_argument("--labels", type=Path, nargs="+", required=True, help="labels of both splits")
     for name in (*paths, *OUTPUTS):

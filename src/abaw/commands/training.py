@@ -18,7 +18,7 @@ from abaw.nn.parallel import team
 from abaw.nn.resume import Resume
 from abaw.nn.training import History
 from abaw.running.imports import digest_behind
-from abaw.tasks import TASKS
+from abaw.tasks import TASKS, task_named
 from abaw.weights.cards import git_commit
 
 
@@ -30,7 +30,7 @@ def add_training_arguments(
     `nargs` says how many there are of each output, where several models train together.
     """
     if of_one_task:
-        arguments.add_argument("--task", choices=TASKS, required=True)
+        arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
         arguments.add_argument("--labels", type=Path, nargs="+", required=True, help="labels of both splits")
     arguments.add_argument("--seed", type=int, required=True)
     arguments.add_argument("--compute", type=settings_from(ComputeConfig), required=True)

@@ -114,6 +114,11 @@ class Config(Section):
     """abaw-flow's configuration: one section per stage."""
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(description="Seed of everything that is drawn at random.")
+    folds: Annotated[int, Field(ge=2, le=20)] | None = Field(
+        description="Folds of the videos of training and validation, both tracks of a video in one: everything is "
+        "trained on each anew, every annotated video is scored by models that have not seen it, and what they say of "
+        "test is averaged (docs/folds.md); null: there are none."
+    )
     compute: MachineConfig
     corpus: CorpusConfig
     demo: DemoConfig

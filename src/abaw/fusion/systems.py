@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from abaw.config import SystemConfig
-from abaw.tasks import TASKS, Split, TaskName
+from abaw.tasks import TASKS, Split, TaskName, task_named
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Members:
 class Systems:
     """The models that have predictions, and the systems that are made of them, by name.
 
-    Of the models that are `brought` there are no predictions of training. Where expressions are `calibrated`, each
-    system has frames of its own, behind those of its fusion.
+    Of the models that are `brought` there are no predictions of training, nor by folds. Where expressions are
+    `calibrated`, each system has frames of its own, behind those of its fusion.
     """
 
     models: Sequence[str]
@@ -33,6 +33,13 @@ class Systems:
         return {
             name: {"models": system.models, "fusion": system.fusion} for name, system in sorted(self.systems.items())
         }
+
+    def names(self, task: str) -> list[str]:
+        """The systems of a challenge, or of its folds, of which there are none with models that are brought."""
+        folded = task_named(task) != task
+        return [
+            name for name, system in self.systems.items() if not (folded and set(system.models) & set(self.brought))
+        ]
 
     def by_fusion(self, fusion: str) -> list[str]:
         """The systems that a fusion makes: `none`, `dirichlet` or `forest`."""
@@ -59,12 +66,15 @@ class Systems:
         A system of a single model has that model's, unless it is calibrated. On the training split, on which models are
         trained and fusion is not fitted, there are only the models.
         """
-        found = {model: f"results/frames/{task}/{model}/{split}.parquet" for model in self.models}
+        folded = task_named(task) != task
+        models = [model for model in self.models if model not in self.brought or not (folded or split == "train")]
+        found = {model: f"results/frames/{task}/{model}/{split}.parquet" for model in models}
         if split == "train":
-            return {model: path for model, path in found.items() if model not in self.brought}
-        for name, system in self.systems.items():
+            return found
+        for name in self.names(task):
+            system = self.systems[name]
             found[name] = self.combined(name, task, split)
-            if self.calibrated and TASKS[task].kind == "classes":
+            if self.calibrated and TASKS[task_named(task)].kind == "classes":
                 found[name] = f"results/calibrated/{task}/{name}/{split}.parquet"
             if system.fusion == "forest" and split == "val":
                 for kind in ("out_of_bag", "in_sample"):
@@ -74,7 +84,7 @@ class Systems:
     def scored(self, task: TaskName, split: Split) -> dict[str, str]:
         """The frames that are scored: those of `frames`, and on validation the nested estimate of each system."""
         nested = {f"{name}_nested": f"results/nested/{task}/{name}.parquet" for name in self.systems}
-        return self.frames(task, split) | (nested if split == "val" else {})
+        return self.frames(task, split) | (nested if split == "val" and task_named(task) == task else {})
 
     def shown(self, task: TaskName) -> dict[str, str]:
         """The validation frames that a timeline shows: both modalities where they are, and the last two that fuse."""

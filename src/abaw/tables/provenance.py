@@ -14,6 +14,8 @@ BROUGHT = "brought; on what it was fitted is not known"
 """Of the predictions of other programs."""
 ON_BROUGHT = "on features that were brought"
 """Of our own models that learn from features of other programs."""
+BY_FOLDS = "each video by models of folds that have not seen it"
+"""Of what the models of all folds say together; what was chosen on validation was, of each, chosen on its own fold."""
 
 
 def trained(*chosen: str, notes: Sequence[str] = ()) -> str:
@@ -48,6 +50,16 @@ def trained_from(embeddings: Sequence[Path], *chosen: str) -> str:
     return trained(*behind, *chosen, notes=[ON_BROUGHT] if BROUGHT in words else [])
 
 
+def by_folds(models: Sequence[str]) -> str:
+    """Of what the models of all folds say together: what was chosen of any of them.
+
+    >>> by_folds(["train; epoch on val", "train; epoch on val"])
+    'train; epoch on val; each video by models of folds that have not seen it'
+    """
+    notes = [ON_BROUGHT] if any(ON_BROUGHT in words for words in models) else []
+    return trained(*(choice for words in models for choice in choices(words)), notes=[*notes, BY_FOLDS])
+
+
 def also_chosen(fitted_on: str, *chosen: str) -> str:
     """The words with more choices among those on validation.
 
@@ -68,6 +80,6 @@ def fused(models: Sequence[str], how: str) -> str:
     """
     brought = [words for words in dict.fromkeys(models) if words.startswith(BROUGHT)]
     own = [words for words in models if words not in brought]
-    notes = [ON_BROUGHT] if any(ON_BROUGHT in words for words in own) else []
+    notes = [note for note in (ON_BROUGHT, BY_FOLDS) if any(note in words for words in own)]
     ours = [trained(*(choice for words in own for choice in choices(words)), notes=notes)] if own else []
     return "; ".join([*ours, *brought, how])

@@ -11,14 +11,14 @@ from abaw.corpus.index import index_split
 from abaw.corpus.layout import read_folders
 from abaw.tables.files import write_table
 from abaw.tables.schemas import labels
-from abaw.tasks import SPLITS, TASKS
+from abaw.tasks import SPLITS, TASKS, task_named
 
 
 def main() -> None:
     """Parse the arguments, index, write."""
     arguments = parser(__doc__)
     arguments.add_argument("--corpus", type=settings_from(CorpusConfig), required=True)
-    arguments.add_argument("--task", choices=TASKS, required=True)
+    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
     arguments.add_argument("--split", choices=SPLITS, required=True)
     arguments.add_argument("--tracks", type=Path, required=True, help="output")
     arguments.add_argument("--labels", type=Path, required=True, help="output")

@@ -13,13 +13,13 @@ from abaw.functional.ear import Ear, describe_samples
 from abaw.nn import runtime
 from abaw.speech.audio import made_by
 from abaw.tables.files import read_table, read_tables, write_table
-from abaw.tasks import TASKS
+from abaw.tasks import TASKS, task_named
 
 
 def main() -> None:
     """Parse the arguments, listen, write."""
     arguments = parser(__doc__)
-    arguments.add_argument("--task", choices=TASKS, required=True)
+    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
     arguments.add_argument("--settings", type=settings_from(VoiceStatisticsConfig), required=True)
     arguments.add_argument("--compute", type=settings_from(ComputeConfig), required=True)
     arguments.add_argument("--audio", type=Path, nargs="+", required=True)

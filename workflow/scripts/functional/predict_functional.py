@@ -9,14 +9,14 @@ from abaw.commands.base import parser, run, settings_from
 from abaw.commands.predictions import read_embedded, write_predictions
 from abaw.config import FunctionalConfig
 from abaw.functional import model
-from abaw.tasks import TASKS
+from abaw.tasks import TASKS, task_named
 from abaw.weights.cards import read_card
 
 
 def main() -> None:
     """Parse the arguments, predict, write."""
     arguments = parser(__doc__)
-    arguments.add_argument("--task", choices=TASKS, required=True)
+    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
     arguments.add_argument("--settings", type=settings_from(FunctionalConfig), required=True)
     arguments.add_argument("--embeddings", type=Path, nargs="+", required=True)
     for name in ("weights", "card", "output"):

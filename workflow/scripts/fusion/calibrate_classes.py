@@ -19,13 +19,13 @@ from abaw.running.files import whole_file
 from abaw.tables.arrays import KEYS, frames_table, matrix
 from abaw.tables.files import read_metadata, read_table, write_table
 from abaw.tables.schemas import frames
-from abaw.tasks import TASKS
+from abaw.tasks import TASKS, task_named
 
 
 def main() -> None:
     """Read, fit on validation, write both splits."""
     arguments = parser(__doc__)
-    arguments.add_argument("--task", required=True, choices=TASKS)
+    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
     for name in ("frames-val", "frames-test", "labels", "output-val", "output-test", "fit"):
         arguments.add_argument(f"--{name}", type=Path, required=True)
     arguments.add_argument("--settings", required=True, type=settings_from(CalibrationConfig))

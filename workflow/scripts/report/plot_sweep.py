@@ -8,13 +8,13 @@ from pathlib import Path
 
 from abaw.commands.base import parser, run
 from abaw.report.figures import save_figure, sweep_figure
-from abaw.tasks import TASKS
+from abaw.tasks import TASKS, task_named
 
 
 def main() -> None:
     """Parse the arguments, read, plot."""
     arguments = parser(__doc__)
-    arguments.add_argument("--task", choices=TASKS, required=True)
+    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
     arguments.add_argument("--sweep", type=Path, required=True)
     arguments.add_argument("--histories", type=Path, nargs="+", required=True)
     arguments.add_argument("--output", type=Path, required=True)

@@ -10,13 +10,13 @@ from abaw.report.scores import Resampling, constant_outputs, score_rows, write_s
 from abaw.tables.arrays import KEYS, matrix, truth_at, videos_of
 from abaw.tables.files import read_metadata, read_table
 from abaw.tables.schemas import frames, labels
-from abaw.tasks import SPLITS, TASKS
+from abaw.tasks import SPLITS, TASKS, task_named
 
 
 def main() -> None:
     """Parse the arguments, score, write."""
     arguments = parser(__doc__)
-    arguments.add_argument("--task", choices=TASKS, required=True)
+    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
     arguments.add_argument("--split", choices=SPLITS, required=True)
     arguments.add_argument("--systems", nargs="+", required=True, help="names, in the order of --frames")
     arguments.add_argument("--frames", type=Path, nargs="+", required=True)

@@ -12,14 +12,14 @@ from abaw.config import ComputeConfig, EmbeddingConfig
 from abaw.nn import runtime
 from abaw.static.embedding import embed_samples, load_embedder
 from abaw.tables.files import read_table, write_table
-from abaw.tasks import TASKS
+from abaw.tasks import TASKS, task_named
 from abaw.weights.cards import read_card
 
 
 def main() -> None:
     """Parse the arguments, embed, write."""
     arguments = parser(__doc__)
-    arguments.add_argument("--task", choices=TASKS, required=True)
+    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
     arguments.add_argument("--compute", type=settings_from(ComputeConfig), required=True)
     arguments.add_argument("--settings", type=settings_from(EmbeddingConfig), required=True)
     arguments.add_argument("--tracks", type=Path, required=True)

@@ -10,13 +10,13 @@ from abaw.commands.base import parser, run
 from abaw.corpus.template import read_template
 from abaw.running.errors import UserError
 from abaw.submission import check_predictions, write_zip
-from abaw.tasks import TASKS
+from abaw.tasks import TASKS, task_named
 
 
 def main() -> None:
     """Read, check, zip."""
     command = parser(__doc__)
-    command.add_argument("--task", required=True, choices=list(TASKS))
+    command.add_argument("--task", type=task_named, choices=TASKS, required=True)
     command.add_argument("--template", required=True, help="the organisers' *_test_set_sample.txt or _example.txt")
     command.add_argument("--systems", required=True, nargs="+", help="names, in the order of --predictions")
     command.add_argument("--predictions", required=True, nargs="+", type=Path)

@@ -15,7 +15,7 @@ from abaw.running.errors import UserError
 from abaw.tables.files import read_metadata, read_table, write_table
 from abaw.tables.provenance import also_chosen
 from abaw.tables.schemas import frames, predictions
-from abaw.tasks import TASKS
+from abaw.tasks import TASKS, task_named
 from abaw.timeline.alignment import frames_of
 from abaw.timeline.filters import Smoothing
 from abaw.timeline.rows import rows_of
@@ -27,7 +27,7 @@ def main() -> None:
     command = parser(__doc__)
     command.add_argument("--predictions", required=True, help="Parquet table of one model's predictions")
     command.add_argument("--tracks", required=True, help="Parquet table of the split's tracks")
-    command.add_argument("--task", required=True, choices=list(TASKS))
+    command.add_argument("--task", type=task_named, choices=TASKS, required=True)
     command.add_argument("--smoothing-s", required=True, type=float, help="length of the filter")
     command.add_argument("--filter", required=True, choices=get_args(FilterName))
     command.add_argument("--smoothed", required=True, choices=("logits", "probabilities"))

@@ -18,7 +18,7 @@ from abaw.tables.files import read_metadata, read_table
 from abaw.tables.folds import fold_of_rows
 from abaw.tables.provenance import also_chosen
 from abaw.tables.schemas import labels, predictions
-from abaw.tasks import TASKS
+from abaw.tasks import TASKS, task_named
 from abaw.timeline.alignment import frames_of
 from abaw.timeline.filters import Smoothing
 from abaw.timeline.rows import rows_of
@@ -30,7 +30,7 @@ PAPER = Smoothing("hamming", 0.5)
 def main() -> None:
     """Parse the arguments, score each width, write."""
     command = parser(__doc__)
-    command.add_argument("--task", required=True, choices=list(TASKS))
+    command.add_argument("--task", type=task_named, choices=TASKS, required=True)
     command.add_argument("--settings", required=True, type=settings_from(TimelineConfig))
     for name in ("predictions", "tracks", "labels", "output"):
         command.add_argument(f"--{name}", required=True, type=Path)

@@ -58,7 +58,7 @@ def test_fusion_is_not_below_its_models_and_says_what_it_was_fitted_on(finished,
     assert value["system_4_in_sample"] > value["system_4_out_of_bag"] > value["system_4"]
     assert found["visual"]["fitted_on"] == "train; epoch, window, normaliser on val"
     assert found["system_1"]["fitted_on"] == found["visual"]["fitted_on"]
-    assert found["acoustic"]["fitted_on"] == "train; epoch, architecture on val"
+    assert found["acoustic"]["fitted_on"] == "train; architecture on val"
     assert found["functional"]["fitted_on"] == "train; functionals, kernel, C on val"
     assert found["system_2"]["fitted_on"].endswith("window, normaliser, architecture on val; weights on val")
     assert found["system_4"]["fitted_on"].endswith("functionals, kernel, C on val; forest on val, other videos")

@@ -76,6 +76,11 @@ class StaticSpec:
         except ValidationError as error:
             wrong = "; ".join(f"{detail['loc'][0]} is {detail['input']!r}" for detail in error.errors())
             raise UserError(f"the card of a frame-level model is wrong: {wrong}; get the model again") from error
+        if unknown := [task for task in spec.tasks if task not in TASKS]:
+            raise UserError(
+                f"the card of a frame-level model is wrong: it has a head for {unknown[0]!r}, expected one for "
+                f"{' or '.join(TASKS)}; get the model again"
+            )
         check_known(spec.backbone, "the card of a frame-level model")
         return spec
 

@@ -41,7 +41,7 @@ def test_an_encoder_folder_loads_exactly_and_an_incomplete_one_is_refused(tmp_pa
         save_file({key: value for key, value in whole.items() if key != f"wav2vec2.{name}"}, weights, {"format": "pt"})
         with pytest.raises(UserError, match=r"lack encoder\.(layers\.0\.attention\.k_proj|pos_conv_embed\.conv)"):
             load_encoder(folder, 4)
-    with pytest.raises(UserError, match="none of small and whisper_tiny_en, nor a folder"):
+    with pytest.raises(UserError, match="none of small and whisper_tiny_en, neither a folder"):
         load_encoder("nowhere", 4)
     (tmp_path / "whole" / "config.json").write_text(json.dumps({"model_type": "bert"}))
     with pytest.raises(UserError, match="is of the type bert, expected one of wav2vec2, hubert"):

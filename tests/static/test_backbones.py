@@ -142,7 +142,7 @@ def test_what_cannot_be_a_backbone_is_a_sentence(tmp_path):
     torch.save(weights, tmp_path / "pytorch_model.bin")
     with pytest.raises(UserError, match="cannot be loaded"):
         model_of(tmp_path)
-    with pytest.raises(UserError, match=r"is neither a folder with a config.json nor the id"):
+    with pytest.raises(UserError, match=r"neither a folder with a config.json nor the id"):
         model_of(tmp_path / "no" / "such" / "folder")
     saved(tmp_path / "clip", FAMILIES["clip"])
     with pytest.raises(UserError, match="has no stochastic depth; set drop_path to 0"):

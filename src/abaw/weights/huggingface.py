@@ -20,7 +20,7 @@ def source_of(name: str, said: str) -> tuple[str, str]:
         return name, "main"
     if Path(name).exists() or not _HUB.fullmatch(name):
         raise UserError(
-            f"{said}, which is neither a folder with a config.json nor the id of a Hugging Face model (owner/name, or "
+            f"{said}, neither a folder with a config.json nor the id of a Hugging Face model (owner/name, or "
             "owner/name@revision)"
         )
     source, _, revision = name.partition("@")

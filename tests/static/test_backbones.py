@@ -27,7 +27,7 @@ from abaw.nn import checkpoint
 from abaw.running.errors import UserError
 from abaw.static.embedding import make_embedder
 from abaw.static.imagenet import load_backbone_weights
-from abaw.static.layers import layers_from_top
+from abaw.static.layers import layers_from_top, unfreezing
 from abaw.static.model import StaticModel, StaticSpec
 
 FORM = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64}
@@ -106,6 +106,7 @@ def test_a_frozen_backbone_learns_nothing_while_embedding_and_head_do(tmp_path):
     saved(tmp_path, FAMILIES["beit"])
     model, _, _ = model_of(tmp_path)
     model.freeze()
+    assert unfreezing(model, 7) is None  # as the embedded default's `unfrozen_layers`
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     model.train()
     assert not model.backbone.training

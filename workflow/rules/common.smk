@@ -96,7 +96,7 @@ try:
     # Those that learn from pictures may have several, and a process for each.
     PICTURE_GPUS = NETWORK_GPUS * CONFIG.compute.gpus
     if ONE_MACHINE and PICTURE_GPUS > 1:
-        check_gpus(PICTURE_GPUS, workflow.global_resources["gpu"].value)
+        check_gpus(PICTURE_GPUS, len(set(GPUS)))
     PICTURE_THREADS = max(CONFIG.compute.threads, CONFIG.compute.decoding_threads) * max(1, PICTURE_GPUS)
     BACKBONES = {task: getattr(CONFIG.static.backbones, task) for task in TASKS}
     # The pre-training corpora that are there, and what fine-tuning takes of a model that was trained on them.

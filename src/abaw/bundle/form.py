@@ -16,6 +16,7 @@ from abaw.config import (
     VoiceFunctionalConfig,
 )
 from abaw.config.fusion import FilterName
+from abaw.config.models import BACKBONE_NAME
 from abaw.tasks import TASKS, TaskName
 
 VERSION = 3
@@ -26,7 +27,6 @@ LARGEST_FILE_BYTES = 8 << 30
 LARGEST_BYTES = 32 << 30
 HEARING = frozenset({"acoustic", "self_attention", "cross_attention"})
 """The models that hear through the acoustic model's encoder."""
-_BACKBONE = r"^(hf:[A-Za-z0-9._~/@-]+|[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?)$"
 
 Floats = Literal["float32", "float16"]
 FileName = Annotated[str, Field(pattern=r"^[a-z0-9_]+/[a-z0-9_]+\.safetensors$")]
@@ -208,10 +208,11 @@ def _check_task(name: TaskName, task: StoredTask, bundle: Bundle) -> None:
 
 
 class StaticCard(Section):
-    """What of a frame-level model's card decides what is built: a backbone of timm's own, or the
-    name of one whose form the card has; it is never looked for anywhere.
+    """What of a frame-level model's card decides what is built.
+
+    That is a backbone of timm's own, or the name of one whose form the card has; it is never looked for anywhere.
     """
 
     model_config = ConfigDict(extra="ignore")
-    backbone: Annotated[str, Field(pattern=_BACKBONE)]
+    backbone: Annotated[str, Field(pattern=BACKBONE_NAME)]
     input_px: Annotated[int, Field(ge=32, le=1024)]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from abaw.running.endings import OUT_OF_MEMORY, OUT_OF_TIME
 from abaw.running.errors import UserError
+from abaw.tasks import TASKS, task_named
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -24,6 +25,11 @@ _NO_MEMORY = ("out of memory", "allocate memory", "insufficient memory", "bad_al
 def parser(doc: str | None) -> argparse.ArgumentParser:
     """An argument parser whose help is the script's docstring."""
     return argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def add_task(arguments: argparse.ArgumentParser) -> None:
+    """Take `--task`, a challenge or a fold of one, which counts as the challenge itself."""
+    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
 
 
 def settings_from(model: type[Settings]) -> Callable[[str], Settings]:

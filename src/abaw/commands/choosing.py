@@ -4,9 +4,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from abaw.commands.base import add_task
 from abaw.running.files import whole_file
 from abaw.tables.provenance import also_chosen
-from abaw.tasks import TASKS, task_named
+from abaw.tasks import TASKS
 from abaw.weights.cards import Card, read_card, write_card
 
 KINDS = ("weights", "card", "history")
@@ -14,7 +15,7 @@ KINDS = ("weights", "card", "history")
 
 def add_choosing_arguments(arguments: argparse.ArgumentParser, kinds: Sequence[str] = KINDS) -> None:
     """Task, the files of every cell in one order, and where those of the best go."""
-    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
+    add_task(arguments)
     for kind in kinds:
         arguments.add_argument(f"--{kind}", type=Path, nargs="+", required=True, help="of every cell")
         arguments.add_argument(f"--output-{kind}", type=Path, required=True, help="of the best cell")

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from abaw.commands.base import settings_from
+from abaw.commands.base import add_task, settings_from
 from abaw.functional.model import Cell, Choice, Windows, about, save_model
 from abaw.running.files import whole_file
 from abaw.tables.arrays import candidates_table
 from abaw.tables.files import write_table
 from abaw.tables.priors import label_prior
 from abaw.tables.schemas import candidates
-from abaw.tasks import TASKS, task_named
+from abaw.tasks import TASKS
 from abaw.weights.cards import git_commit, write_card
 from abaw.weights.manifest import sha256_of
 
@@ -23,7 +23,7 @@ OUTPUTS = ("weights", "card", "grid", "candidates")
 
 def add_functional_arguments(arguments: argparse.ArgumentParser, settings: type[Any], *paths: str) -> None:
     """Task, settings, labels of both splits, the outputs that both models write, and `paths` of their own."""
-    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
+    add_task(arguments)
     arguments.add_argument("--settings", type=settings_from(settings), required=True)
     arguments.add_argument("--labels", type=Path, nargs="+", required=True, help="labels of both splits")
     for name in (*paths, *OUTPUTS):

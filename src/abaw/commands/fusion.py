@@ -7,16 +7,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from abaw.commands.base import add_task
 from abaw.running.errors import UserError
 from abaw.tables.arrays import KEYS, matrix, truth_at
 from abaw.tables.files import read_table
 from abaw.tables.schemas import frames, labels
-from abaw.tasks import TASKS, TaskName, task_named
+from abaw.tasks import TASKS, TaskName
 
 
 def add_fusion_arguments(arguments: argparse.ArgumentParser) -> None:
     """Task, models with their frames, labels, seed, and the outputs that all write."""
-    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
+    add_task(arguments)
     arguments.add_argument("--models", required=True, nargs="+", help="names of the models")
     arguments.add_argument("--frames-val", required=True, nargs="+", help="each model's Parquet table, validation")
     arguments.add_argument("--frames-test", required=True, nargs="+", help="each model's Parquet table, test")

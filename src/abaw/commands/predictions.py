@@ -7,18 +7,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from abaw.commands.base import settings_from
+from abaw.commands.base import add_task, settings_from
 from abaw.config import ComputeConfig
 from abaw.running.errors import UserError
 from abaw.tables.arrays import KEYS
 from abaw.tables.files import read_groups, read_metadata, write_table
 from abaw.tables.schemas import EMBEDDED, SCHEMAS, predictions
-from abaw.tasks import TASKS, task_named
+from abaw.tasks import TASKS
 
 
 def add_prediction_arguments(arguments: argparse.ArgumentParser) -> None:
     """Task, compute, the trained model, and the output."""
-    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
+    add_task(arguments)
     arguments.add_argument("--compute", type=settings_from(ComputeConfig), required=True)
     arguments.add_argument("--weights", type=Path, required=True)
     arguments.add_argument("--card", type=Path, required=True)

@@ -11,14 +11,13 @@ import torch
 from torch import nn
 
 import abaw
-from abaw.commands.base import settings_from
+from abaw.commands.base import add_task, settings_from
 from abaw.config import ComputeConfig
 from abaw.nn import checkpoint
 from abaw.nn.parallel import team
 from abaw.nn.resume import Resume
 from abaw.nn.training import History
 from abaw.running.imports import digest_behind
-from abaw.tasks import TASKS, task_named
 from abaw.weights.cards import git_commit
 
 
@@ -30,7 +29,7 @@ def add_training_arguments(
     `nargs` says how many there are of each output, where several models train together.
     """
     if of_one_task:
-        arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
+        add_task(arguments)
         arguments.add_argument("--labels", type=Path, nargs="+", required=True, help="labels of both splits")
     arguments.add_argument("--seed", type=int, required=True)
     arguments.add_argument("--compute", type=settings_from(ComputeConfig), required=True)

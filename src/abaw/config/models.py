@@ -13,13 +13,14 @@ from abaw.tasks import TASKS
 ClassWeights = Literal["none", "inverse", "sqrt"]
 HUGGING_FACE = "hf:"
 """How the name of a backbone in Hugging Face's form begins."""
+BACKBONE_NAME = r"^(hf:[A-Za-z0-9._~/@-]+|[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?)$"
 
 
 class BackboneConfig(Section):
     """The form of the frame-level model (paper §2.2.1, Figure 1), and the weights that it starts from."""
 
     backbone: str = Field(
-        pattern=r"^(hf:[A-Za-z0-9._~/@-]+|[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?)$",
+        pattern=BACKBONE_NAME,
         description="timm model with its full tag, such as efficientnet_b1.ra4_e3600_r240_in1k; any architecture of "
         "timm without one, with a file of weights; or hf: with a vision encoder in Hugging Face's form, a folder or an "
         "id there, hf:owner/name or hf:owner/name@revision (DINOv2, DINOv3, CLIP, BEiT, ViT, ...).",

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from abaw.faces.mouth import EYES
 from abaw.running.errors import UserError
-from abaw.tables.arrays import rows_by_sample
+from abaw.tables.arrays import features_rows, rows_by_sample
 from abaw.tables.files import read_table
 from abaw.tables.schemas import SCHEMAS
 
@@ -60,7 +60,4 @@ def _features(rows: pa.Table) -> pa.Table:
     values = np.zeros((len(rows), 2 * POINTS), np.float16)
     points = column.drop_null().flatten().to_numpy().astype(np.float64).reshape(-1, POINTS, 2)
     values[known] = aligned(points)
-    lists = pa.FixedSizeListArray.from_arrays(values.ravel(), 2 * POINTS, mask=pa.array(~known))
-    columns = {name: rows[name] for name in ("sample", "frame", "time_s")}
-    columns |= {"has_face": pa.array(known), "embedding": lists.cast(pa.list_(pa.float16()))}
-    return pa.table(columns).cast(SCHEMAS["features"])
+    return features_rows(rows, values, known)

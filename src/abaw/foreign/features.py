@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from abaw.foreign.feature_files import Features, read_features
 from abaw.foreign.predictions import LEEWAY_S, Asked
 from abaw.running.errors import UserError
+from abaw.tables.arrays import features_rows
 from abaw.tables.schemas import SCHEMAS
 from abaw.timeline.interpolation import interpolate
 
@@ -47,11 +48,7 @@ def features_table(
         order, times_s = _times_of(path, features, asked[sample])
         _refuse_gaps(path, times_s, asked[sample], max_gap_s)
         values, known = at_frames(times_s, features.values[order], rows["time_s"].to_numpy())
-        width = values.shape[1]
-        column = pa.FixedSizeListArray.from_arrays(values.astype(np.float16).ravel(), width, mask=pa.array(~known))
-        columns = {name: rows[name] for name in ("sample", "frame", "time_s")}
-        columns |= {"has_face": pa.array(known), "embedding": column.cast(pa.list_(pa.float16()))}
-        found.append(pa.table(columns).cast(SCHEMAS["features"]))
+        found.append(features_rows(rows, values, known))
     return pa.concat_tables(found)
 
 

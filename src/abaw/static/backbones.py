@@ -10,9 +10,7 @@ import abaw.nn  # noqa: F401  (it makes timm and transformers importable, so it 
 # isort: split
 
 import inspect
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import timm
@@ -22,7 +20,7 @@ from torch import Tensor, nn
 from abaw.config import BackboneConfig
 from abaw.config.models import HUGGING_FACE
 from abaw.running.errors import UserError
-from abaw.weights.huggingface import licence_of, plain_form, source_of
+from abaw.weights.huggingface import licence_of, plain_form, processor_of, source_of
 
 Means = tuple[float, float, float]
 TORCHVISION_LICENCE = "bsd-3-clause"
@@ -139,7 +137,7 @@ def _about_hugging_face(name: str) -> About:
 
     try:
         config = AutoConfig.from_pretrained(source, revision=revision)
-        processor = _processor(source, revision)
+        processor = processor_of(source, revision)
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"{name} cannot be loaded: {error}") from error
     own = getattr(config, "vision_config", config)  # of a model of pictures and text, the half that sees
@@ -157,15 +155,3 @@ def _config_of(name: str, form: Mapping[str, Any]) -> Any:
         return AutoConfig.for_model(**plain_form(form))
     except (ValueError, TypeError) as error:
         raise UserError(f"the form of {name} is none that transformers knows ({error}); get it anew") from error
-
-
-def _processor(source: str, revision: str) -> dict[str, Any]:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError
-
-    file = "preprocessor_config.json"
-    try:
-        path = Path(source) / file if Path(source).is_dir() else hf_hub_download(source, file, revision=revision)
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (FileNotFoundError, EntryNotFoundError):
-        return {}

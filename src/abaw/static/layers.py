@@ -42,8 +42,11 @@ def rate_groups(model: StaticModel, settings: ImageTrainingConfig) -> list[Group
 
 
 def unfreezing(model: StaticModel, first_layers: int | None) -> Callable[[int], None] | None:
-    """What to do before each epoch, from 1: train the top `first_layers`, and one more for each epoch that is over."""
-    if first_layers is None:
+    """What to do before each epoch, from 1: train the top `first_layers`, and one more for each epoch that is over.
+
+    Of a frozen backbone there is nothing to train.
+    """
+    if first_layers is None or model.frozen:
         return None
 
     def before_epoch(epoch: int) -> None:

@@ -67,6 +67,14 @@ def embedding_matrix(table: pa.Table, dtype: DTypeLike = np.float32, name: str =
     return found
 
 
+def features_rows(rows: pa.Table, values: NDArray[np.floating], known: NDArray[np.bool_]) -> pa.Table:
+    """The `features` table of some analysed frames, `values` (n, width) where they are `known` (n,), null elsewhere."""
+    half = np.ascontiguousarray(values, np.float16)
+    lists = pa.FixedSizeListArray.from_arrays(half.ravel(), half.shape[1], mask=pa.array(~known))
+    columns = {name: rows[name] for name in ("sample", "frame", "time_s")} | {"has_face": pa.array(known)}
+    return pa.table(columns | {"embedding": lists.cast(pa.list_(pa.float16()))}).cast(SCHEMAS["features"])
+
+
 def blocks(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     """The rows of each sample, in the order of first appearance; a sample's rows must stand together."""
     if not len(table):

@@ -1,5 +1,6 @@
 """Models in Hugging Face's form: where they lie, what they are, under which licence. No code of theirs runs."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,3 +41,16 @@ def licence_of(source: str) -> str | None:
         return ModelCard.load(Path(source) / "README.md" if Path(source).is_dir() else source).data.license
     except Exception:  # a card is no part of a model: missing, unreadable or out of reach, it says nothing
         return None
+
+
+def processor_of(source: str, revision: str) -> dict[str, Any]:
+    """What a model says of how its inputs are prepared; nothing where it says nothing."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    name = "preprocessor_config.json"
+    try:
+        path = Path(source) / name if Path(source).is_dir() else hf_hub_download(source, name, revision=revision)
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (FileNotFoundError, EntryNotFoundError):
+        return {}

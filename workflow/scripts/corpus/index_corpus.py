@@ -5,20 +5,20 @@ In: the folders that the corpus section names. Out: the tables tracks and labels
 
 from pathlib import Path
 
-from abaw.commands.base import parser, run, settings_from
+from abaw.commands.base import add_task, parser, run, settings_from
 from abaw.config import CorpusConfig
 from abaw.corpus.index import index_split
 from abaw.corpus.layout import read_folders
 from abaw.tables.files import write_table
 from abaw.tables.schemas import labels
-from abaw.tasks import SPLITS, TASKS, task_named
+from abaw.tasks import SPLITS
 
 
 def main() -> None:
     """Parse the arguments, index, write."""
     arguments = parser(__doc__)
     arguments.add_argument("--corpus", type=settings_from(CorpusConfig), required=True)
-    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
+    add_task(arguments)
     arguments.add_argument("--split", choices=SPLITS, required=True)
     arguments.add_argument("--tracks", type=Path, required=True, help="output")
     arguments.add_argument("--labels", type=Path, required=True, help="output")

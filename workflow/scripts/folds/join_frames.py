@@ -6,18 +6,17 @@ tracks. Out: the table frames of all annotated rows, and of test.
 
 from pathlib import Path
 
-from abaw.commands.base import parser, run
+from abaw.commands.base import add_task, parser, run
 from abaw.folds.joining import join_unseen, mean_frames
 from abaw.tables.files import read_metadata, read_table, write_table
 from abaw.tables.provenance import by_folds
 from abaw.tables.schemas import frames
-from abaw.tasks import TASKS, task_named
 
 
 def main() -> None:
     """Parse the arguments, join, write."""
     arguments = parser(__doc__)
-    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
+    add_task(arguments)
     for name in ("val", "test", "trained-on"):
         arguments.add_argument(f"--{name}", type=Path, nargs="+", required=True, help="a table a fold")
     arguments.add_argument("--tracks", type=Path, required=True, help="of all annotated videos")

@@ -5,17 +5,16 @@ In: the tables tracks and labels of the corpus. Out: the same tables of the samp
 
 from pathlib import Path
 
-from abaw.commands.base import parser, run
+from abaw.commands.base import add_task, parser, run
 from abaw.folds.joining import rows_of_samples
 from abaw.tables.files import read_tables, write_table
 from abaw.tables.schemas import labels
-from abaw.tasks import TASKS, task_named
 
 
 def main() -> None:
     """Parse the arguments, choose, write."""
     arguments = parser(__doc__)
-    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
+    add_task(arguments)
     arguments.add_argument("--tracks", type=Path, nargs="+", required=True)
     arguments.add_argument("--labels", type=Path, nargs="+", required=True)
     arguments.add_argument("--samples", nargs="+", required=True, help="in their order")

@@ -5,20 +5,20 @@ In: a file of predictions, CSV or Parquet, and the tracks of the split. Out: the
 
 from pathlib import Path
 
-from abaw.commands.base import parser, run, settings_from
+from abaw.commands.base import add_task, parser, run, settings_from
 from abaw.config.foreign import GivenModelConfig
 from abaw.foreign.predictions import asked_of, foreign_predictions
 from abaw.tables.files import read_table, write_table
 from abaw.tables.provenance import BROUGHT
 from abaw.tables.schemas import predictions
-from abaw.tasks import TASKS, task_named
+from abaw.tasks import TASKS
 from abaw.weights.manifest import sha256_of
 
 
 def main() -> None:
     """Parse the arguments, check, write."""
     arguments = parser(__doc__)
-    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
+    add_task(arguments)
     arguments.add_argument("--given", type=Path, required=True, help="the file that was brought")
     arguments.add_argument("--tracks", type=Path, required=True)
     arguments.add_argument("--skipped", nargs="*", default=[], help="samples whose videos cannot be read")

@@ -7,19 +7,18 @@ has sound.
 from pathlib import Path
 
 from abaw.acoustic.encoders.loading import licence_of
-from abaw.commands.base import parser, run, settings_from
+from abaw.commands.base import add_task, parser, run, settings_from
 from abaw.config import ComputeConfig, VoiceStatisticsConfig
 from abaw.functional.ear import Ear, describe_samples
 from abaw.nn import runtime
 from abaw.speech.audio import made_by
 from abaw.tables.files import read_table, read_tables, write_table
-from abaw.tasks import TASKS, task_named
 
 
 def main() -> None:
     """Parse the arguments, listen, write."""
     arguments = parser(__doc__)
-    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
+    add_task(arguments)
     arguments.add_argument("--settings", type=settings_from(VoiceStatisticsConfig), required=True)
     arguments.add_argument("--compute", type=settings_from(ComputeConfig), required=True)
     arguments.add_argument("--audio", type=Path, nargs="+", required=True)

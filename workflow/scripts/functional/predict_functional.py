@@ -5,18 +5,17 @@ In: embeddings, weights and card. Out: the table predictions of the task, one ro
 
 from pathlib import Path
 
-from abaw.commands.base import parser, run, settings_from
+from abaw.commands.base import add_task, parser, run, settings_from
 from abaw.commands.predictions import read_embedded, write_predictions
 from abaw.config import FunctionalConfig
 from abaw.functional import model
-from abaw.tasks import TASKS, task_named
 from abaw.weights.cards import read_card
 
 
 def main() -> None:
     """Parse the arguments, predict, write."""
     arguments = parser(__doc__)
-    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
+    add_task(arguments)
     arguments.add_argument("--settings", type=settings_from(FunctionalConfig), required=True)
     arguments.add_argument("--embeddings", type=Path, nargs="+", required=True)
     for name in ("weights", "card", "output"):

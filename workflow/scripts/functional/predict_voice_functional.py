@@ -6,12 +6,11 @@ with a mark where the target speaker speaks; a sample without sound gets the pri
 
 from pathlib import Path
 
-from abaw.commands.base import parser, run, settings_from
+from abaw.commands.base import add_task, parser, run, settings_from
 from abaw.commands.predictions import write_predictions
 from abaw.config import VoiceFunctionalConfig
 from abaw.functional.voice import predict_voices
 from abaw.tables.files import read_table
-from abaw.tasks import TASKS, task_named
 from abaw.timeline.rows import rows_of
 from abaw.weights.cards import read_card
 
@@ -19,7 +18,7 @@ from abaw.weights.cards import read_card
 def main() -> None:
     """Parse the arguments, predict, write."""
     arguments = parser(__doc__)
-    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
+    add_task(arguments)
     arguments.add_argument("--settings", type=settings_from(VoiceFunctionalConfig), required=True)
     for name in ("statistics", "tracks", "weights", "card", "output"):
         arguments.add_argument(f"--{name}", type=Path, required=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from abaw import metrics
-from abaw.commands.base import parser, run, settings_from
+from abaw.commands.base import add_task, parser, run, settings_from
 from abaw.commands.fusion import read_truth
 from abaw.config import CalibrationConfig
 from abaw.fusion.calibration import fit_calibration
@@ -19,13 +19,13 @@ from abaw.running.files import whole_file
 from abaw.tables.arrays import KEYS, frames_table, matrix
 from abaw.tables.files import read_metadata, read_table, write_table
 from abaw.tables.schemas import frames
-from abaw.tasks import TASKS, task_named
+from abaw.tasks import TASKS
 
 
 def main() -> None:
     """Read, fit on validation, write both splits."""
     arguments = parser(__doc__)
-    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
+    add_task(arguments)
     for name in ("frames-val", "frames-test", "labels", "output-val", "output-test", "fit"):
         arguments.add_argument(f"--{name}", type=Path, required=True)
     arguments.add_argument("--settings", required=True, type=settings_from(CalibrationConfig))

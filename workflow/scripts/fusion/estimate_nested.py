@@ -15,7 +15,7 @@ import pyarrow as pa
 from pydantic import TypeAdapter
 from tqdm import tqdm
 
-from abaw.commands.base import parser, run, settings_from
+from abaw.commands.base import add_task, parser, run, settings_from
 from abaw.config import FusionConfig, TimelineConfig
 from abaw.fusion.nested import Validation, model_frames, system_frames
 from abaw.fusion.systems import Members
@@ -27,14 +27,14 @@ from abaw.tables.folds import folds_of
 from abaw.tables.priors import label_prior
 from abaw.tables.provenance import BROUGHT, FRAMES_MODEL, ON_BROUGHT, choices, trained
 from abaw.tables.schemas import SCHEMAS, candidates, frames, labels, predictions
-from abaw.tasks import TASKS, TaskName, task_named
+from abaw.tasks import TASKS, TaskName
 from abaw.timeline.rows import rows_of
 
 
 def main() -> None:
     """Read, choose and fit without each fold, write."""
     arguments = parser(__doc__)
-    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
+    add_task(arguments)
     arguments.add_argument("--models", nargs="+", required=True, help="the model of each table of candidates")
     arguments.add_argument("--candidates", type=Path, nargs="+", required=True, help="tables, in the order of --models")
     arguments.add_argument("--tracks", type=Path, required=True)

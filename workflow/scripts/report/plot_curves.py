@@ -7,15 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from abaw.commands.base import parser, run
+from abaw.commands.base import add_task, parser, run
 from abaw.report.figures import curves_figure, save_figure
-from abaw.tasks import TASKS, task_named
 
 
 def main() -> None:
     """Parse the arguments, read, plot."""
     arguments = parser(__doc__)
-    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
+    add_task(arguments)
     arguments.add_argument("--networks", nargs="+", required=True, help="names, in the order of --histories")
     arguments.add_argument("--histories", type=Path, nargs="+", required=True)
     arguments.add_argument("--output", type=Path, required=True)

@@ -6,15 +6,15 @@ In: the sweep as CSV and the histories of its cells in the same order. Out: a PN
 import csv
 from pathlib import Path
 
-from abaw.commands.base import parser, run
+from abaw.commands.base import add_task, parser, run
 from abaw.report.figures import save_figure, sweep_figure
-from abaw.tasks import TASKS, task_named
+from abaw.tasks import TASKS
 
 
 def main() -> None:
     """Parse the arguments, read, plot."""
     arguments = parser(__doc__)
-    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
+    add_task(arguments)
     arguments.add_argument("--sweep", type=Path, required=True)
     arguments.add_argument("--histories", type=Path, nargs="+", required=True)
     arguments.add_argument("--output", type=Path, required=True)

@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 
-from abaw.commands.base import parser, run
+from abaw.commands.base import add_task, parser, run
 from abaw.report.figures import save_figure, timeline_figure
 from abaw.tables.arrays import labels_by_sample, matrix, truth_at
 from abaw.tables.files import read_table
 from abaw.tables.schemas import frames, labels
-from abaw.tasks import TASKS, task_named
+from abaw.tasks import TASKS
 from abaw.timeline.rows import rows_of
 
 
 def main() -> None:
     """Parse the arguments, choose the sample, plot."""
     arguments = parser(__doc__)
-    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
+    add_task(arguments)
     arguments.add_argument("--systems", nargs="+", required=True, help="names, in the order of --frames")
     arguments.add_argument("--frames", type=Path, nargs="+", required=True)
     arguments.add_argument("--labels", type=Path, required=True)

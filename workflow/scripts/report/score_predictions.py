@@ -5,18 +5,18 @@ In: the frames tables of the systems, labels and tracks. Out: a CSV with the col
 
 from pathlib import Path
 
-from abaw.commands.base import parser, run
+from abaw.commands.base import add_task, parser, run
 from abaw.report.scores import Resampling, constant_outputs, score_rows, write_scores
 from abaw.tables.arrays import KEYS, matrix, truth_at, videos_of
 from abaw.tables.files import read_metadata, read_table
 from abaw.tables.schemas import frames, labels
-from abaw.tasks import SPLITS, TASKS, task_named
+from abaw.tasks import SPLITS, TASKS
 
 
 def main() -> None:
     """Parse the arguments, score, write."""
     arguments = parser(__doc__)
-    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
+    add_task(arguments)
     arguments.add_argument("--split", choices=SPLITS, required=True)
     arguments.add_argument("--systems", nargs="+", required=True, help="names, in the order of --frames")
     arguments.add_argument("--frames", type=Path, nargs="+", required=True)

@@ -7,19 +7,18 @@ the card in its metadata.
 import json
 from pathlib import Path
 
-from abaw.commands.base import parser, run, settings_from
+from abaw.commands.base import add_task, parser, run, settings_from
 from abaw.config import ComputeConfig, EmbeddingConfig
 from abaw.nn import runtime
 from abaw.static.embedding import embed_samples, load_embedder
 from abaw.tables.files import read_table, write_table
-from abaw.tasks import TASKS, task_named
 from abaw.weights.cards import read_card
 
 
 def main() -> None:
     """Parse the arguments, embed, write."""
     arguments = parser(__doc__)
-    arguments.add_argument("--task", type=task_named, choices=TASKS, required=True)
+    add_task(arguments)
     arguments.add_argument("--compute", type=settings_from(ComputeConfig), required=True)
     arguments.add_argument("--settings", type=settings_from(EmbeddingConfig), required=True)
     arguments.add_argument("--tracks", type=Path, required=True)

@@ -7,20 +7,19 @@ by row; the same input gives the same bytes.
 
 import pyarrow as pa
 
-from abaw.commands.base import parser, run
+from abaw.commands.base import add_task, parser, run
 from abaw.corpus.template import read_template, template_rows
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
 from abaw.submission import check_predictions, predictions_text, prior_frames
 from abaw.tables.files import read_table
 from abaw.tables.schemas import frames, labels
-from abaw.tasks import TASKS, task_named
 
 
 def main() -> None:
     """Read, make the text, check it, write it."""
     command = parser(__doc__)
-    command.add_argument("--task", type=task_named, choices=TASKS, required=True)
+    add_task(command)
     command.add_argument("--template", required=True, help="the organisers' *_test_set_sample.txt or _example.txt")
     command.add_argument("--frames", required=True, help="Parquet table of the test split's frames")
     command.add_argument("--skipped", nargs="*", default=[], help="samples without predictions")

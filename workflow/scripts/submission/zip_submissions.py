@@ -6,17 +6,16 @@ compared once more. Out: a zip with `{system}/predictions.txt`; the same texts g
 
 from pathlib import Path
 
-from abaw.commands.base import parser, run
+from abaw.commands.base import add_task, parser, run
 from abaw.corpus.template import read_template
 from abaw.running.errors import UserError
 from abaw.submission import check_predictions, write_zip
-from abaw.tasks import TASKS, task_named
 
 
 def main() -> None:
     """Read, check, zip."""
     command = parser(__doc__)
-    command.add_argument("--task", type=task_named, choices=TASKS, required=True)
+    add_task(command)
     command.add_argument("--template", required=True, help="the organisers' *_test_set_sample.txt or _example.txt")
     command.add_argument("--systems", required=True, nargs="+", help="names, in the order of --predictions")
     command.add_argument("--predictions", required=True, nargs="+", type=Path)

@@ -9,13 +9,13 @@ given, the best of these is the width.
 from pathlib import Path
 from typing import get_args
 
-from abaw.commands.base import parser, run
+from abaw.commands.base import add_task, parser, run
 from abaw.config.fusion import FilterName
 from abaw.running.errors import UserError
 from abaw.tables.files import read_metadata, read_table, write_table
 from abaw.tables.provenance import also_chosen
 from abaw.tables.schemas import frames, predictions
-from abaw.tasks import TASKS, task_named
+from abaw.tasks import TASKS
 from abaw.timeline.alignment import frames_of
 from abaw.timeline.filters import Smoothing
 from abaw.timeline.rows import rows_of
@@ -27,7 +27,7 @@ def main() -> None:
     command = parser(__doc__)
     command.add_argument("--predictions", required=True, help="Parquet table of one model's predictions")
     command.add_argument("--tracks", required=True, help="Parquet table of the split's tracks")
-    command.add_argument("--task", type=task_named, choices=TASKS, required=True)
+    add_task(command)
     command.add_argument("--smoothing-s", required=True, type=float, help="length of the filter")
     command.add_argument("--filter", required=True, choices=get_args(FilterName))
     command.add_argument("--smoothed", required=True, choices=("logits", "probabilities"))

@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from abaw import metrics
-from abaw.commands.base import parser, run, settings_from
+from abaw.commands.base import add_task, parser, run, settings_from
 from abaw.config import TimelineConfig
 from abaw.running.files import whole_file
 from abaw.tables.arrays import matrix, truth_at, videos_of
@@ -18,7 +18,7 @@ from abaw.tables.files import read_metadata, read_table
 from abaw.tables.folds import fold_of_rows
 from abaw.tables.provenance import also_chosen
 from abaw.tables.schemas import labels, predictions
-from abaw.tasks import TASKS, task_named
+from abaw.tasks import TASKS
 from abaw.timeline.alignment import frames_of
 from abaw.timeline.filters import Smoothing
 from abaw.timeline.rows import rows_of
@@ -30,7 +30,7 @@ PAPER = Smoothing("hamming", 0.5)
 def main() -> None:
     """Parse the arguments, score each width, write."""
     command = parser(__doc__)
-    command.add_argument("--task", type=task_named, choices=TASKS, required=True)
+    add_task(command)
     command.add_argument("--settings", required=True, type=settings_from(TimelineConfig))
     for name in ("predictions", "tracks", "labels", "output"):
         command.add_argument(f"--{name}", required=True, type=Path)

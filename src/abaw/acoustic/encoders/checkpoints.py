@@ -4,13 +4,10 @@ import abaw.nn  # noqa: F401  (it makes transformers importable, so it comes fir
 
 # isort: split
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError
 from transformers import AutoConfig
 from transformers.utils import logging as transformers_logging
 
@@ -18,7 +15,7 @@ from abaw.acoustic.encoders.network import NetworkEncoder
 from abaw.acoustic.encoders.spectrogram import Wav2Vec2Bert, Whisper
 from abaw.acoustic.encoders.waveform import Data2VecAudio, Hubert, Wav2Vec2, WavLM
 from abaw.running.errors import UserError
-from abaw.weights.huggingface import licence_of, plain_form, source_of
+from abaw.weights.huggingface import licence_of, plain_form, processor_of, source_of
 
 transformers_logging.disable_progress_bar()
 transformers_logging.set_verbosity_error()  # what is missing from a file is said below, in a sentence
@@ -46,7 +43,7 @@ def load_checkpoint(name: str, window_s: float) -> NetworkEncoder:
         loaded: Any = family.network_class.from_pretrained(
             source, revision=revision, config=family.trimmed(config), output_loading_info=True
         )
-        processor = _processor(source, revision)
+        processor = processor_of(source, revision)
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"the encoder {name} cannot be loaded: {error}") from error
     model, info = loaded
@@ -65,7 +62,7 @@ def form_of_encoder(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         config = AutoConfig.from_pretrained(source, revision=revision)
         _family(name, config.model_type)
-        return config.to_dict(), _processor(source, revision)
+        return config.to_dict(), processor_of(source, revision)
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"the encoder {name} cannot be loaded: {error}") from error
 
@@ -90,16 +87,6 @@ def _family(name: str, model_type: Any) -> type[NetworkEncoder]:
     if model_type not in FAMILIES:
         raise UserError(f"the encoder {name} is of the type {model_type}, expected one of {', '.join(FAMILIES)}")
     return FAMILIES[model_type]
-
-
-def _processor(source: str, revision: str) -> dict[str, Any]:
-    """What a checkpoint says of how its sound is prepared; nothing where it says nothing."""
-    name = "preprocessor_config.json"
-    try:
-        path = Path(source) / name if Path(source).is_dir() else hf_hub_download(source, name, revision=revision)
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (FileNotFoundError, EntryNotFoundError):
-        return {}
 
 
 def _source(name: str) -> tuple[str, str]:

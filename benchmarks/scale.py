@@ -1,11 +1,13 @@
 """What orchestration costs at AffWild2's size: the real rules and configuration on 594 tracks, with empty commands.
 
     python benchmarks/scale.py
+    python benchmarks/scale.py --preset affwild2_best --plan-only
 
 The corpus has AffWild2's names, splits, frame counts and rates (those in --stats, or made up in the same numbers), and
-stand-ins for videos. `snakemake -n` plans config/affwild2.yaml on it; then the workflow runs, with a stand-in for
-`python` that only makes the files which a job's arguments name and which are not there. Shells, logs, benchmarks,
-provenance and checksums are Snakemake's own. A last call has nothing to do.
+stand-ins for videos. `snakemake -n` plans config/affwild2.yaml on it, or another --preset; with --plan-only that is
+all. Then the workflow runs, with a stand-in for `python` that only makes the files which a job's arguments name and
+which are not there. Shells, logs, benchmarks, provenance and checksums are Snakemake's own. A last call has nothing to
+do.
 
 Snakemake also reads the inputs of its jobs to know their content again, which empty files hide. How often it read each
 video is counted in its records, and the job that writes its digest reads it once more; this costs --video-mbit-s of the
@@ -208,12 +210,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stats", type=Path, default=ROOT.parent / "shared" / "media" / "affwild2-stats")
     parser.add_argument("--cores", type=int, default=2, help="jobs at a time")
+    parser.add_argument("--preset", default="affwild2", help="name of a file in config, without its ending")
+    parser.add_argument("--plan-only", action="store_true", help="plan, run nothing; the figures are those of the plan")
     parser.add_argument("--video-mbit-s", type=float, default=2.0, help="size of a second of video")
     args = parser.parse_args()
+    preset = f"config/{args.preset}.yaml"
     with tempfile.TemporaryDirectory() as scratch:
-        work = work_per_second(Path(scratch) / "demo")
-        print("seconds of work for a second of video: " + ", ".join(f"{name} {work[name]:.4f}" for name in work))
-
         corpus = write_affwild2(Path(scratch) / "affwild2", args.stats if args.stats.is_dir() else None)
         layout = read_folders(corpus)
         videos = {str(tracks[0].path) for tracks in layout.videos().values()}
@@ -223,9 +225,16 @@ def main() -> None:
         folder = copy_tree(Path(scratch) / "project")
         (folder / "mine.json").write_text(json.dumps({"corpus": corpus.model_dump()}))
         path = search_path(Path(scratch) / "bin", STANDIN)
-        call = command("--configfile", "config/affwild2.yaml", "mine.json", "--cores", str(args.cores))
+        call = command("--configfile", preset, "mine.json", "--cores", str(args.cores))
         plan = timed([*call, "-n", "--quiet", "rules"], folder, path)
         n_jobs = int(re.findall(r"^total +(\d+)", plan.said, re.MULTILINE)[-1])
+        planned = {"plan_s": round(plan.wall_s, 2), "jobs": n_jobs, "plan_mb": round(plan.peak_mb)}
+        print(f"planning {n_jobs} jobs: {plan.wall_s:.1f} s, {plan.peak_mb:.0f} MB")
+        if args.plan_only:
+            print(json.dumps(planned))
+            return
+        work = work_per_second(Path(scratch) / "demo")
+        print("seconds of work for a second of video: " + ", ".join(f"{name} {work[name]:.4f}" for name in work))
         run = timed([*call, "--quiet", "all"], folder, path)
         again = timed(call, folder, path)
         reads = times_read(folder, videos)
@@ -236,24 +245,21 @@ def main() -> None:
         corpus = write_affwild2(Path(scratch) / "few", args.stats if args.stats.is_dir() else None, share=PART)
         (part / "mine.json").write_text(json.dumps({"corpus": corpus.model_dump()}))
         path = search_path(Path(scratch) / "slow", f"{STANDIN}sleep {JOB_S}\n")
-        call = command("--configfile", "config/affwild2.yaml", "mine.json", "--cores", str(AT_ONCE))
+        call = command("--configfile", preset, "mine.json", "--cores", str(AT_ONCE))
         plenty = ["--resources", f"gpu={AT_ONCE}", "mem_mb=10000000"]
         watched = orchestrated([*call, *plenty], part, path)
     reading_s = (reads + 1) * total_s * args.video_mbit_s / 8 / sha256_mb_s()
     real_s = total_s * sum(work.values())
-    print(f"planning: {plan.wall_s:.1f} s, {plan.peak_mb:.0f} MB; nothing to do: {again.wall_s:.1f} s")
+    print(f"nothing to do: {again.wall_s:.1f} s")
     print(f"run: {n_jobs} jobs in {run.wall_s:.1f} s, {run.cpu_s:.1f} s of the processor, {run.peak_mb:.0f} MB")
     print(f"files: {results} results and logs, {len(files)} of Snakemake's with {size_mb:.1f} MB")
     print(f"each video is read {reads + 1:.1f} times to know its content: {reading_s:.0f} s")
     print(f"main process: {watched.cpu_s[-1]:.1f} s of the processor for {watched.jobs[-1]} jobs of {JOB_S} s")
     print(f"estimated real work, without trainings: {real_s / 3600:.1f} hours on one core")
     overhead_s = run.cpu_s + reading_s
-    figures = {
-        "plan_s": round(plan.wall_s, 2),
+    figures = planned | {
         "seconds_per_job": round(run.wall_s / n_jobs, 4),
         "overhead_share": round(overhead_s / (overhead_s + real_s), 5),
-        "jobs": n_jobs,
-        "plan_mb": round(plan.peak_mb),
         "run_s": round(run.wall_s),
         "nothing_to_do_s": round(again.wall_s, 1),
         "snakemake_files": len(files),

@@ -43,7 +43,10 @@ def test_crops_are_as_long_as_the_largest_input_of_a_backbone_or_as_they_are_ask
     assert check_config(changed("faces.crop_side_px", 96)).crop_side_px == 96
 
 
-@pytest.mark.parametrize("name", ["config/affwild2.yaml", "config/standin.yaml", "tests/config/shrunken.yaml"])
+@pytest.mark.parametrize(
+    "name",
+    ["config/affwild2.yaml", "config/affwild2_best.yaml", "config/standin.yaml", "tests/config/shrunken.yaml"],
+)
 def test_the_other_configurations_are_valid_over_the_default(name):
     def merged(base, over):
         both = {key: merged(base[key], over[key]) if isinstance(base.get(key), dict) else over[key] for key in over}

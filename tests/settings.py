@@ -28,6 +28,7 @@ DYNAMIC = DynamicNetworkConfig(
     expression_loss="cross_entropy",
     class_weights="inverse",
     label_smoothing=0.0,
+    va_loss="ccc",
     training=SHORT_TRAINING,
 )
 ACOUSTIC = AcousticNetworkConfig(
@@ -40,5 +41,6 @@ ACOUSTIC = AcousticNetworkConfig(
     noise_snr_db=[10.0, 40.0],
     gain_db=[-20.0, -1.0],
     label_smoothing=0.2,
+    va_loss="ccc",
     training=SHORT_TRAINING.model_copy(update={"epochs": 1, "learning_rate": 0.001, "warmup": 0.0}),
 )

@@ -6,6 +6,8 @@ import audmetric
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from settings import SHORT_TRAINING as TRAINING
 from torch import nn
@@ -37,9 +39,30 @@ def test_the_rmse_loss_is_the_mean_of_two_roots_of_the_labelled_items():
     assert losses.rmse_loss(outputs, truth).item() == pytest.approx(expected, rel=1e-5)
 
 
+def test_the_sum_is_both_losses_of_values_by_hand_and_each_is_had_by_its_name():
+    """Valence is 0.5 too high throughout, arousal as it is: CCCs of 8/9 and 1, root mean squared errors of 0.5, 0."""
+    truth = torch.tensor([[-1.0, 0.2], [1.0, -0.4], [torch.nan, 0.1]])
+    outputs = torch.tensor([[-0.5, 0.2], [1.5, -0.4], [7.0, 7.0]])
+    by_name = {
+        name: losses.task_loss("va", truth.numpy(), CPU, values=name)(outputs, truth).item()
+        for name in ("ccc", "rmse", "sum")
+    }
+    ccc = 2 * 1 / (1 + 1 + 0.5**2)
+    assert by_name == pytest.approx({"ccc": 1 - ccc, "rmse": 0.25, "sum": 1 - ccc + 0.25}, abs=1e-5)
+
+
+@given(st.lists(st.tuples(*[st.floats(-1, 1, width=32)] * 4), min_size=1, max_size=12), st.randoms())
+def test_losses_of_values_are_of_a_set_whatever_its_order_and_none_is_negative(items, chance):
+    shuffled = chance.sample(items, len(items))
+    for loss in losses.VALUE_LOSSES.values():
+        one, other = (loss(*torch.tensor(values, dtype=torch.float64).split(2, dim=-1)) for values in (items, shuffled))
+        assert one.item() == pytest.approx(other.item(), abs=1e-6)
+        assert one >= -1e-9
+
+
 @pytest.mark.parametrize(
     ("loss", "shape"),
-    [(losses.ccc_loss, (3, 8)), (losses.rmse_loss, (3, 8)), (losses.expression_loss(torch.ones(8)), (3,))],
+    [*((loss, (3, 8)) for loss in losses.VALUE_LOSSES.values()), (losses.expression_loss(torch.ones(8)), (3,))],
 )
 def test_a_batch_without_labels_has_no_loss_but_a_gradient(loss, shape):
     outputs = torch.randn(3, 8, requires_grad=True)

@@ -71,7 +71,9 @@ def _training(
     resume: Resume | None,
     tracks: Places | None,
 ) -> Generator[None, None, History]:
-    loss = task_loss(task, train.labels, trunk.device, label_smoothing=settings.label_smoothing)
+    loss = task_loss(
+        task, train.labels, trunk.device, label_smoothing=settings.label_smoothing, values=settings.va_loss
+    )
     truth = torch.from_numpy(train.labels).float()
     moment = (0, 0)
 

@@ -11,6 +11,14 @@ from abaw.config.training import TrainingConfig
 from abaw.tasks import TASKS
 
 ClassWeights = Literal["none", "inverse", "sqrt"]
+VaLoss = Literal["ccc", "rmse", "sum"]
+_VaLoss = Annotated[
+    VaLoss,
+    Field(
+        description="Loss of valence and arousal: ccc, 1 - CCC for each; rmse, the mean of their root mean squared "
+        "errors (authors' frame-level model); sum, both added."
+    ),
+]
 HUGGING_FACE = "hf:"
 """How the name of a backbone in Hugging Face's form begins."""
 BACKBONE_NAME = r"^(hf:[A-Za-z0-9._~/@-]+|[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?)$"
@@ -101,10 +109,7 @@ class ImageTrainingConfig(Section):
         description="Mix each picture of a step with another, and their losses alike, by a share that is drawn from "
         "Beta(mixup, mixup) (Zhang et al. 2018), such as 0.2; null: none is mixed (paper)."
     )
-    va_loss: Literal["ccc", "rmse"] = Field(
-        description="Loss of valence and arousal: 1 - CCC for each, or the mean of their root mean squared errors "
-        "(authors)."
-    )
+    va_loss: _VaLoss
     layer_decay: Annotated[float, Field(gt=0, le=1)] | None = Field(
         description="Learning rate of each layer of the backbone as a share of that of the layer above it; null: all "
         "have the same (authors' code, by a flag: 0.85)."
@@ -241,7 +246,7 @@ class OverTimeConfig(Section):
     )
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(description="Dropout (paper §2.2.2: 0.1).")
     expression_loss: Literal["cross_entropy", "focal"] = Field(
-        description="Loss of the expressions; focal with gamma 2 (authors). Valence and arousal have 1 - CCC each."
+        description="Loss of the expressions; focal with gamma 2 (authors)."
     )
     class_weights: ClassWeights = Field(
         description="Weights of the expressions in the loss: inverse to their counts (authors), sqrt, inverse to the "
@@ -250,6 +255,7 @@ class OverTimeConfig(Section):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         description="Label smoothing of the expression loss (authors: none over time, 0.2 in attention fusion)."
     )
+    va_loss: _VaLoss
     training: TrainingConfig
 
 
@@ -324,6 +330,7 @@ class AcousticNetworkConfig(Section):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         description="Label smoothing of the expression loss (paper §3.2.1; authors: 0.2)."
     )
+    va_loss: _VaLoss
     training: TrainingConfig
 
     @field_validator("noise_snr_db", "gain_db")

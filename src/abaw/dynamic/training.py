@@ -122,6 +122,7 @@ def train_over_time(
         expression=settings.expression_loss,
         weights=settings.class_weights,
         label_smoothing=settings.label_smoothing,
+        values=settings.va_loss,
     )
     truth = train.label_lines()
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from abaw.config.models import ClassWeights
+from abaw.config.models import ClassWeights, VaLoss
 from abaw.tasks import EXPRESSIONS, TASKS, TaskName
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -43,6 +43,14 @@ def rmse_loss(outputs: Tensor, truth: Tensor) -> Tensor:
     n = known.sum()
     squared = ((flat - target) ** 2 * known).sum(0) / n.clamp_min(1)
     return (squared + 1e-12).sqrt().mean() * (n > 0)  # the root has no gradient at 0
+
+
+def both_losses(outputs: Tensor, truth: Tensor) -> Tensor:
+    """`ccc_loss` and `rmse_loss` added; shapes and unknown items as there."""
+    return ccc_loss(outputs, truth) + rmse_loss(outputs, truth)
+
+
+VALUE_LOSSES: dict[VaLoss, Loss] = {"ccc": ccc_loss, "rmse": rmse_loss, "sum": both_losses}
 
 
 def _flat(outputs: Tensor, truth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -123,12 +131,12 @@ def task_loss(
     expression: ExpressionLoss = "cross_entropy",
     weights: ClassWeights = "inverse",
     label_smoothing: float = 0.0,
-    va: Literal["ccc", "rmse"] = "ccc",
+    values: VaLoss = "ccc",
 ) -> Loss:
     """The loss of a challenge; `weights` of classes and flags are counted on the training labels `truth`."""
     n = len(TASKS[task].outputs)
     if TASKS[task].kind == "values":
-        return ccc_loss if va == "ccc" else rmse_loss
+        return VALUE_LOSSES[values]
     if TASKS[task].kind == "flags":
         return flags_loss(flag_weights(truth.reshape(-1, n), weights).to(device))
     by_class = class_weights(truth.ravel(), weights, n).to(device)

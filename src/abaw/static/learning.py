@@ -40,7 +40,7 @@ def picture_loss(
             expression=settings.expression_loss,
             weights=settings.class_weights,
             label_smoothing=settings.label_smoothing,
-            va=settings.va_loss,
+            values=settings.va_loss,
         )
         for task, known in labels.items()
     }

@@ -1,6 +1,6 @@
 """The paper's augmentations of one image at a time by torchvision's transforms, as version 0.1 had them."""
 
-import abaw.nn  # noqa: F401  (it makes torchvision importable, so it comes first)
+import abaw.nn.vision  # noqa: F401  (it makes torchvision importable, so it comes first)
 
 # isort: split
 

@@ -94,3 +94,23 @@ def test_a_training_does_not_load_the_compiler():
     done = subprocess.run([sys.executable, "-c", TRAIN], env=variables, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "False"
+
+
+PICTURES = """
+import sys
+import torch
+import abaw.static.embedding, abaw.static.training
+from abaw.nn import compat
+
+print(compat.prepare()["torchvision"], "torch._dynamo" in sys.modules, torch._dynamo.config.__name__)
+"""
+
+
+def test_networks_of_pictures_do_not_load_the_compiler_either_and_leave_it_as_it_is():
+    """Where torchvision's own operators are there, its import needs the compiler, and takes it."""
+    variables = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run([sys.executable, "-c", PICTURES], env=variables, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    usable, loaded, own = done.stdout.split()
+    assert loaded == str(usable == "native")
+    assert own == "torch._dynamo.config"

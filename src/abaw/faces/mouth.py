@@ -21,6 +21,8 @@ EYES = [33, 133], [362, 263]
 _UPPER_RIM = [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308]
 _LOWER_RIM = [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308]
 """The inner rims of the lips, from the right corner to the left one."""
+_MEASURED = sorted({_UPPER_LIP, _LOWER_LIP, _MOUTH_RIGHT, _MOUTH_LEFT, *EYES[0], *EYES[1], *_UPPER_RIM, *_LOWER_RIM})
+"""The points that say what a mouth does; to read all 468 of a mesh takes a twentieth of finding it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +69,11 @@ class MouthMeter:
             found = self._mesh.process(framed).multi_face_landmarks
         if not found:
             return None
-        mesh = np.array([(point.x, point.y) for point in found[0].landmark]) * framed.shape[1::-1] - border
+        points = found[0].landmark
+        read = range(len(points)) if self.keeps_mesh else _MEASURED
+        mesh = np.full((len(points), 2), np.nan)
+        mesh[read] = [(points[number].x, points[number].y) for number in read]
+        mesh = mesh * framed.shape[1::-1] - border
         shares = mesh / rgb.shape[1::-1]
         right_eye, left_eye = (mesh[corners].mean(axis=0) for corners in EYES)
         gap = np.linalg.norm(mesh[_LOWER_LIP] - mesh[_UPPER_LIP])

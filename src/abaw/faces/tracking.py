@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from abaw.faces.detection import Detection
 
@@ -70,6 +69,8 @@ def paired(last: Sequence[Detection], now: Sequence[Detection]) -> dict[int, int
     """Which of the faces seen last (by index) each of those seen now is, of those that are one; see `Tracker`."""
     if not last or not now:
         return {}
+    from scipy.optimize import linear_sum_assignment  # half a second, which mouths and speech need not wait for
+
     apart, jumps = _apart(last, now)
     lacking = 1 - overlaps(np.stack([face.box for face in last]), np.stack([face.box for face in now]))
     rows, columns = linear_sum_assignment(np.where(apart, _FORBIDDEN, jumps + lacking))

@@ -5,7 +5,7 @@ noise is drawn where it is added. torchvision's transforms draw once for a whole
 images that are changed alike can be changed together, `abaw.static.changes` where each has strengths of its own.
 """
 
-import abaw.nn  # noqa: F401  (it makes torchvision importable, so it comes first)
+import abaw.nn.vision  # noqa: F401  (it makes torchvision importable, so it comes first)
 
 # isort: split
 

@@ -5,7 +5,7 @@ these are the pooled ones, or the class token where the pooling is a layer that 
 a name makes either library run code of others, and what a card says is built without looking anywhere.
 """
 
-import abaw.nn  # noqa: F401  (it makes timm and transformers importable, so it comes first)
+import abaw.nn.vision  # noqa: F401  (it makes timm and transformers importable, so it comes first)
 
 # isort: split
 

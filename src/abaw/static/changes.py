@@ -3,7 +3,7 @@
 Images are (n, 3, side, side), float in [0, 1]. What is moved is black where nothing was.
 """
 
-import abaw.nn  # noqa: F401  (it makes torchvision importable, so it comes first)
+import abaw.nn.vision  # noqa: F401  (it makes torchvision importable, so it comes first)
 
 # isort: split
 

@@ -1,6 +1,6 @@
 """The weights that a backbone starts from: out of a package, a download, a folder or a file."""
 
-import abaw.nn  # noqa: F401  (it makes timm and torchvision importable, so it comes first)
+import abaw.nn.vision  # noqa: F401  (it makes timm and torchvision importable, so it comes first)
 
 # isort: split
 

@@ -3,7 +3,7 @@
 Both are options of the authors' code. What a layer is, timm says (`group_matcher`): a stem, each block, a last norm.
 """
 
-import abaw.nn  # noqa: F401  (it makes timm importable, so it comes first)
+import abaw.nn.vision  # noqa: F401  (it makes timm importable, so it comes first)
 
 # isort: split
 

@@ -1,6 +1,6 @@
 """The frame-level model of Figure 1: a backbone, a 256-d embedding, and a head a challenge (paper §2.2.1)."""
 
-import abaw.nn  # noqa: F401  (it makes timm importable, so it comes first)
+import abaw.nn.vision  # noqa: F401  (it makes timm importable, so it comes first)
 
 # isort: split
 

@@ -20,6 +20,7 @@ from abaw.attention.model import AttentionFusion
 from abaw.config import Config, CorpusConfig
 from abaw.corpus.index import index_split
 from abaw.corpus.layout import Layout
+from abaw.dynamic.windows import frames_of_window
 from abaw.nn import checkpoint
 from abaw.nn.training import History
 from abaw.tables.arrays import frames_table, scored_table
@@ -209,7 +210,8 @@ def _write_trainings(folder: Path, config: Config, task: TaskName, train: Made, 
     """Attention over faces and voice with random weights, and learning curves of every network."""
     torch.manual_seed(0)
     prior = label_prior(task, train.truth if task == "va" else train.truth[:, 0])
-    window = round(config.attention.window_s * config.faces.analysis_rate_hz)
+    every_nth = config.attention.network.every_nth
+    window = frames_of_window(config.attention.window_s, config.faces.analysis_rate_hz, every_nth)
     for mechanism in config.attention.mechanisms:
         model = AttentionFusion(task, mechanism, config.attention.network, [EMBEDDING_SIZE, VOICE_WIDTH]).eval()
         card = {"window": window, "mechanism": mechanism, "widths": [EMBEDDING_SIZE, VOICE_WIDTH], "prior": prior}

@@ -20,9 +20,9 @@ from abaw.dynamic.model import (
     minmax_per_video,
     minmax_range,
     predict_windows,
-    window_starts,
 )
 from abaw.dynamic.training import Sequences, build_dynamic, predict_over_time, train_over_time
+from abaw.dynamic.windows import window_starts
 from abaw.nn.positions import sinusoidal_positions
 from abaw.running.errors import UserError
 from abaw.tables.priors import label_prior
@@ -91,9 +91,9 @@ def test_windows_are_stretches_of_one_sequence_and_cover_every_frame(lengths, wi
 def test_a_split_without_a_face_has_no_windows():
     windows = Windows.over(np.zeros((12, 256), np.float32), np.zeros(12, bool), [12], 5, CPU)
     assert len(windows) == 0
-    rows, outputs = predict_windows(DynamicModel("va", DYNAMIC).eval(), windows, 4)
-    assert rows.shape == (0,)
-    assert outputs.shape == (0, 2)
+    known, means = mean_per_row(predict_windows(DynamicModel("va", DYNAMIC).eval(), windows, 4), 12, 2)
+    assert known.shape == (0,)
+    assert means.shape == (0, 2)
 
 
 def test_the_range_of_training_is_of_its_frames_with_a_face():
@@ -144,8 +144,9 @@ def test_every_frame_with_a_face_is_predicted_and_no_other():
     has_face[32:36] = False  # the third sequence has no face at all
     embeddings = np.random.default_rng(0).normal(size=(len(has_face), 256)).astype(np.float32)
     windows = Windows.over(embeddings, has_face, lengths, 10, CPU)
-    rows, outputs = predict_windows(DynamicModel("expr", DYNAMIC).eval(), windows, 3)
-    known, means = mean_per_row(rows, outputs, len(has_face))
+    said = list(predict_windows(DynamicModel("expr", DYNAMIC).eval(), windows, 3))
+    rows, outputs = (np.concatenate(part) for part in zip(*said, strict=True))
+    known, means = mean_per_row(said, len(has_face), 8)
     assert known.tolist() == np.flatnonzero(has_face).tolist()
     assert np.isfinite(means).all()
     row = known[20]

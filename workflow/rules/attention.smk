@@ -27,7 +27,7 @@ rule train_attention:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=memory_mb(4000, per_input=4),
+        mem_mb=memory_mb(4000 + step_mb(CONFIG.attention.network, *ATTENTION_WINDOWS), per_input=4),
         runtime=minutes(60, per_input=0.02 * CONFIG.attention.network.training.planned_epochs),
         gpu=NETWORK_GPUS,
     params:
@@ -73,7 +73,7 @@ rule predict_attention:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=memory_mb(2000, per_input=4),
+        mem_mb=memory_mb(2000 + step_mb(CONFIG.attention.network, *ATTENTION_WINDOWS, learning=False), per_input=4),
         runtime=minutes(30, per_input=0.1),
     params:
         modules=modules("attention/predict_attention"),

@@ -29,6 +29,7 @@ from abaw.config.command_line import typed
 from abaw.corpus.crops import CropFolders, find_crops
 from abaw.corpus.layout import Layout, build_layout, read_folders
 from abaw.demo.plan import plan_corpus
+from abaw.dynamic.windows import step_mb
 from abaw.folds.layout import fold_names, joined_name, samples_of, with_folds
 from abaw.fusion.candidates import Candidates
 from abaw.fusion.systems import Systems
@@ -116,6 +117,9 @@ VIDEOS = LAYOUT.videos()
 FOLDS = {task: fold_names(task, CONFIG.folds) if CONFIG.folds else [] for task in TASKS}
 FOLDED = [name for names in FOLDS.values() for name in names]
 TRAINED, JOINED = [*TASKS, *FOLDED], [joined_name(task) for task, names in FOLDS.items() if names]
+# The longest windows of the networks over time, in seconds, the frames' rate, and how many sequences stand side by side.
+VISUAL_WINDOWS = max(CONFIG.dynamic.sweep.windows_s), CONFIG.faces.analysis_rate_hz
+ATTENTION_WINDOWS = CONFIG.attention.window_s, CONFIG.faces.analysis_rate_hz, len(CONFIG.attention.inputs)
 
 
 wildcard_constraints:

@@ -29,7 +29,7 @@ rule train_dynamic:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=memory_mb(4000, per_input=4),
+        mem_mb=memory_mb(4000 + step_mb(CONFIG.dynamic.network, *VISUAL_WINDOWS), per_input=4),
         runtime=minutes(60, per_input=0.02 * CONFIG.dynamic.network.training.planned_epochs),
         gpu=NETWORK_GPUS,
     params:
@@ -116,7 +116,7 @@ rule predict_dynamic:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=memory_mb(2000, per_input=4),
+        mem_mb=memory_mb(2000 + step_mb(CONFIG.dynamic.network, *VISUAL_WINDOWS, learning=False), per_input=4),
         runtime=minutes(30, per_input=0.1),
     params:
         modules=modules("dynamic/predict_dynamic"),

@@ -25,5 +25,7 @@ def predict_attention(
     """The `predictions` table of the embeddings of each modality, of the same frames, by the card's model."""
     model = AttentionFusion(task, card["mechanism"], settings, card["widths"])
     model = checkpoint.load(model, weights, card).to(device)
-    sequences = Sequences.of(task, modalities, None, card["window"], "none", device)
+    sequences = Sequences.of(
+        task, modalities, None, card["window"], "none", device, settings.overlap, settings.every_nth
+    )
     return predict_over_time(task, model, sequences, card["prior"], settings.training.batch_size)

@@ -217,12 +217,14 @@ class EmbeddingConfig(Section):
     )
 
 
+WindowS = Annotated[float, Field(gt=0, le=600)]
+
+
 class DynamicSweepConfig(Section):
     """What is tried for the transformer over time: every window with every normaliser (paper §3.2.2)."""
 
-    windows_s: list[Annotated[float, Field(gt=0, le=60)]] = Field(
-        min_length=1,
-        description="Lengths of a window (paper §3.2.2: 1, 2, 3, 4, 6 and 8); windows step by half of their length.",
+    windows_s: list[WindowS] = Field(
+        min_length=1, description="Lengths of a window (paper §3.2.2: 1, 2, 3, 4, 6 and 8)."
     )
     normalisers: list[Literal["none", "train_minmax", "per_video_minmax"]] = Field(
         min_length=1,
@@ -237,6 +239,14 @@ class DynamicSweepConfig(Section):
 class OverTimeConfig(Section):
     """What networks over windows of embeddings share."""
 
+    overlap: Annotated[float, Field(ge=0, le=0.99)] = Field(
+        description="Share of a window that the next one covers again (peers: 0.625 of 400 frames); of a frame counts "
+        "the mean over all windows that have it."
+    )
+    every_nth: Annotated[int, Field(ge=1, le=100)] = Field(
+        description="A window has every n-th of the analysed frames, so that it is as long in seconds with fewer "
+        "frames; windows begin at each of n frames in turn, so all frames are learned and predicted. 1: all (paper)."
+    )
     layers: Annotated[int, Field(ge=1, le=24)] = Field(
         description="Layers (transformer over time, paper §2.2.2: 3; attention fusion, authors: 2)."
     )
@@ -376,7 +386,7 @@ class AttentionConfig(Section):
         description="self: both modalities in one sequence; cross: each asks the other. Each is a model of its own, "
         "self_attention or cross_attention; none where the list is empty."
     )
-    window_s: Annotated[float, Field(gt=0, le=60)] = Field(description="Length of a window; windows step by half.")
+    window_s: WindowS = Field(description="Length of a window.")
     network: AttentionNetworkConfig
 
     _once = field_validator("mechanisms")(each_once)

@@ -4,7 +4,7 @@ Windows of frame embeddings go through three encoder layers; every frame of a wi
 face are masked: nothing attends to them, they have no loss and no prediction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from abaw.config import DynamicNetworkConfig
+from abaw.dynamic.windows import window_starts, window_step
 from abaw.nn.outputs import activation
 from abaw.nn.positions import sinusoidal_positions
 from abaw.tables.schemas import EMBEDDING_SIZE
@@ -99,26 +100,14 @@ def minmax_per_video(
     return scaled
 
 
-def window_starts(n_frames: int, window: int, step: int) -> list[int]:
-    """First frames (counted from 0) of windows that cover a sequence; the last one ends with it where it can.
-
-    A sequence shorter than a window has one window, which the caller pads.
-    """
-    if n_frames <= window:
-        return [0]
-    starts = list(range(0, n_frames - window + 1, step))
-    if starts[-1] + window < n_frames:
-        starts.append(n_frames - window)
-    return starts
-
-
 @dataclass(frozen=True)
 class Windows:
     """All windows of a split as strided views of one block of frames, which lies on the device in half precision.
 
     The block holds the sequences one after the other, those shorter than a window padded to it, so that every window is
-    a stretch of the block: nothing is copied but the windows of a batch. `rows` says which frame of the split a line of
-    the block is, -1 for padding; `starts` where each window begins. Windows without any face are left out.
+    a stretch of the block: nothing is copied but the windows of a batch. Where windows have every n-th frame alone, a
+    sequence lies there as n, of which each begins a frame later. `rows` says which frame of the split a line of the
+    block is, -1 for padding; `starts` where each window begins, `step` apart. Windows without any face are left out.
     """
 
     embeddings: Tensor
@@ -126,6 +115,7 @@ class Windows:
     rows: Tensor
     starts: Tensor
     window: int
+    step: int
 
     @classmethod
     def over(
@@ -135,15 +125,22 @@ class Windows:
         lengths: Sequence[int],
         window: int,
         device: torch.device,
+        overlap: float = 0.5,
+        every_nth: int = 1,
     ) -> "Windows":
-        """Windows over sequences that lie one after the other in `embeddings` (n_frames, width), stepping by half."""
+        """Windows over sequences that lie one after the other in `embeddings` (n_frames, width).
+
+        A window is of `window` frames, every n-th of a sequence; the next shares `overlap` of them.
+        """
         rows, starts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        offset = line = 0
-        for length in lengths:
-            starts.append(line + np.array(window_starts(length, window, max(1, window // 2))))
-            numbers = np.arange(max(length, window))
-            rows.append(np.where(numbers < length, numbers + offset, -1))
-            offset, line = offset + length, line + len(numbers)
+        step = window_step(window, overlap)
+        line = 0
+        for end, length in zip(np.cumsum(lengths), lengths, strict=True):
+            for first in range(end - length, end - length + min(every_nth, length)):
+                own = np.arange(first, end, every_nth)
+                starts.append(line + np.array(window_starts(len(own), window, step)))
+                rows.append(np.pad(own, (0, max(0, window - len(own))), constant_values=-1))
+                line += len(rows[-1])
         of_line, begins = np.concatenate(rows), np.concatenate(starts)
         face = np.append(has_face, False)[of_line]  # a -1 reads the last one, which is padding
         faces_before = np.append(0, np.cumsum(face))
@@ -151,7 +148,7 @@ class Windows:
         block = embeddings.astype(np.float16, copy=False)[of_line]
         block[of_line < 0] = 0
         on_device = [torch.from_numpy(values).to(device) for values in (block, face, of_line, begins)]
-        return cls(on_device[0], on_device[1], on_device[2], on_device[3], window)
+        return cls(on_device[0], on_device[1], on_device[2], on_device[3], window, step)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -169,27 +166,28 @@ class Windows:
         return self.take(self.embeddings, items), self.take(self.has_face, items)
 
 
-def predict_windows(
-    model: OverTime, windows: Windows, batch_size: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Every prediction of every window: row numbers (n,) and outputs (n, 2 or 8); frames without a face have none."""
-    rows: list[Tensor] = [torch.empty(0, dtype=torch.int64)]
-    outputs: list[Tensor] = [torch.empty(0, model.head.out_features)]
+Said = tuple[NDArray[np.int64], NDArray[np.float32]]
+"""What is said of some frames: row numbers (n,), which may repeat, and outputs (n, 2 or 8)."""
+
+
+def predict_windows(model: OverTime, windows: Windows, batch_size: int) -> Iterator[Said]:
+    """Every prediction of every window, a batch of windows at a time; frames without a face have none."""
     with torch.inference_mode():
         for items in torch.arange(len(windows)).split(batch_size):
             embeddings, mask = windows.batch(items)
-            outputs.append(model(embeddings, mask)[mask].cpu())
-            rows.append(windows.take(windows.rows, items)[mask].cpu())
-    return torch.cat(rows).numpy(), torch.cat(outputs).numpy()
+            outputs = model(embeddings, mask)[mask].cpu().numpy()
+            yield windows.take(windows.rows, items)[mask].cpu().numpy(), outputs
 
 
-def mean_per_row(
-    rows: NDArray[np.int64], outputs: NDArray[np.float32], n_rows: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Average what overlapping windows say of one frame: the rows that have a prediction, and their means."""
-    sums = np.zeros((n_rows, outputs.shape[1]))
+def mean_per_row(said: Iterable[Said], n_rows: int, n_outputs: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Average what overlapping windows say of one frame: the rows that have a prediction, and their means.
+
+    Memory is that of the rows, however many windows have them.
+    """
+    sums = np.zeros((n_rows, n_outputs))
     counts = np.zeros(n_rows)
-    np.add.at(sums, rows, outputs)
-    np.add.at(counts, rows, 1)
+    for rows, outputs in said:
+        np.add.at(sums, rows, outputs)
+        np.add.at(counts, rows, 1)
     known = np.flatnonzero(counts)
     return known, sums[known] / counts[known, None]

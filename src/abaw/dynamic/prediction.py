@@ -24,5 +24,7 @@ def predict_dynamic(
 ) -> pa.Table:
     """The `predictions` table of embeddings, tables of the same frames, by the model; see `predict_over_time`."""
     model = checkpoint.load(DynamicModel(task, settings, card["width"]), weights, card).to(device)
-    sequences = Sequences.of(task, embeddings, None, card["window"], card["normaliser"], device)
+    sequences = Sequences.of(
+        task, embeddings, None, card["window"], card["normaliser"], device, settings.overlap, settings.every_nth
+    )
     return predict_over_time(task, model, sequences, card["prior"], settings.training.batch_size)

@@ -21,6 +21,7 @@ from abaw.dynamic.model import (
     minmax_range,
     predict_windows,
 )
+from abaw.dynamic.windows import window_step
 from abaw.nn.losses import task_loss
 from abaw.nn.resume import Resume
 from abaw.nn.training import History, Scores, fit
@@ -54,10 +55,12 @@ class Sequences:
         window: int,
         normaliser: Normaliser,
         device: torch.device,
+        overlap: float = 0.5,
+        every_nth: int = 1,
     ) -> "Sequences":
         """Put `embeddings` tables of the same rows side by side, with labels where there are some.
 
-        Windows are of `window` frames; which frames show a face is the first table's to say.
+        Windows are of `window` frames (`Windows.over`); which frames show a face is the first table's to say.
         `per_video_minmax` scales each video by itself here; `train_minmax` is the model's, fitted by `build_dynamic`.
         """
         by_sample = labels_by_sample(task, labels) if labels is not None else {}
@@ -74,7 +77,7 @@ class Sequences:
             minmax_per_video(half.astype(np.float32), has_face, lengths) if normaliser == "per_video_minmax" else half
         )
         return cls(
-            Windows.over(values, has_face, lengths, window, device),
+            Windows.over(values, has_face, lengths, window, device, overlap, every_nth),
             np.array(first["sample"].to_pylist(), dtype=object),
             first["time_s"].to_numpy(),
             stacked[:, 0] if TASKS[task].kind == "classes" else stacked,
@@ -133,8 +136,8 @@ def train_over_time(
 
     def evaluate() -> Scores:
         nonlocal said
-        rows, outputs = predict_windows(model, val.windows, settings.training.batch_size)
-        known, means = mean_per_row(rows, outputs, len(val.labels))
+        batches = predict_windows(model, val.windows, settings.training.batch_size)
+        known, means = mean_per_row(batches, len(val.labels), model.head.out_features)
         said = torch.from_numpy(means).half()
         if not len(known) or np.isnan(val.labels[known]).all():
             raise UserError(f"no analysed frame of the validation split of {task} has both a face and a label")
@@ -168,8 +171,16 @@ def predict_over_time(
 ) -> pa.Table:
     """What every window says of every frame with a face, as a `predictions` table of instants.
 
-    A sample without any face gets one prediction at time 0, the `prior`: all that is known of a face never seen.
+    Where windows overlap by more than half it is the mean of what they say: so many windows have a frame that the table
+    would be many times as long. A sample without any face gets one prediction at time 0, the `prior`: all that is known
+    of a face never seen.
     """
-    rows, outputs = predict_windows(model, sequences.windows, batch_size)
+    windows, n_outputs = sequences.windows, model.head.out_features
+    batches = predict_windows(model, windows, batch_size)
+    if windows.step < window_step(windows.window, 0.5):
+        rows, outputs = mean_per_row(batches, len(sequences.samples), n_outputs)
+    else:
+        each = [(np.empty(0, np.int64), np.empty((0, n_outputs), np.float32)), *batches]
+        rows, outputs = (np.concatenate(parts) for parts in zip(*each, strict=True))
     times = sequences.times_s[rows]
     return predictions_table(task, sequences.samples[rows], times, times, outputs, sequences.samples, prior)

@@ -12,6 +12,7 @@ from abaw.commands.predictions import read_embedded
 from abaw.commands.training import add_training_arguments, resume_of, write_training
 from abaw.config import DynamicNetworkConfig
 from abaw.dynamic.training import Normaliser, Sequences, build_dynamic, epoch_candidates, train_over_time
+from abaw.dynamic.windows import frames_of_window
 from abaw.nn import runtime
 from abaw.tables.files import read_tables, write_table
 from abaw.tables.priors import label_prior
@@ -34,9 +35,10 @@ def main() -> None:
 
     device = runtime.start(args.compute, args.seed)
     truth = read_tables(labels(args.task), args.labels)
-    window = max(2, round(args.window_s * args.rate_hz))
+    overlap, every_nth = args.settings.overlap, args.settings.every_nth
+    window = frames_of_window(args.window_s, args.rate_hz, every_nth)
     train, val = (
-        Sequences.of(args.task, read_embedded(paths), truth, window, args.normaliser, device)
+        Sequences.of(args.task, read_embedded(paths), truth, window, args.normaliser, device, overlap, every_nth)
         for paths in (args.train, args.val)
     )
     resume = resume_of(args)

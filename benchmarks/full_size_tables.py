@@ -44,6 +44,7 @@ LABELLED = {"train": 597_361, "val": 284_230}
 VOICE_WIDTH = 1024
 """Of PDEM's embeddings."""
 WITHOUT_FACE = 0.05
+MADE_UP = "nothing, made up"
 STEADY_S, JUMPY_S = 1.5, 0.4
 """How far apart the points are between which a made-up truth, and a made-up error, move in a straight line."""
 
@@ -147,7 +148,8 @@ def _write_split(folder: Path, config: Config, made: Made, rng: np.random.Genera
         else:
             column = pa.ListArray.from_arrays(np.arange(0, values.size + 1, width), pa.array(values.ravel()))
         table = pa.table(keys | {"has_face": face, "embedding": column}).cast(SCHEMAS[kind])
-        write_table(kind, table, folder / f"results/embeddings/{task}/{name}/{split}.parquet")
+        path = folder / f"results/embeddings/{task}/{name}/{split}.parquet"
+        write_table(kind, table, path, {"fitted_on": MADE_UP})
 
 
 def _firsts(made: Made, rate_hz: float) -> NDArray[np.int64]:
@@ -180,7 +182,7 @@ def _write_predictions(
     said = _outputs(made, rows, rng).astype(np.float32)
     columns: dict[str, Any] = {"sample": made.names(rows), "start_s": start_s, "end_s": end_s}
     columns |= {name: said[:, k] for k, name in enumerate(TASKS[made.task].outputs)}
-    about = {"model_sha256": hashlib.sha256().hexdigest(), "fitted_on": "nothing, made up"}
+    about = {"model_sha256": hashlib.sha256().hexdigest(), "fitted_on": MADE_UP}
     about["units"] = "value" if made.task == "va" else "logit"
     path = folder / f"results/predictions/{made.task}/{model}/{made.split}.parquet"
     write_table(predictions(made.task), pa.table(columns), path, about)
@@ -194,7 +196,7 @@ def _write_windows(folder: Path, config: Config, made: Made, rows: NDArray[np.in
         for name in config.acoustic.architectures
     ]
     path = folder / f"results/acoustic/{made.task}/best/scored.parquet"
-    write_table(scored(made.task), pa.concat_tables(tables), path, {"fitted_on": "nothing, made up"})
+    write_table(scored(made.task), pa.concat_tables(tables), path, {"fitted_on": MADE_UP})
 
 
 def _write_nested(folder: Path, config: Config, made: Made, keys: pa.Table, rng: np.random.Generator) -> None:
@@ -203,7 +205,7 @@ def _write_nested(folder: Path, config: Config, made: Made, keys: pa.Table, rng:
         said = _outputs(made, np.arange(len(made.frame)), rng)
         table = frames_table(made.task, keys, said if made.task == "va" else softmax(said, axis=1))
         path = folder / f"results/nested/{made.task}/{system}.parquet"
-        write_table(frames(made.task), table, path, {"fitted_on": "nothing, made up"})
+        write_table(frames(made.task), table, path, {"fitted_on": MADE_UP})
 
 
 def _write_trainings(folder: Path, config: Config, task: TaskName, train: Made, rng: np.random.Generator) -> None:
@@ -215,7 +217,7 @@ def _write_trainings(folder: Path, config: Config, task: TaskName, train: Made, 
     for mechanism in config.attention.mechanisms:
         model = AttentionFusion(task, mechanism, config.attention.network, [EMBEDDING_SIZE, VOICE_WIDTH]).eval()
         card = {"window": window, "mechanism": mechanism, "widths": [EMBEDDING_SIZE, VOICE_WIDTH], "prior": prior}
-        card |= {"fitted_on": "nothing, made up"}
+        card |= {"fitted_on": MADE_UP}
         place = folder / f"results/attention/{task}/{mechanism}"
         place.mkdir(parents=True)
         checkpoint.save(model, card, place / "model.safetensors", place / "card.json")
@@ -236,7 +238,7 @@ def _write_trainings(folder: Path, config: Config, task: TaskName, train: Made, 
     with path.open("w", newline="", encoding="utf-8") as handle:
         lines = csv.writer(handle, lineterminator="\n")
         lines.writerow(("task", "window_s", "normaliser", "measure", "value", "best_epoch", "chosen", "fitted_on"))
-        lines.writerows((task, *cell, measure, "0.5", 10, 0, "nothing, made up") for cell in cells)
+        lines.writerows((task, *cell, measure, "0.5", 10, 0, MADE_UP) for cell in cells)
 
 
 def _write_template(folder: Path, layout: Layout, test: Made) -> None:

@@ -37,6 +37,8 @@ from abaw.tasks import TASKS, TaskName
 Array = NDArray[np.float64]
 Rows = NDArray[np.float32]
 """Inputs (n, k) of trees, in the precision in which these compare."""
+_AT_ONCE, _ROWS_AT_ONCE = 10, 100_000
+"""So many trees, of so many rows together, grow in one call; of a small corpus a call costs as much as a tree."""
 
 
 @dataclass(frozen=True)
@@ -156,10 +158,10 @@ class _Forest:
         kind, balance = RandomForestRegressor, {}
         if TASKS[self.task].kind == "classes":
             kind, balance = RandomForestClassifier, {"class_weight": "balanced"}
-        left = max(self.sizes)
+        left, at_once = max(self.sizes), max(self.threads, min(_AT_ONCE, _ROWS_AT_ONCE // len(target)))
         with ThreadPoolExecutor(self.threads) as pool:
             while left:
-                few = kind(min(left, self.threads), random_state=state, n_jobs=self.threads, **balance)
+                few = kind(min(left, at_once), random_state=state, n_jobs=self.threads, **balance)
                 few.fit(inputs, target)
                 classes = few.classes_.astype(int) if TASKS[self.task].kind == "classes" else None
                 say = partial(_said, wanted=wanted, classes=classes, width=width)

@@ -14,10 +14,14 @@ takes a third of that, for a step has a forward pass and a backward pass of twic
 takes its arithmetic, counted here, at the rate at which ViT-B/16 was trained. Networks over time have next to no
 arithmetic: a step takes as long as Python and torch take here to ask for it.
 
+config/affwild2_best.yaml is summed up in the same way, with units of its own. Each fold trains, judges, embeds and
+predicts anew; a backbone whose layers all stay as they are is only looked through; DINOv2's arithmetic is done at
+ViT-B/16's rate.
+
 docs/scale.md shows what this prints. The last line is a JSON object. `unit_...` and `stage_...`: what one unit of each
 stage costs, and each stage of the whole; `core_hours` and `gpu_hours`: all stages together; `hours`: how long the whole
 takes on one machine with one card to eight, in several ways; `prediction_core_hours`: what predicting with trained
-weights takes, which needs no GPU.
+weights takes, which needs no GPU. `best`: stages and sums of config/affwild2_best.yaml.
 """
 
 import argparse
@@ -25,14 +29,14 @@ import heapq
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
-from affwild2_units import GIB, STAGES, TASKS, WINDOW, Unit, measured, section
+from affwild2_units import BEST, GIB, PAPER, STAGES, TASKS, WINDOW, Unit, measured, section
 
 MEASURED = Path(__file__).resolve().parents[1] / "docs" / "measured.json"
 VIDEOS, FRAMES_PER_S, RATE_HZ = 598, 28.24, 5
@@ -51,6 +55,7 @@ BEST_EPOCH = {"pretraining": 30, "static": 20, "dynamic": 20, "attention": 20}
 CARDS = {"one_card": 1, "two_cards": 2, "four_cards": 4, "eight_cards": 8}
 WANTED_BUSY = 0.9
 """The share of a training in which kernels should run, and do not yet."""
+BEST_BACKBONE = "best"
 BEFORE = "pre-training"
 AFTER = "after the networks"
 TRAINING = 3
@@ -63,8 +68,8 @@ Cost = Literal["learned", "looked at", "arithmetic", "launches"]
 class Line:
     """A stage of the whole.
 
-    Its unit, how many, and the jobs that share them; on a GPU, what of a unit costs time there, of which challenge's
-    backbone or at how many units a step; what data a job holds.
+    Its unit, how many, and the jobs that share them; on a GPU, what of a unit costs time there, of which backbone (va
+    and expr: the paper's) or at how many units a step; what data a job holds.
     """
 
     stage: str
@@ -72,7 +77,7 @@ class Line:
     units: float
     jobs: int
     cost: Cost | None = None
-    task: str = ""
+    backbone: str = ""
     batch: int = 1
     data_gib: float = 0.0
     pictures: bool = False
@@ -88,14 +93,32 @@ class Gpu:
 
     def at(self, busy: float) -> "Gpu":
         """The same, if kernels ran for that share of the time."""
-        faster = {task: rate * busy / self.busy[task] for task, rate in self.images_per_s.items()}
+        faster = {name: rate * busy / self.busy[name] for name, rate in self.images_per_s.items()}
         gain = faster["expr"] / self.images_per_s["expr"]
-        return Gpu(faster, dict.fromkeys(TASKS, busy), self.gflops * gain)
+        return Gpu(faster, dict.fromkeys(self.busy, busy), self.gflops * gain)
 
 
-def epochs(stage: str) -> int:
+@dataclass(frozen=True)
+class Trained:
+    """Numbers of a challenge over its official split and all folds: learned in an epoch, judged, and said of all."""
+
+    learned: float
+    judged: float
+    whole: float
+    runs: int
+
+
+def with_folds(numbers: Sequence[float], preset: str) -> Trained:
+    """Of numbers of training, validation and test: a fold judges its share of the first two, and learns the others."""
+    folds = section("folds", preset) or 0
+    annotated = numbers[0] + numbers[1]
+    learned = numbers[0] + max(0, folds - 1) * annotated
+    return Trained(learned, numbers[1] + (annotated if folds else 0), (1 + folds) * sum(numbers), 1 + folds)
+
+
+def epochs(stage: str, preset: str = PAPER) -> int:
     """How many epochs a training takes: patience trains on after the best one, unless something else ends it."""
-    settings = section("static")["pretraining"] if stage == "pretraining" else section(stage)
+    settings = section("static", preset)["pretraining"] if stage == "pretraining" else section(stage, preset)
     training = settings.get("network", settings)["training"]
     most = int(training["epochs"])
     if training["max_cycles"] is not None:
@@ -111,57 +134,73 @@ def by_patience(stage: str, patience: int) -> int:
     return BEST_EPOCH[stage] + patience
 
 
-def plan(pretraining_epochs: int) -> list[Line]:
-    """AffWild2 through config/affwild2.yaml, with every pre-training corpus; none where it has no epochs."""
+def plan(pretraining_epochs: int, preset: str = PAPER) -> list[Line]:
+    """AffWild2 through a preset, with every pre-training corpus; none where it has no epochs."""
     analysed = {task: [rows / FRAMES_PER_S * RATE_HZ for rows in ROWS[task]] for task in TASKS}
     labelled = {task: [rows / FRAMES_PER_S * RATE_HZ for rows in LABELLED[task]] for task in TASKS}
     lines = [Line("faces", "faces", HOURS * 3600, VIDEOS), Line("separation", "separation", HOURS * 3600, VIDEOS)]
     if pretraining_epochs:
         lines.append(Line(f"faces of {BEFORE}", "faces", PRETRAINING / RATE_HZ, 10))
+    settings = section("static", preset)
     for task in TASKS:
-        step, forward, embed = (f"{kind}_{task}" for kind in ("static_step", "static_forward", "embedding"))
-        n_train, n_val = labelled[task]
-        seen: dict[str, Any] = {"task": task, "pictures": True}
+        backbone = BEST_BACKBONE if (preset, task) == (BEST, "expr") else task
+        step, forward, embed = (f"{kind}_{backbone}" for kind in ("static_step", "static_forward", "embedding"))
+        embed = forward if backbone == BEST_BACKBONE else embed
+        part, every = with_folds(labelled[task], preset), with_folds(analysed[task], preset)
+        seen: dict[str, Any] = {"backbone": backbone, "pictures": True}
         if pretraining_epochs:
             lines.append(Line(f"{task}: {BEFORE}", step, PRETRAINING * pretraining_epochs, 1, "learned", **seen))
+        n, kept = epochs("static", preset), settings["unfrozen_layers"] == 0 and epochs("static", preset) == 1
+        looked = (forward, "looked at") if kept else (step, "learned")
+        judged = n if settings["training"]["keep"] == "best" else 1
         lines += [
-            Line(f"{task}: fine-tuning", step, n_train * epochs("static"), 1, "learned", **seen),
-            Line(f"{task}: choosing its epoch", forward, n_val * epochs("static"), 1, "looked at", **seen),
-            Line(f"{task}: embeddings", embed, sum(analysed[task]), 3, "looked at", **seen),
+            Line(f"{task}: fine-tuning", looked[0], part.learned * n, part.runs, looked[1], **seen),
+            Line(f"{task}: choosing its epoch", forward, part.judged * judged, part.runs, "looked at", **seen),
+            Line(f"{task}: embeddings", embed, every.whole, 3 * every.runs, "looked at", **seen),
         ]
-    return lines + over_time(analysed) + heard()
+    return lines + over_time(analysed, preset) + heard(preset)
 
 
-def over_time(analysed: Mapping[str, list[float]]) -> list[Line]:
+def over_time(analysed: Mapping[str, list[float]], preset: str) -> list[Line]:
     """The networks over windows of embeddings, which overlap by half; judging an epoch is a third of a step."""
-    sweep, attention = section("dynamic"), section("attention")
+    sweep, attention = section("dynamic", preset), section("attention", preset)
+    own = "_best" if preset == BEST else ""
     cells = len(sweep["sweep"]["windows_s"]) * len(sweep["sweep"]["normalisers"])
     faces_gib, both_gib = (sum(analysed["va"][:2]) * 2 * width / GIB for width in (256, 256 + 1024))
     lines = []
     for task, rows in analysed.items():
-        windows = (rows[0] + rows[1] / 3) / (WINDOW / 2)
-        for name, jobs, settings, held in (
-            ("dynamic", cells, sweep["network"], faces_gib),
-            ("attention", len(attention["mechanisms"]), attention["network"], both_gib),
+        part = with_folds(rows, preset)
+        windows = (part.learned + part.judged / 3) / (WINDOW / 2)
+        for name, unit, jobs, settings, held in (
+            ("dynamic", f"dynamic_step{own}", cells, sweep["network"], faces_gib),
+            ("attention", "attention_step", len(attention["mechanisms"]), attention["network"], both_gib),
         ):
-            units, batch = jobs * epochs(name) * windows, settings["training"]["batch_size"]
+            units, batch = jobs * epochs(name, preset) * windows, settings["training"]["batch_size"]
             what = "the transformers of the sweep" if name == "dynamic" else "attention"
-            lines.append(Line(f"{task}: {what}", f"{name}_step", units, jobs, "launches", batch=batch, data_gib=held))
+            about: dict[str, Any] = {"batch": batch, "data_gib": held}
+            lines.append(Line(f"{task}: {what}", unit, units, jobs * part.runs, "launches", **about))
     return lines
 
 
-def heard() -> list[Line]:
+def heard(preset: str) -> list[Line]:
     """The acoustic models, which train together: each epoch hears validation's windows, and its whole tracks."""
-    settings = section("acoustic")
+    settings, own = section("acoustic", preset), "_best" if preset == BEST else ""
     models, step_s, lines = len(settings["architectures"]), settings["network"]["step_s"], []
+    window, voice = f"acoustic_window{own}", section("voice_functional", preset)
     for task in TASKS:
-        whole = [rows / FRAMES_PER_S / step_s for rows in ROWS[task]]
-        trained, judged = whole[0] * VOICED * epochs("acoustic"), whole[1] * (1 + VOICED) * models * epochs("acoustic")
+        heard_s = with_folds([rows / FRAMES_PER_S for rows in ROWS[task]], preset)
+        n, runs = epochs("acoustic", preset), heard_s.runs
+        trained, judged = heard_s.learned * VOICED * n, heard_s.judged * (1 + VOICED) * models * n
+        said = heard_s.whole / step_s
         lines += [
-            Line(f"{task}: acoustic models", "acoustic_step", trained, 1, "arithmetic"),
-            Line(f"{task}: choosing their epochs", "acoustic_window", judged, 1, "arithmetic"),
-            Line(f"{task}: predictions and embeddings of the voice", "acoustic_window", sum(whole), 3, "arithmetic"),
+            Line(f"{task}: acoustic models", f"acoustic_step{own}", trained / step_s, runs, "arithmetic"),
+            Line(f"{task}: choosing their epochs", window, judged / step_s, runs, "arithmetic"),
+            Line(f"{task}: predictions and embeddings of the voice", window, said, 3 * runs, "arithmetic"),
         ]
+        if voice["enabled"]:
+            described = heard_s.whole / voice["statistics"]["step_s"]
+            what = f"{task}: statistics of the voice"
+            lines.append(Line(what, "statistics_window_best", described, 3 * runs, "arithmetic"))
     return lines
 
 
@@ -172,9 +211,9 @@ def gpu_hours(line: Line, units: Mapping[str, Unit], gpu: Gpu) -> float:
     unit = units[line.measured]
     arithmetic = unit.gflop / gpu.gflops
     if line.cost == "learned":
-        seconds = 1 / gpu.images_per_s[line.task]
+        seconds = 1 / gpu.images_per_s[line.backbone]
     elif line.cost == "looked at":
-        seconds = 1 / gpu.images_per_s[line.task] / TRAINING
+        seconds = 1 / gpu.images_per_s[line.backbone] / TRAINING
     elif line.cost == "launches":
         seconds = max(arithmetic, units[line.measured.replace("_step", "_launches")].seconds / line.batch)
     else:
@@ -224,6 +263,7 @@ NEXT = {
     "attention": ("embeddings", "predictions and embeddings of the voice"),
     "choosing their epochs": ("acoustic models",),
     "predictions and embeddings of the voice": ("choosing their epochs",),
+    "statistics of the voice": (),
 }
 """What each stage of a challenge waits for. Networks over time wait for embeddings of faces."""
 
@@ -277,12 +317,29 @@ def main() -> None:
             units[stage] = unit = pool.submit(measured, stage).result()
         print(f"{stage}: {unit.seconds * 1e3:.2f} ms of one thread, {unit.gflop:.2f} GFLOP, {unit.peak_gib:.1f} GiB")
     trained_gflops = args.images_per_s[1] * TRAINING * units["static_forward_expr"].gflop
-    gpu = Gpu(
-        dict(zip(TASKS, args.images_per_s, strict=True)), dict(zip(TASKS, args.busy, strict=True)), trained_gflops
-    )
+    rates, busy = (dict(zip(TASKS, said, strict=True)) for said in (args.images_per_s, args.busy))
+    rates[BEST_BACKBONE] = trained_gflops / TRAINING / units["static_forward_best"].gflop
+    gpu = Gpu(rates, busy | {BEST_BACKBONE: busy["expr"]}, trained_gflops)
     print(f"a GPU trains ViT-B/16 at {trained_gflops / 1e3:.0f} TFLOPS")
-    lines = plan(epochs("pretraining"))
-    stages = {
+    stages, best = (stages_of(plan(epochs("pretraining", preset), preset), units, gpu) for preset in (PAPER, BEST))
+    if last := after_the_networks():
+        about = {"units": 1, "core_hours": last["core_hours"], "gpu_hours": 0.0, "job_gib": round(last["worst_gb"], 1)}
+        stages[AFTER] = about
+    else:
+        print(f"{AFTER}: not counted, for docs/measured.json has no figures of full_size")
+    for preset, found in ((PAPER, stages), (BEST, best)):
+        print(f"config/{preset}.yaml:")
+        for name, costs in found.items():
+            on_gpu = f", {costs['gpu_hours']:,.1f} hours of a GPU" if costs["gpu_hours"] else ""
+            print(f"{name}: {costs['units']:,} units, {costs['core_hours']:,.0f} core hours{on_gpu}")
+    predicted = round(sum(stages[name]["core_hours"] for name in stages if re.search("^faces$|separation|embed", name)))
+    own = {"prediction_core_hours": predicted, "best": figures({}, best), "hours": ways(units, gpu, args.cores)}
+    print(json.dumps(figures(units, stages) | own))
+
+
+def stages_of(lines: list[Line], units: Mapping[str, Unit], gpu: Gpu) -> dict[str, dict[str, float]]:
+    """What each stage costs, by its name."""
+    return {
         line.stage: {
             "units": round(line.units),
             "core_hours": round(core_hours(line, units), 2),
@@ -291,46 +348,37 @@ def main() -> None:
         }
         for line in lines
     }
-    if last := after_the_networks():
-        about = {"units": 1, "core_hours": last["core_hours"], "gpu_hours": 0.0, "job_gib": round(last["worst_gb"], 1)}
-        stages[AFTER] = about
-    else:
-        print(f"{AFTER}: not counted, for docs/measured.json has no figures of full_size")
-    for name, costs in stages.items():
-        on_gpu = f", {costs['gpu_hours']:,.1f} hours of a GPU" if costs["gpu_hours"] else ""
-        print(f"{name}: {costs['units']:,} units, {costs['core_hours']:,.0f} core hours{on_gpu}")
-    print(json.dumps(figures(units, stages) | {"hours": ways(units, gpu, args.cores)}))
 
 
 def ways(units: Mapping[str, Unit], gpu: Gpu, cores: int) -> dict[str, dict[str, float]]:
     """Hours of the whole by way and number of cards; two jobs on a card do not slow each other where both wait."""
     by_patience_alone = by_patience("pretraining", section("static")["pretraining"]["training"]["patience"])
-    configured = epochs("pretraining")
+    configured, best = (epochs("pretraining", preset) for preset in (PAPER, BEST))
     chosen = {
-        "configured": (configured, gpu, 1, False),
-        "two_jobs": (configured, gpu, 2, False),
-        "together": (configured, gpu, 1, True),
-        "busy": (configured, gpu.at(WANTED_BUSY), 1, False),
-        "patience": (by_patience_alone, gpu, 1, False),
-        "given": (0, gpu, 1, False),
-        "given_two_jobs": (0, gpu, 2, False),
+        "configured": (plan(configured), gpu, 1, False),
+        "two_jobs": (plan(configured), gpu, 2, False),
+        "together": (plan(configured), gpu, 1, True),
+        "busy": (plan(configured), gpu.at(WANTED_BUSY), 1, False),
+        "patience": (plan(by_patience_alone), gpu, 1, False),
+        "given": (plan(0), gpu, 1, False),
+        "given_two_jobs": (plan(0), gpu, 2, False),
+        "best": (plan(best, BEST), gpu, 1, False),
+        "best_two_jobs": (plan(best, BEST), gpu, 2, False),
+        "best_given": (plan(0, BEST), gpu, 1, False),
     }
     return {
         way: {
-            name: round(whole_h(plan(n), units, on, cards * jobs, cores, max(1, cards // 2) if shared else 1), 1)
+            name: round(whole_h(lines, units, on, cards * jobs, cores, max(1, cards // 2) if shared else 1), 1)
             for name, cards in CARDS.items()
         }
-        for way, (n, on, jobs, shared) in chosen.items()
+        for way, (lines, on, jobs, shared) in chosen.items()
     }
 
 
 def figures(units: Mapping[str, Unit], stages: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     """Units and stages by names without spaces, and the sums over all stages."""
-
-    def of_stages(*words: str) -> int:
-        return round(sum(costs["core_hours"] for name, costs in stages.items() if any(word in name for word in words)))
-
-    counted = {line.measured for line in plan(1) if line.cost == "arithmetic"} | {"static_forward_expr"}
+    counted = {line.measured for preset in (PAPER, BEST) for line in plan(1, preset) if line.cost == "arithmetic"}
+    counted |= {"static_forward_expr", "static_forward_best"}
     return {
         **{
             f"unit_{name}": {"ms": round(unit.seconds * 1e3, 2), "gib": round(unit.peak_gib, 1)}
@@ -338,9 +386,8 @@ def figures(units: Mapping[str, Unit], stages: Mapping[str, Mapping[str, float]]
             for name, unit in units.items()
         },
         **{f"stage_{re.sub(r'[^a-z0-9]+', '_', name.lower())}": costs for name, costs in stages.items()},
-        "core_hours": of_stages(""),
+        "core_hours": round(sum(costs["core_hours"] for costs in stages.values())),
         "gpu_hours": round(sum(costs["gpu_hours"] for costs in stages.values()), 1),
-        "prediction_core_hours": of_stages("separation", "embeddings") + round(stages["faces"]["core_hours"]),
     }
 
 

@@ -2,7 +2,8 @@
 
 A unit runs the project's own code in the paper's form: a second of 1280x720 video with a face, a second of sound, an
 image through EfficientNet-B1 and one through ViT-B/16 (the backbones of config/affwild2.yaml), a window through the
-transformer or attention, a window of 4 s through PDEM's form. Weights are random.
+transformer or attention, a window of 4 s through PDEM's form. For config/affwild2_best.yaml an image through DINOv2
+ViT-L/14, its transformer, and a window through WavLM's and wav2vec 2.0's large forms. Weights are random.
 """
 
 import resource
@@ -20,8 +21,16 @@ import yaml
 RETINAFACE = Path(__file__).resolve().parents[2] / "shared/weights/retinaface-mobilenet0.25/mobilenet0.25_Final.pth"
 CONFIG = Path(__file__).resolve().parents[1] / "config"
 TASKS = ("va", "expr")
+PAPER, BEST = "affwild2", "affwild2_best"
+"""The two presets, by the names of their files."""
 WINDOW = 20
 """Frames of a window of 4 s."""
+DINOV2 = {"model_type": "dinov2", "hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16}
+DINOV2 |= {"image_size": 518, "patch_size": 14}
+"""The form of facebook/dinov2-large."""
+LARGE: dict[str, Any] = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16}
+LARGE |= {"intermediate_size": 4096, "feat_extract_norm": "layer", "do_stable_layer_norm": True}
+"""What microsoft/wavlm-large and facebook/wav2vec2-large-960h-lv60-self have in common."""
 GIB = 2**30
 
 Work = tuple[Callable[[], object], float]
@@ -55,13 +64,13 @@ def measured(stage: str) -> Unit:
 
 
 @cache
-def section(name: str) -> Any:
-    """A section of the configuration that AffWild2 runs with."""
+def section(name: str, preset: str = PAPER) -> Any:
+    """A section, or a value at the top, of the configuration that AffWild2 runs with."""
     from snakemake.utils import update_config
 
     merged: dict[str, Any] = {}
-    for file in ("config.yaml", "affwild2.yaml"):
-        update_config(merged, yaml.safe_load((CONFIG / file).read_text(encoding="utf-8")))
+    for file in ("config", preset):
+        update_config(merged, yaml.safe_load((CONFIG / f"{file}.yaml").read_text(encoding="utf-8")))
     return merged[name]
 
 
@@ -122,22 +131,24 @@ def separation() -> Work:
     return lambda: list(to_mono(spleeter.separate([sound], stems), 16000)), 24
 
 
-def _static(task: str) -> tuple[Any, Any, Any]:
+def _static(task: str, preset: str = PAPER) -> tuple[Any, Any, Any]:
     import torch
 
     from abaw.static.model import StaticModel, StaticSpec
 
-    form = section("static")["backbones"][task]
-    half = (0.5, 0.5, 0.5)
-    spec = StaticSpec(("expr",), form["backbone"], form["input_px"], half, half, dropout=0.1, drop_path=0.0)
-    return StaticModel(spec), spec, torch.randn(8, 3, spec.input_px, spec.input_px)
+    known = section("static", preset)["backbones"][task]
+    half, form = (0.5, 0.5, 0.5), DINOV2 if known["backbone"].startswith("hf:") else None
+    spec = StaticSpec(
+        ("expr",), known["backbone"], known["input_px"], half, half, dropout=0.1, drop_path=0.0, form=form
+    )
+    return StaticModel(spec), spec, torch.randn(8 if form is None else 4, 3, spec.input_px, spec.input_px)
 
 
-def static_step(task: str) -> Work:
-    """A training step of the challenge's backbone with the head of Figure 1, eight images."""
+def static_step(task: str, preset: str = PAPER) -> Work:
+    """A training step of the challenge's backbone with the head of Figure 1, eight images, or four of DINOv2."""
     import torch
 
-    model, _, images = _static(task)
+    model, _, images = _static(task, preset)
     model.to(memory_format=torch.channels_last)
     images = images.contiguous(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(model.parameters(), 1e-3)
@@ -151,11 +162,11 @@ def static_step(task: str) -> Work:
     return step, len(images)
 
 
-def static_forward(task: str) -> Work:
-    """The outputs of the network in evaluation mode, as an epoch is judged: PyTorch, batches of eight."""
+def static_forward(task: str, preset: str = PAPER) -> Work:
+    """The outputs of the network in evaluation mode, as an epoch is judged: PyTorch, batches of that many."""
     import torch
 
-    model, _, images = _static(task)
+    model, _, images = _static(task, preset)
     model.eval()
 
     def forward() -> None:
@@ -200,12 +211,12 @@ def embedding(task: str) -> Work:
     return lambda: [embed(part) for part in images.split(BATCH["cpu"])], len(images)
 
 
-def dynamic_step(windows: int = 64) -> Work:
+def dynamic_step(windows: int = 64, preset: str = PAPER) -> Work:
     """A training step of the transformer over windows of 4 s."""
     from abaw.config import DynamicNetworkConfig
     from abaw.dynamic.model import DynamicModel
 
-    model = DynamicModel("va", DynamicNetworkConfig.model_validate(section("dynamic")["network"]))
+    model = DynamicModel("va", DynamicNetworkConfig.model_validate(section("dynamic", preset)["network"]))
     return _over_time(model, windows, 256)
 
 
@@ -242,23 +253,34 @@ def launches(step: Callable[[int], Work]) -> Work:
     return lambda: [work() for _ in range(20)], 20
 
 
-def _acoustic(*architectures: str) -> tuple[list[Any], Any]:
+def _encoder(preset: str) -> Any:
+    """PDEM's form, or WavLM's large one, with random weights."""
+    from transformers import WavLMConfig
+
+    from abaw.acoustic.encoders.waveform import PDEM, Wav2Vec2, Wav2Vec2Model, WavLM, WavLMModel
+
+    if preset == PAPER:
+        return Wav2Vec2(Wav2Vec2Model(PDEM), window_s=4)
+    return WavLM(WavLMModel(WavLMConfig(**LARGE)), window_s=4)
+
+
+def _acoustic(preset: str, *architectures: str) -> tuple[list[Any], Any]:
     import torch
 
-    from abaw.acoustic.encoders.waveform import PDEM, Wav2Vec2, Wav2Vec2Model
     from abaw.acoustic.model import AudioModel
 
-    models = [AudioModel("va", one, Wav2Vec2(Wav2Vec2Model(PDEM), window_s=4), window_s=4) for one in architectures]
+    trained = section("acoustic", preset)["network"]["trained_layers"]
+    models = [AudioModel("va", one, _encoder(preset), 4, trained) for one in architectures]
     return models, torch.randn(2, 64000)
 
 
-def acoustic_step() -> Work:
-    """A training step of all three models on one trunk of PDEM's form, random weights, two windows of 4 s."""
+def acoustic_step(preset: str = PAPER) -> Work:
+    """A training step of all of the preset's models on one trunk, random weights, two windows of 4 s."""
     import torch
 
     from abaw.acoustic.trunk import trunks_of
 
-    models, waves = _acoustic(*section("acoustic")["architectures"])
+    models, waves = _acoustic(preset, *section("acoustic", preset)["architectures"])
     trunk = trunks_of(models, torch.device("cpu"), 0, None)[0]
     optimisers = [torch.optim.Adam([p for p in m.parameters() if p.requires_grad], 1e-4, fused=True) for m in models]
 
@@ -273,16 +295,31 @@ def acoustic_step() -> Work:
     return step, 2
 
 
-def acoustic_window() -> Work:
+def acoustic_window(preset: str = PAPER) -> Work:
     """A window through AudioModelV3 without training: its predictions and its embeddings in one pass."""
     import torch
 
-    [model], waves = _acoustic("AudioModelV3")
+    [model], waves = _acoustic(preset, "AudioModelV3")
     model.eval()
 
     def window() -> None:
         with torch.inference_mode():
             model(waves)
+
+    return window, 2
+
+
+def statistics_window() -> Work:
+    """A window through wav2vec 2.0's large form, whose layers the voice's functionals are taken of."""
+    import torch
+
+    from abaw.acoustic.encoders.waveform import Wav2Vec2Config, Wav2Vec2Model
+
+    network, waves = Wav2Vec2Model(Wav2Vec2Config(**LARGE, conv_bias=True)).eval(), torch.randn(2, 64000)
+
+    def window() -> None:
+        with torch.inference_mode():
+            network(waves, output_hidden_states=True)
 
     return window, 2
 
@@ -300,4 +337,11 @@ STAGES: dict[str, Callable[[], Work]] = {
     "attention_launches": partial(launches, attention_step),
     "acoustic_step": acoustic_step,
     "acoustic_window": acoustic_window,
+    "static_step_best": partial(static_step, "expr", BEST),
+    "static_forward_best": partial(static_forward, "expr", BEST),
+    "dynamic_step_best": partial(dynamic_step, 64, BEST),
+    "dynamic_launches_best": partial(launches, partial(dynamic_step, preset=BEST)),
+    "acoustic_step_best": partial(acoustic_step, BEST),
+    "acoustic_window_best": partial(acoustic_window, BEST),
+    "statistics_window_best": statistics_window,
 }

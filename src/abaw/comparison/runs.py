@@ -206,10 +206,23 @@ def _paired(task: TaskName, one: tuple[Run, Path], other: tuple[Run, Path], resa
 def paired_difference(
     task: TaskName, truth: Array, outputs: Sequence[Array], videos: NDArray[np.int64], resampling: Resampling
 ) -> tuple[float, float, float, float, float]:
-    """The challenge measure of two outputs (n, 2 or 8), the second less the first, and the interval of that difference.
+    """The challenge measure of two outputs (n, 2 or 8), the second less the first, and the interval of that.
 
-    `truth` is (n, 2 or 1), NaN where unknown, `videos` (n,). The interval is the central 95 % over draws of as many
-    videos as there are, with replacement, the same for both.
+    Arguments as of `drawn_scores`; the interval is the central 95 % over its draws.
+    """
+    first, second = drawn_scores(task, truth, outputs, videos, resampling)
+    tail = (1 - INTERVAL) / 2
+    low, high = np.quantile((second - first)[1:], [tail, 1 - tail]).tolist()
+    return float(first[0]), float(second[0]), float(second[0] - first[0]), low, high
+
+
+def drawn_scores(
+    task: TaskName, truth: Array, outputs: Sequence[Array], videos: NDArray[np.int64], resampling: Resampling
+) -> list[Array]:
+    """The challenge measure of each of some outputs (n, 2 or 8): on all rows, and on each draw of the videos.
+
+    `truth` is (n, 2 or 1), NaN where unknown, `videos` (n,). A draw has as many videos as there are, with replacement,
+    the same for all outputs. Each result is (1 + resamples,).
     """
     known = ~np.isnan(truth).any(axis=1)
     names, of_row = np.unique(videos[known], return_inverse=True)
@@ -217,10 +230,7 @@ def paired_difference(
     draws = np.random.default_rng(resampling.seed).multinomial(len(names), shares, size=resampling.resamples)
     every = np.vstack([np.ones(len(names)), draws]).astype(np.float64)  # the first is the score itself
     measure = TASKS[task].challenge_measure
-    first, second = (drawn_measures(task, truth[known], said[known], of_row, every)[measure] for said in outputs)
-    tail = (1 - INTERVAL) / 2
-    low, high = np.quantile((second - first)[1:], [tail, 1 - tail]).tolist()
-    return float(first[0]), float(second[0]), float(second[0] - first[0]), low, high
+    return [drawn_measures(task, truth[known], said[known], of_row, every)[measure] for said in outputs]
 
 
 def score_rows_of(runs: Sequence[Run]) -> list[dict[str, str]]:

@@ -91,6 +91,12 @@ rule compare:
         rules.compare_runs.output,
 
 
+rule track:
+    """The finished runs in the folders of `runs`, or this folder's, for MLflow and the like: `results/track`."""
+    input:
+        rules.track_runs.output,
+
+
 rule bundle:
     """The models of this run in a folder that travels: `results/bundle`."""
     input:

@@ -11,16 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from abaw.comparison.runs import (
-    config_rows,
-    cost_rows,
-    keep_configuration,
-    open_runs,
-    paired_difference,
-    paired_rows,
-    scores_of,
-    tracked_rows,
-)
+from abaw.comparison.opening import files_of, open_runs
+from abaw.comparison.runs import config_rows, cost_rows, keep_configuration, paired_difference, paired_rows
+from abaw.comparison.tracking import tracked_rows
 from abaw.metrics import score
 from abaw.report.scores import Resampling, score_rows, write_scores
 from abaw.running.errors import UserError
@@ -153,7 +146,7 @@ def test_a_run_from_before_configurations_were_kept_says_so(tmp_path):
 def test_what_cannot_be_compared_is_a_sentence(tmp_path, names, said):
     finished_run(tmp_path / "a", 0.5, 2.0)
     with pytest.raises(UserError, match=said):
-        scores_of([str(tmp_path / name) for name in names])
+        files_of([str(tmp_path / name) for name in names])
 
 
 def test_the_command_writes_a_page_that_escapes_and_tables(tmp_path, monkeypatch):

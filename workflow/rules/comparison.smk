@@ -1,8 +1,11 @@
 """The stage comparison: finished runs side by side, on request.
 
-In: the folders of `runs`, in each of which a run has finished. Out: results/compare, a page and CSV files.
+In: the folders of `runs`, in each of which a run has finished. Out: results/compare, a page and CSV files;
+results/track, MLflow's file store and a CSV, of those runs or of this folder's.
 Read by: people, and programs that track experiments. Page: docs/comparison.md.
 """
+
+TRACKED = CONFIG.runs or [str(Path.cwd())]
 
 
 rule compare_runs:
@@ -10,7 +13,7 @@ rule compare_runs:
     input:
         code=code("comparison/compare_runs"),
         template="workflow/report/compare.html",
-        scores=lambda wildcards: worded("abaw.comparison.runs", "scores_of", CONFIG.runs),
+        runs=lambda wildcards: worded("abaw.comparison.opening", "files_of", CONFIG.runs),
     output:
         page="results/compare/index.html",
         config="results/compare/config.csv",
@@ -44,5 +47,34 @@ rule compare_runs:
         " --scores {output.scores:q}"
         " --paired {output.paired:q}"
         " --cost {output.cost:q}"
+        " --tracked {output.tracked:q}"
+        " > {log:q} 2>&1"
+
+
+rule track_runs:
+    """Export the runs of `runs`, or that of this folder, for programs that track experiments."""
+    input:
+        code=code("comparison/track_runs"),
+        runs=lambda wildcards: worded("abaw.comparison.opening", "files_of", TRACKED, 1),
+    output:
+        store=directory("results/track/mlruns"),
+        tracked="results/track/tracked.csv",
+    log:
+        "logs/track_runs.log",
+    benchmark:
+        "results/benchmarks/track_runs.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb(2000),
+        runtime=minutes(30),
+    params:
+        modules=modules("comparison/track_runs"),
+        runs=TRACKED,
+    shell:
+        "python {input.code:q}"
+        " --runs {params.runs:q}"
+        " --store {output.store:q}"
         " --tracked {output.tracked:q}"
         " > {log:q} 2>&1"

@@ -20,7 +20,6 @@ from abaw.config import SystemConfig
 from abaw.fusion.systems import Systems
 from abaw.report.bootstrap import INTERVAL, drawn_measures
 from abaw.report.scores import Resampling
-from abaw.running.errors import UserError
 from abaw.running.files import whole_file
 from abaw.tables.arrays import KEYS, matrix, truth_at, videos_of
 from abaw.tables.files import read_table
@@ -34,6 +33,8 @@ BENCHMARKS = Path("results/benchmarks")
 UNKNOWN = "not known"
 WORKSPACE = ("predict", "runs")
 """Sections that have no part in what a run finds."""
+Costs = dict[str, tuple[float, float, float]]
+"""By rule, summed over its jobs: wall and processor time in seconds, and the most memory that one took, in MB."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,20 @@ class Run:
         """The rows of its scores."""
         return read_rows(self.folder / SCORES)
 
+    @cached_property
+    def costs(self) -> Costs:
+        """What its jobs took, by rule."""
+        found: Costs = {}
+        folder = self.folder / BENCHMARKS
+        for path in sorted(folder.rglob("*.tsv")):
+            rule = path.relative_to(folder).parts[0].removesuffix(".tsv")
+            with path.open(newline="", encoding="utf-8") as handle:
+                for row in csv.DictReader(handle, delimiter="\t"):
+                    s, cpu_s, mb = (_number(row[name]) for name in ("s", "cpu_time", "max_rss"))
+                    old = found.get(rule, (0.0, 0.0, 0.0))
+                    found[rule] = (old[0] + s, old[1] + cpu_s, max(old[2], mb))
+        return found
+
     def frames(self, task: TaskName) -> dict[str, Path]:
         """The validation frames of its models, systems and nested estimates, by name, as far as they are there."""
         systems = {name: SystemConfig.model_validate(own) for name, own in self.config.get("systems", {}).items()}
@@ -71,34 +86,6 @@ class Run:
         known = read_table(labels(task), corpus / "labels.parquet")
         tracks = read_table("tracks", corpus / "tracks.parquet", ["sample", "video"])
         return truth_at(task, keys, known), videos_of(keys, tracks)
-
-
-def open_runs(folders: Sequence[str]) -> list[Run]:
-    """The runs in these folders, or whose folders of results these are.
-
-    Raises `UserError` where one has no scores, where one stands there twice, and where there are fewer than two.
-    """
-    if len(folders) < 2:
-        raise UserError(
-            f"runs has {len(folders)} folders, expected two or more in which a run has finished, such as "
-            "--config 'runs=[a, b]'"
-        )
-    runs = [Run(name, Path(name).parent if _is_results(Path(name)) else Path(name)) for name in folders]
-    for number, run in enumerate(runs):
-        if not (run.folder / SCORES).is_file():
-            raise UserError(f"{run.name} has no {SCORES}; let its run finish, or leave it out of runs")
-        if run.folder.resolve() in [other.folder.resolve() for other in runs[:number]]:
-            raise UserError(f"runs has {run.name} twice, expected each folder once")
-    return runs
-
-
-def _is_results(folder: Path) -> bool:
-    return not (folder / SCORES).is_file() and (folder.parent / SCORES).is_file() and folder.name == "results"
-
-
-def scores_of(folders: Sequence[str]) -> list[str]:
-    """The file of the scores of each run; errors as in `open_runs`."""
-    return [str(run.folder / SCORES) for run in open_runs(folders)]
 
 
 def keep_configuration(config: Mapping[str, Any]) -> None:
@@ -121,7 +108,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 def config_rows(runs: Sequence[Run]) -> list[dict[str, str]]:
     """Each key whose value is not the same in all runs, dots between the sections, with what it is in each, as JSON."""
-    values = [dict(_leaves(run.config)) for run in runs]
+    values = [dict(leaves(run.config)) for run in runs]
     keys = sorted(set().union(*values))
     found = []
     for key in keys:
@@ -132,17 +119,18 @@ def config_rows(runs: Sequence[Run]) -> list[dict[str, str]]:
     return found
 
 
-def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Each key that holds a value, with dots between the sections."""
     for name, value in values.items():
         if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{above}{name}.")
+            yield from leaves(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", value
 
 
 def cost_rows(runs: Sequence[Run]) -> list[dict[str, str]]:
     """What the jobs of each rule took, summed over them, in each run: wall and processor time, and the most memory."""
-    costs = [_costs(run.folder / BENCHMARKS) for run in runs]
+    costs = [run.costs for run in runs]
     found = []
     for rule in sorted(set().union(*costs)):
         row = {"rule": rule}
@@ -150,18 +138,6 @@ def cost_rows(runs: Sequence[Run]) -> list[dict[str, str]]:
             for name, value in zip(("s", "cpu_s", "max_mb"), own.get(rule, (0.0, 0.0, 0.0)), strict=True):
                 row[f"{run.name} {name}"] = f"{value:.1f}"
         found.append(row)
-    return found
-
-
-def _costs(folder: Path) -> dict[str, tuple[float, float, float]]:
-    found: dict[str, tuple[float, float, float]] = {}
-    for path in sorted(folder.rglob("*.tsv")):
-        rule = path.relative_to(folder).parts[0].removesuffix(".tsv")
-        with path.open(newline="", encoding="utf-8") as handle:
-            for row in csv.DictReader(handle, delimiter="\t"):
-                s, cpu_s, mb = (_number(row[name]) for name in ("s", "cpu_time", "max_rss"))
-                old = found.get(rule, (0.0, 0.0, 0.0))
-                found[rule] = (old[0] + s, old[1] + cpu_s, max(old[2], mb))
     return found
 
 
@@ -236,17 +212,3 @@ def drawn_scores(
 def score_rows_of(runs: Sequence[Run]) -> list[dict[str, str]]:
     """All scores of all runs, a row each, with the run's name."""
     return [{"run": run.name} | row for run in runs for row in run.scores]
-
-
-def tracked_rows(runs: Sequence[Run]) -> list[dict[str, str]]:
-    """Every parameter, score and cost of every run in one long form, as programs read that track experiments."""
-    found = []
-    for run in runs:
-        found += [("parameter", run.name, key, json.dumps(value)) for key, value in sorted(_leaves(run.config))]
-        for row in run.scores:
-            name = "/".join(row[part] for part in ("task", "split", "system", "measure"))
-            found.append(("metric", run.name, name, row["value"]))
-        for rule, costs in sorted(_costs(run.folder / BENCHMARKS).items()):
-            names = ("s", "cpu_s", "max_mb")
-            found += [("cost", run.name, f"{rule}/{k}", f"{v:.1f}") for k, v in zip(names, costs, strict=True)]
-    return [{"run": run, "kind": kind, "name": name, "value": value} for kind, run, name, value in found]

@@ -142,7 +142,8 @@ class Config(Section):
     bundle: BundleConfig
     predict: PredictConfig
     runs: list[str] = Field(
-        description="Folders in which runs have finished; `snakemake compare` sets the first beside each of the others."
+        description="Folders in which runs have finished, CSV files in long form or file stores of MLflow; `snakemake "
+        "compare` sets the first beside each of the others, `snakemake track` exports them (docs/comparison.md)."
     )
 
     @property

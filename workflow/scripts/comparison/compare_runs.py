@@ -4,12 +4,12 @@ In: the folders in which they ran. Out: a folder with a page and CSV files: what
 scores, the first run paired with each of the others, what they cost, and all of it in one long form.
 """
 
-import csv
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from abaw.commands.base import parser, run
-from abaw.comparison.runs import config_rows, cost_rows, open_runs, paired_rows, score_rows_of, tracked_rows
+from abaw.comparison.opening import open_runs
+from abaw.comparison.runs import config_rows, cost_rows, paired_rows, score_rows_of
+from abaw.comparison.tracking import tracked_rows, write_rows
 from abaw.report.page import render
 from abaw.report.scores import Resampling
 from abaw.running.files import whole_file
@@ -19,7 +19,12 @@ from abaw.tasks import TASKS
 def main() -> None:
     """Read, compare, write."""
     arguments = parser(__doc__)
-    arguments.add_argument("--runs", nargs="*", required=True, help="folders; the first is compared with each other")
+    arguments.add_argument(
+        "--runs",
+        nargs="*",
+        required=True,
+        help="folders, CSV files in long form, or MLflow's stores; the first run is compared with each other",
+    )
     arguments.add_argument("--template", type=Path, required=True)
     arguments.add_argument("--resamples", type=int, required=True)
     arguments.add_argument("--seed", type=int, required=True)
@@ -46,14 +51,6 @@ def main() -> None:
         text = render(args.template.read_text(encoding="utf-8"), values)
         beside.write_text(text, encoding="utf-8", newline="\n")
     print(f"{len(runs)} runs, {len(tables['paired'])} pairs: {args.page}")
-
-
-def write_rows(rows: Sequence[Mapping[str, str]], path: Path) -> None:
-    """Write rows with the same keys as CSV; of no row nothing is known, and the file is empty."""
-    with whole_file(path) as beside, beside.open("w", newline="", encoding="utf-8") as handle:
-        writer = csv.DictWriter(handle, list(rows[0]) if rows else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 if __name__ == "__main__":

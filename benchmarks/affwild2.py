@@ -156,7 +156,7 @@ def plan(pretraining_epochs: int, preset: str = PAPER) -> list[Line]:
         lines += [
             Line(f"{task}: fine-tuning", looked[0], part.learned * n, part.runs, looked[1], **seen),
             Line(f"{task}: choosing its epoch", forward, part.judged * judged, part.runs, "looked at", **seen),
-            Line(f"{task}: embeddings", embed, every.whole, 3 * every.runs, "looked at", **seen),
+            Line(f"{task}: embeddings", embed, every.whole, every.runs, "looked at", **seen),
         ]
     return lines + over_time(analysed, preset) + heard(preset)
 
@@ -195,7 +195,7 @@ def heard(preset: str) -> list[Line]:
         lines += [
             Line(f"{task}: acoustic models", f"acoustic_step{own}", trained / step_s, runs, "arithmetic"),
             Line(f"{task}: choosing their epochs", window, judged / step_s, runs, "arithmetic"),
-            Line(f"{task}: predictions and embeddings of the voice", window, said, 3 * runs, "arithmetic"),
+            Line(f"{task}: predictions and embeddings of the voice", window, said, runs, "arithmetic"),
         ]
         if voice["enabled"]:
             described = heard_s.whole / voice["statistics"]["step_s"]

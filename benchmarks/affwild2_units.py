@@ -313,13 +313,14 @@ def statistics_window() -> Work:
     """A window through wav2vec 2.0's large form, whose layers the voice's functionals are taken of."""
     import torch
 
-    from abaw.acoustic.encoders.waveform import Wav2Vec2Config, Wav2Vec2Model
+    from abaw.acoustic.encoders.waveform import Wav2Vec2, Wav2Vec2Config, Wav2Vec2Model
 
-    network, waves = Wav2Vec2Model(Wav2Vec2Config(**LARGE, conv_bias=True)).eval(), torch.randn(2, 64000)
+    encoder = Wav2Vec2(Wav2Vec2Model(Wav2Vec2Config(**LARGE, conv_bias=True)), window_s=4).eval()
+    waves = torch.randn(2, 64000)
 
     def window() -> None:
         with torch.inference_mode():
-            network(waves, output_hidden_states=True)
+            encoder.layer_outputs(waves)
 
     return window, 2
 

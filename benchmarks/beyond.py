@@ -14,9 +14,9 @@ biases were chosen there, and `nested`, chosen anew without each fold of its vid
 quoted as a gain. `preset` is all parts together and all models, beside the paper's third system.
 
 Finished cells are kept in --folder (cells.json), so the same command goes on where it stopped. The last line printed is
-a JSON object: under `parts` for each part and challenge `off` and `on`, nested, and `gain`, nested, and `fitted_gain`,
-each a mean over the seeds with the lowest and the highest; `helps`, with how many seeds; the same under `preset`, whose
-`paired` is the gain with an interval from drawing the videos anew; `seeds`, and `minutes` of the clock.
+a JSON object: for each challenge and part `off` and `on`, nested, and `gain`, nested, and `fitted_gain`, each a mean
+over the seeds with the lowest and the highest, and `helps`, with how many seeds; under `paired` the gain of the preset
+in each challenge, with an interval from drawing the videos anew; `seeds`, and `minutes` of the clock.
 """
 
 import argparse
@@ -317,23 +317,22 @@ def figures(setting: Setting, seeds: Sequence[int], cells: Cells) -> dict[str, A
     def of(cell: str, task: TaskName) -> list[Mapping[str, float]]:
         return [found["scores"][task] for found in by_cell[cell]]
 
-    parts: dict[str, Any] = {}
+    found: dict[str, Any] = {"paired": {}}
     for task in setting.tasks if done else []:
-        for name in setting.parts:
-            if task in PARTS[name].tasks:
-                system = PARTS[name].system
-                parts.setdefault(name, {})[task] = gain(of(OFF, task), of(name, task), system, system)
+        own = {
+            name: gain(of(OFF, task), of(name, task), PARTS[name].system, PARTS[name].system)
+            for name in setting.parts
+            if task in PARTS[name].tasks
+        }
         if setting.base["systems"][WHOLE]["models"] != setting.base["systems"][PAPER]["models"]:
-            parts.setdefault("models", {})[task] = gain(of(OFF, task), of(OFF, task), PAPER, WHOLE)
-    preset = {}
-    for task in setting.tasks if done else []:
-        draws = np.mean([found["drawn"][task] for found in by_cell[ALL]], axis=0)
+            own["models"] = gain(of(OFF, task), of(OFF, task), PAPER, WHOLE)
+        found[task] = own | {ALL: gain(of(OFF, task), of(ALL, task), PAPER, WHOLE)}
+        draws = np.mean([one["drawn"][task] for one in by_cell[ALL]], axis=0)
         tail = (1 - INTERVAL) / 2
         ends = np.quantile(draws[1:], [tail, 1 - tail]).tolist()
-        paired = [round(value, 4) for value in (float(draws[0]), *ends)]
-        preset[task] = gain(of(OFF, task), of(ALL, task), PAPER, WHOLE) | {"paired": paired}
-    seconds = sum(found["seconds"] for cells_found in by_cell.values() for found in cells_found)
-    return {"parts": parts, "preset": preset, "seeds": len(done), "minutes": round(seconds / 60, 1)}
+        found["paired"][task] = [round(value, 4) for value in (float(draws[0]), *ends)]
+    seconds = sum(one["seconds"] for own in by_cell.values() for one in own)
+    return found | {"seeds": len(done), "minutes": round(seconds / 60, 1)}
 
 
 def main() -> None:

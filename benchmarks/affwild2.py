@@ -162,7 +162,7 @@ def plan(pretraining_epochs: int, preset: str = PAPER) -> list[Line]:
 
 
 def over_time(analysed: Mapping[str, list[float]], preset: str) -> list[Line]:
-    """The networks over windows of embeddings, which overlap by half; judging an epoch is a third of a step."""
+    """The networks over windows of embeddings; judging an epoch is a third of a step."""
     sweep, attention = section("dynamic", preset), section("attention", preset)
     own = "_best" if preset == BEST else ""
     cells = len(sweep["sweep"]["windows_s"]) * len(sweep["sweep"]["normalisers"])
@@ -170,11 +170,12 @@ def over_time(analysed: Mapping[str, list[float]], preset: str) -> list[Line]:
     lines = []
     for task, rows in analysed.items():
         part = with_folds(rows, preset)
-        windows = (part.learned + part.judged / 3) / (WINDOW / 2)
+        frames = part.learned + part.judged / 3
         for name, unit, jobs, settings, held in (
             ("dynamic", f"dynamic_step{own}", cells, sweep["network"], faces_gib),
             ("attention", "attention_step", len(attention["mechanisms"]), attention["network"], both_gib),
         ):
+            windows = frames / (WINDOW * (1 - settings["overlap"]))
             units, batch = jobs * epochs(name, preset) * windows, settings["training"]["batch_size"]
             what = "the transformers of the sweep" if name == "dynamic" else "attention"
             about: dict[str, Any] = {"batch": batch, "data_gib": held}

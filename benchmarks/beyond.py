@@ -82,7 +82,9 @@ PARTS = {
     "focal": Part(("dynamic.network.expression_loss", "attention.network.expression_loss"), tasks=("expr",)),
     "label_smoothing": Part(("dynamic.network.label_smoothing", "attention.network.label_smoothing"), tasks=("expr",)),
     "modality_dropout": Part(("attention.network.modality_dropout",), ATTENTION),
-    "windows": Part(("dynamic.sweep.windows_s", "attention.window_s")),
+    "windows": Part(
+        ("dynamic.sweep.windows_s", "dynamic.network.overlap", "attention.window_s", "attention.network.overlap")
+    ),
     "layers": Part(("dynamic.network.layers",)),
 }
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks"))
+sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 import beyond
 from beyond import ALL, ATTENTION, OFF, PAPER, PARTS, WHOLE, Cells, Setting, figures, setting_of
 
 from abaw.config import check_config
 
+ROOT = Path(__file__).resolve().parents[2]
 BEST = yaml.safe_load((ROOT / "config/affwild2_best.yaml").read_text(encoding="utf-8"))
 STANDIN = ROOT / "config/standin.yaml"
 

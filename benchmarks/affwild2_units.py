@@ -315,7 +315,7 @@ def statistics_window() -> Work:
 
     from abaw.acoustic.encoders.waveform import Wav2Vec2, Wav2Vec2Config, Wav2Vec2Model
 
-    encoder = Wav2Vec2(Wav2Vec2Model(Wav2Vec2Config(**LARGE, conv_bias=True)), window_s=4).eval()
+    encoder = Wav2Vec2(Wav2Vec2Model(Wav2Vec2Config(**LARGE, conv_bias=True)), window_s=4).eval().requires_grad_(False)
     waves = torch.randn(2, 64000)
 
     def window() -> None:

@@ -150,13 +150,16 @@ def plan(pretraining_epochs: int, preset: str = PAPER) -> list[Line]:
         seen: dict[str, Any] = {"backbone": backbone, "pictures": True}
         if pretraining_epochs:
             lines.append(Line(f"{task}: {BEFORE}", step, PRETRAINING * pretraining_epochs, 1, "learned", **seen))
+        n_crops = len(settings["backbones"][task]["crop_scales"])
         n, kept = epochs("static", preset), settings["unfrozen_layers"] == 0 and epochs("static", preset) == 1
         looked = (forward, "looked at") if kept else (step, "learned")
         judged = n if settings["training"]["keep"] == "best" else 1
         lines += [
             Line(f"{task}: fine-tuning", looked[0], part.learned * n, part.runs, looked[1], **seen),
-            Line(f"{task}: choosing its epoch", forward, part.judged * judged, part.runs, "looked at", **seen),
-            Line(f"{task}: embeddings", embed, every.whole, every.runs, "looked at", **seen),
+            Line(
+                f"{task}: choosing its epoch", forward, n_crops * part.judged * judged, part.runs, "looked at", **seen
+            ),
+            Line(f"{task}: embeddings", embed, n_crops * every.whole, every.runs, "looked at", **seen),
         ]
     return lines + over_time(analysed, preset) + heard(preset)
 

@@ -7,7 +7,8 @@
 A finished run is read (--results): its videos, faces, voices, frame-level models and embeddings stay as they are, and
 everything after the embeddings is trained and fitted anew for each seed, once the paper's way and once with each part.
 A part is some keys of the preset, with its values; what the run's corpus cannot have (other backbones and encoders,
-pre-training, folds) is no part. Snakemake runs what depends on those keys and nothing else.
+pre-training, folds) is no part. Snakemake runs what depends on those keys and nothing else; crops at several scales
+alone train the frame-level model anew.
 
 A system that stays the same is scored on validation with a part off and on: `fitted`, as its weights, filters and
 biases were chosen there, and `nested`, chosen anew without each fold of its videos (docs/report.md). Only the second is
@@ -65,12 +66,13 @@ ATTENTION, PAPER, WHOLE = "system_1", "system_3", "system_4"
 class Part:
     """Keys of the preset, dots between the sections, and the system that is scored without and with them.
 
-    Some change nothing of valence and arousal.
+    Some change nothing of valence and arousal. `also` are keys that have the value of the first one.
     """
 
     keys: tuple[str, ...]
     system: str = PAPER
     tasks: tuple[TaskName, ...] = ("va", "expr")
+    also: tuple[str, ...] = ()
 
 
 PARTS = {
@@ -86,6 +88,7 @@ PARTS = {
         ("dynamic.sweep.windows_s", "dynamic.network.overlap", "attention.window_s", "attention.network.overlap")
     ),
     "layers": Part(("dynamic.network.layers",)),
+    "crop_scales": Part(("static.backbones.expr.crop_scales",), also=("static.backbones.va.crop_scales",)),
 }
 
 
@@ -135,8 +138,10 @@ def setting_of(configfiles: Sequence[Path], asked: Sequence[str]) -> Setting:
         if PARTS[name].system == ATTENTION and not attention:
             continue
         over: dict[str, Any] = {}
-        for key in PARTS[name].keys:
-            update_config(over, nested(key, reduce(lambda values, word: values[word], key.split("."), best)))
+        values = {key: reduce(lambda inside, word: inside[word], key.split("."), best) for key in PARTS[name].keys}
+        values |= dict.fromkeys(PARTS[name].also, values[PARTS[name].keys[0]])
+        for key, value in values.items():
+            update_config(over, nested(key, value))
         if merged(base, over) != base:
             parts[name] = over
     return Setting(base, list(base["bundle"]["tasks"]), parts)

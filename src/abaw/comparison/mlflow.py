@@ -37,7 +37,7 @@ def write_store(runs: Sequence[Run], store: Path) -> None:
     experiment = str(int(_digest(EXPERIMENT)[:14], 16))
     location = (store.absolute() / experiment).as_uri()
     ended_ms = [_ended_ms(run) for run in runs]
-    about = {"experiment_id": experiment, "name": EXPERIMENT, "artifact_location": location}
+    about: dict[str, Any] = {"experiment_id": experiment, "name": EXPERIMENT, "artifact_location": location}
     about |= {"lifecycle_stage": "active", "creation_time": min(ended_ms), "last_update_time": max(ended_ms)}
     _write_meta(beside / experiment, about)
     for run, ended in zip(runs, ended_ms, strict=True):

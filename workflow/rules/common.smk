@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from functools import cache, reduce
 from importlib import import_module
+from inspect import signature
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,12 @@ wildcard_constraints:
     corpus="|".join(PRETRAINED_ON) or "(?!)",
 
 
+def read_once(function: Callable) -> Callable:
+    """A function that says by itself what its parameters are: Snakemake asks each for them some twenty times a job."""
+    function.__signature__ = signature(function)
+    return function
+
+
 def code(script: str) -> str:
     """An input: the script that a job runs."""
     path = SCRIPTS / f"{script}.py"
@@ -158,7 +165,7 @@ def as_json(value: Any) -> str:
 def section(key: str) -> Callable:
     """A tracked param: one section of the configuration (dots between keys) as JSON."""
     value = reduce(lambda part, name: part[name], key.split("."), config)
-    return lambda wildcards: as_json(value)
+    return read_once(lambda wildcards: as_json(value))
 
 
 def compute_on(device: str) -> Callable:
@@ -166,7 +173,7 @@ def compute_on(device: str) -> Callable:
     value = as_json(
         {"device": device, "threads": CONFIG.compute.threads, "deterministic": CONFIG.compute.deterministic}
     )
-    return lambda wildcards: value
+    return read_once(lambda wildcards: value)
 
 
 def launcher(wildcards, resources) -> str:
@@ -181,7 +188,7 @@ def untracked(key: str) -> Callable:
     """
     value = reduce(lambda part, name: part[name], key.split("."), config)
     text = value if isinstance(value, str) else as_json(value)
-    return lambda wildcards, input: text
+    return read_once(lambda wildcards, input: text)
 
 
 def memory_mb(least: int, per_input: float = 0.0) -> Callable:
@@ -195,7 +202,7 @@ def memory_mb(least: int, per_input: float = 0.0) -> Callable:
         asked *= 2 ** ended(rulename, wildcards, Ending.MEMORY)
         return min(asked, workflow.global_resources["mem_mb"].value) if ONE_MACHINE else asked
 
-    return needed
+    return read_once(needed)
 
 
 def minutes(least: float, per_input: float = 0.0, per_video: float = 0.0) -> Callable:
@@ -210,7 +217,7 @@ def minutes(least: float, per_input: float = 0.0, per_video: float = 0.0) -> Cal
         asked += per_video * size_mb([video_file(wildcards)]) if per_video else 0
         return min(ceil(asked) * 2 ** ended(rulename, wildcards, Ending.TIME), DAY_MIN)
 
-    return needed
+    return read_once(needed)
 
 
 def ended(rulename: str, wildcards, why: Ending) -> int:
@@ -235,7 +242,7 @@ def of_backbone(*patterns: str) -> Callable:
         given = {**dict(wildcards.items()), "backbone": BACKBONES[task_named(wildcards.task)].folder}
         return [pattern.format(**given) for pattern in patterns]
 
-    return paths
+    return read_once(paths)
 
 
 def of_inputs(names: list[str], *splits: str) -> Callable:
@@ -248,7 +255,7 @@ def of_inputs(names: list[str], *splits: str) -> Callable:
 def manifest_entries(*names: str) -> Callable:
     """A tracked param: what resources/weights.yaml says of weights that a script takes from an installed package."""
     entries = [WEIGHTS[name].model_dump_json() for name in names]
-    return lambda wildcards: entries
+    return read_once(lambda wildcards: entries)
 
 
 def detector_network(faces: FacesConfig) -> list[str]:
@@ -259,6 +266,7 @@ def detector_network(faces: FacesConfig) -> list[str]:
     return [f"results/weights/{weights.name}/{'detector.onnx' if faces.detector == 'retinaface' else weights.file}"]
 
 
+@read_once
 def video_file(wildcards) -> str:
     """The file of a video: an input of `digest_video`, a tracked param of all others, for which the digest stands.
 
@@ -275,7 +283,7 @@ def of_split(pattern: str, *splits: str) -> Callable:
         videos = {video for split in chosen for video in LAYOUT.videos_of(wildcards.task, split)}
         return [pattern.format(video=video, path=VIDEOS[video][0].path) for video in sorted(videos)]
 
-    return paths
+    return read_once(paths)
 
 
 def of_cells(file: str) -> list[str]:

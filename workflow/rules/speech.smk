@@ -35,7 +35,7 @@ rule extract_audio:
         modules=modules("speech/extract_audio"),
         video=video_file,
         on_unreadable=untracked("corpus.on_unreadable"),
-        sound_track=lambda wildcards: config["corpus"]["sound_track"],
+        sound_track=CONFIG.corpus.sound_track,
     shell:
         "python {input.code:q}"
         " --video {params.video:q}"
@@ -117,7 +117,7 @@ rule separate_speech:
         runtime=minutes(30, per_input=0.05),
     params:
         modules=modules("speech/separate_speech"),
-        separator=lambda wildcards: "none" if BY_PROGRAM else config["speech"]["separator"],
+        separator="none" if BY_PROGRAM else CONFIG.speech.separator,
         package=manifest_entries("spleeter_2stems_voice", "spleeter_2stems_accompaniment"),
         settings=section("speech.audio"),
         compute=compute_on("cpu"),
@@ -155,8 +155,8 @@ rule measure_mouths:
     params:
         modules=modules("speech/measure_mouths"),
         video=video_file,
-        rate_hz=lambda wildcards: GATE.rate_hz or "",
-        margin_px=lambda wildcards: config["faces"]["margin_px"],
+        rate_hz=GATE.rate_hz or "",
+        margin_px=CONFIG.faces.margin_px,
         on_unreadable=untracked("corpus.on_unreadable"),
     shell:
         "python {input.code:q}"

@@ -13,10 +13,14 @@ import numpy as np
 warnings.filterwarnings("ignore", "SymbolDatabase.GetPrototype", UserWarning)  # of protobuf, at the first face
 
 
+_UNUSED = {"matplotlib": ("matplotlib.pyplot",), "mediapipe.tasks": ("mediapipe.tasks.python",)}
+"""What MediaPipe imports for its drawings, and its other interface: more than all the rest."""
+
+
 @contextmanager
-def _without_plots() -> Iterator[None]:
-    """Hide matplotlib, which MediaPipe's drawings alone use, and which takes longer to import than all the rest."""
-    hidden = [] if "matplotlib" in sys.modules else ["matplotlib", "matplotlib.pyplot"]
+def _without_the_unused() -> Iterator[None]:
+    """Hide these packages, unless they are there already."""
+    hidden = [name for package, parts in _UNUSED.items() if package not in sys.modules for name in (package, *parts)]
     sys.modules |= {name: ModuleType(name) for name in hidden}
     try:
         yield
@@ -25,7 +29,7 @@ def _without_plots() -> Iterator[None]:
             del sys.modules[name]
 
 
-with _without_plots():
+with _without_the_unused():
     from mediapipe.python.solutions.face_detection import FaceDetection as FaceDetection
     from mediapipe.python.solutions.face_mesh import FaceMesh as FaceMesh
 

@@ -69,9 +69,11 @@ def paired(last: Sequence[Detection], now: Sequence[Detection]) -> dict[int, int
     """Which of the faces seen last (by index) each of those seen now is, of those that are one; see `Tracker`."""
     if not last or not now:
         return {}
-    from scipy.optimize import linear_sum_assignment  # half a second, which mouths and speech need not wait for
-
     apart, jumps = _apart(last, now)
+    if apart.size == 1:
+        return {} if apart[0, 0] else {0: 0}
+    from scipy.optimize import linear_sum_assignment  # half a second to import, for videos of several people
+
     lacking = 1 - overlaps(np.stack([face.box for face in last]), np.stack([face.box for face in now]))
     rows, columns = linear_sum_assignment(np.where(apart, _FORBIDDEN, jumps + lacking))
     return {int(column): int(row) for row, column in zip(rows, columns, strict=True) if not apart[row, column]}

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from abaw import metrics
 from abaw.config import PhaseConfig
-from abaw.nn.depthwise import pad_small_maps
+from abaw.nn.depthwise import learn_from_small_maps
 from abaw.nn.parallel import share_statistics, team
 from abaw.nn.resume import Resume
 from abaw.nn.runtime import half_on_gpu
@@ -64,7 +64,7 @@ def train_static(
     model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     share_statistics(model, device)
     if device.type == "cpu":
-        pad_small_maps(model)
+        learn_from_small_maps(model)
     learned, judged = (Feed(part.jpegs, spec.input_px, device, decoding_threads) for part in (train, val))
     labels = {task: train.labels[task] for task in tasks}
 

@@ -7,6 +7,7 @@ from small_bundle import DEFAULT, contents, write
 
 from abaw.commands import console
 from abaw.config import PredictConfig
+from abaw.media.video import EVERY_FRAME_HZ
 from abaw.predict import calling, plan
 from abaw.running.errors import UserError
 
@@ -59,13 +60,17 @@ def test_what_the_carried_bundle_knows_is_said_before_it_is_used(carried, monkey
 def test_how_often_faces_and_mouths_are_looked_at_is_the_users(carried, tmp_path):
     write(carried)
     planned = plan.plan_prediction(settings(tmp_path / "videos"), with_probe=False)
-    assert (planned.faces.detect_every_s, planned.speech.gate.rate_hz, planned.mouths) == (0.6, 10.0, "mouths")
+    assert (planned.faces.detect_every_s, planned.speech.gate.rate_hz, planned.mouths_hz) == (0.6, 10.0, 10.0)
     planned = plan.plan_prediction(settings(tmp_path / "videos", detect_every_s=None, mouths_hz=5.0), with_probe=False)
-    assert (planned.faces.detect_every_s, planned.speech.gate.rate_hz, planned.mouths) == (None, 5.0, "faces")
+    assert (planned.faces.detect_every_s, planned.speech.gate.rate_hz, planned.mouths_hz) == (None, 5.0, 5.0)
     planned = plan.plan_prediction(settings(tmp_path / "videos", mouths_hz=None), with_probe=False)
-    assert planned.speech.gate.rate_hz is None
+    assert (planned.speech.gate.rate_hz, planned.mouths_hz) == (None, EVERY_FRAME_HZ)
     said, _ = contents()
     said["settings"]["speech"]["gate"] |= {"rule": "authors"}
     write(carried, said)
     planned = plan.plan_prediction(settings(tmp_path / "videos"), with_probe=False)
     assert planned.speech.gate.rate_hz is None
+    said["settings"]["speech"]["gate"] |= {"source": "vad"}
+    write(carried, said)
+    planned = plan.plan_prediction(settings(tmp_path / "videos"), with_probe=False)
+    assert planned.mouths_hz == planned.faces.analysis_rate_hz  # nobody asks for a mouth

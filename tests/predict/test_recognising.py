@@ -61,8 +61,10 @@ def people_of(monkeypatch, film, out, subjects="all", recogniser=None, weights=N
         "from-s": 0,
         "settings": json.dumps(FACES | {"crop_side_px": 112}),
         "compute": json.dumps({"device": "cpu", "threads": 1, "deterministic": True}),
+        "mouths-hz": 10.0,
         "threads": 1,
-        "output": out,
+        "faces": out,
+        "mouths": out.with_name("mouths.parquet"),
     }
     if recogniser is not None:
         options |= {"recogniser": recogniser, "weights": weights, "same-person": least}

@@ -1,7 +1,7 @@
 """The stage predict: what the people in any video express, by the models of a bundle; on request, `snakemake predict`.
 
-In: the videos of `predict.videos` and the bundle of `predict.bundle`. Sound, voice, mouths and gate are the rules of the
-stage speech, with the bundle's settings; what they make lies in results/films.
+In: the videos of `predict.videos` and the bundle of `predict.bundle`. Sound, voice and gate are the rules of the stage
+speech, with the bundle's settings; what they make lies in results/films. Each video is decoded once for faces and mouths.
 Out: in the folder `predict.out`, {film}/frames.parquet, frames.csv and metadata.json, and failed.csv of them all.
 Page: docs/predict.md.
 """
@@ -48,28 +48,10 @@ if PLAN is not None:
             separator=PLAN.speech.separator,
             settings=as_json(PLAN.speech.audio.model_dump()),
 
-    use rule measure_mouths as measure_film_mouths with:
-        input:
-            code=code("speech/measure_mouths"),
-            video=f"{FILMS}/digests/{{film}}.sha256",
-            faces=f"{FILMS}/faces/{{film}}.parquet",
-            crops=[],
-        output:
-            f"{FILMS}/mouths/{{film}}.parquet",
-        log:
-            "logs/measure_film_mouths/{film}.log",
-        benchmark:
-            "results/benchmarks/measure_film_mouths/{film}.tsv"
-        params:
-            modules=modules("speech/measure_mouths"),
-            rate_hz=PLAN.speech.gate.rate_hz or "",
-            margin_px=PLAN.faces.margin_px,
-            on_unreadable="skip",
-
     use rule gate_speech as gate_film_speech with:
         input:
             code=code("speech/gate_speech"),
-            mouths=f"{FILMS}/{PLAN.mouths}/{{film}}.parquet",
+            mouths=f"{FILMS}/mouths/{{film}}.parquet",
             voice=[] if PLAN.speech.gate.source == "mouth" else f"{FILMS}/vocals/{{film}}.flac",
         output:
             f"{FILMS}/voiced/{{film}}.parquet",
@@ -80,7 +62,7 @@ if PLAN is not None:
         params:
             modules=modules("speech/gate_speech"),
             settings=as_json(PLAN.speech.gate.model_dump()),
-            kind=PLAN.mouths,
+            kind="mouths",
 
     rule open_bundle:
         """Check the files of the bundle against their digests, and lay them out for all jobs."""
@@ -107,14 +89,17 @@ if PLAN is not None:
             "python {input.code:q}" " --bundle {params.source:q}" " --output {params.folder:q}" " > {log:q} 2>&1"
 
     rule find_people:
-        """Find, follow and crop the people in one video: the prominent one, everybody, or so many at a time."""
+        """Find, follow and crop the people in one video, and measure their mouths: the prominent one's, everybody's, or so
+        many at a time.
+        """
         input:
             code=code("predict/find_people"),
             video=f"{FILMS}/digests/{{film}}.sha256",
             network=detector_network(PLAN.faces),
             recogniser=[f"results/weights/{one.name}/{one.file}" for one in [PLAN.recogniser] if one],
         output:
-            f"{FILMS}/faces/{{film}}.parquet",
+            faces=f"{FILMS}/faces/{{film}}.parquet",
+            mouths=f"{FILMS}/mouths/{{film}}.parquet",
         log:
             "logs/find_people/{film}.log",
         benchmark:
@@ -133,6 +118,7 @@ if PLAN is not None:
             from_s=CONFIG.predict.from_s,
             to_s="" if CONFIG.predict.to_s is None else CONFIG.predict.to_s,
             settings=as_json(PLAN.faces.model_dump()),
+            mouths_hz=PLAN.mouths_hz,
             compute=compute_on(CONFIG.compute.detector_device),
             weights=PLAN.recogniser.model_dump_json() if PLAN.recogniser else "",
             same_person=CONFIG.predict.same_person if PLAN.recogniser else "",
@@ -148,8 +134,10 @@ if PLAN is not None:
             " --recogniser {input.recogniser:q}"
             " --weights {params.weights:q}"
             " --same-person {params.same_person}"
+            " --mouths-hz {params.mouths_hz}"
             " --threads {threads}"
-            " --output {output:q}"
+            " --faces {output.faces:q}"
+            " --mouths {output.mouths:q}"
             " > {log:q} 2>&1"
 
     rule predict_film:

@@ -26,7 +26,8 @@ SLACK_S = 0.05
 class Look:
     """An analysed frame: whether it begins a shot, how many times as wide it is as the frame before, and its faces.
 
-    `asked` says whether these are what the detector found; else they lie between those of the frames around.
+    `asked` says whether these are what the detector found; else they lie between those of the frames around. `later`
+    are the pictures after it that are not analysed, up to the next that is.
     """
 
     frame: SampledFrame
@@ -34,6 +35,7 @@ class Look:
     growth: float
     faces: Sequence[Detection] = ()
     asked: bool = True
+    later: Sequence[SampledFrame] = ()
 
     @property
     def time_s(self) -> float:
@@ -42,15 +44,31 @@ class Look:
 
 
 def looks(frames: Iterable[SampledFrame]) -> Iterator[Look]:
-    """The frames with their cuts: other colours, or pictures of another shape."""
+    """The analysed frames with their cuts: other colours, or pictures of another shape."""
     cuts = CutFinder()
     before: tuple[int, ...] = ()
-    for frame in frames:
+    for frame, later in _analysed(frames):
         is_cut, size = cuts.is_cut(frame.bgr), frame.bgr.shape[:2]
         before = before or size
         turned = abs(size[0] * before[1] / (size[1] * before[0]) - 1) > SAME_SHAPE
-        yield Look(frame, is_cut or turned, size[1] / before[1])
+        yield Look(frame, is_cut or turned, size[1] / before[1], later=later)
         before = size
+
+
+def _analysed(frames: Iterable[SampledFrame]) -> Iterator[tuple[SampledFrame, list[SampledFrame]]]:
+    """The frames of the first rate, each with those of the other one that follow; where there is one rate, at once."""
+    waiting: list[SampledFrame] = []
+    for frame in frames:
+        if len(frame.taken) == 1:
+            yield frame, []
+        elif not frame.taken[0]:
+            waiting += [frame] if waiting else []
+        else:
+            if waiting:
+                yield waiting[0], waiting[1:]
+            waiting = [frame]
+    if waiting:
+        yield waiting[0], waiting[1:]
 
 
 def ask(frames: Iterable[Look], detector: Detector, every_s: float | None) -> Iterator[Look]:

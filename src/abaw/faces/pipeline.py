@@ -8,6 +8,8 @@ from os import PathLike
 import numpy as np
 
 from abaw.config import FacesConfig
+from abaw.faces.asking import Look
+from abaw.faces.between import Followed, with_later_mouths
 from abaw.faces.crop import crop_region, decode_crop, encode_crop, fitted
 from abaw.faces.detection import Detection, Detector
 from abaw.faces.detectors import make_detector
@@ -41,13 +43,30 @@ def analyse_video(
     side; what comes out is the same. Raises `UserError` for a video that cannot be read, and for subjects that `places`
     refuses.
     """
+    detector = detector or make_detector(settings, threads)
+    for frame, faces in followed_frames(path, subjects, settings, threads, detector, span_s):
+        yield [face_row(subject.sample, frame, face) for subject, face in zip(subjects, faces, strict=True)]
+
+
+def followed_frames(
+    path: str | PathLike[str],
+    subjects: Sequence[Subject],
+    settings: FacesConfig,
+    threads: int,
+    detector: Detector,
+    span_s: Span = WHOLE,
+    mouths_hz: float | None = None,
+) -> Iterator[tuple[TrackedFrame, list[TrackedFace | None]]]:
+    """The frames of `analyse_video` with the face of each subject, None where theirs is not seen; also their mouths in
+    between, where `mouths_hz` is given.
+    """
     standing = places(subjects)
     people = 1 if len(subjects) == 1 and subjects[0].side is None else 2
-    frames = tracked_frames(path, settings, threads, detector or make_detector(settings, threads), span_s)
+    frames = tracked_frames(path, settings, threads, detector, span_s, mouths_hz=mouths_hz)
     if threads > 1:
         frames = ahead(_measured(ahead(frames, AHEAD), people), AHEAD)
     for frame, faces in cast(frames, people, settings.subject):
-        yield [face_row(subject.sample, frame, faces[place]) for subject, place in zip(subjects, standing, strict=True)]
+        yield frame, [faces[place] for place in standing]
 
 
 def tracked_frames(
@@ -57,15 +76,29 @@ def tracked_frames(
     detector: Detector,
     span_s: Span = WHOLE,
     careful: bool = False,
+    mouths_hz: float | None = None,
 ) -> Iterator[TrackedFrame]:
     """The analysed frames in `span_s` with all their faces, followed and cropped.
 
-    `careful` is that of `Tracker`. Where the detector was not asked and the mesh finds no face, or a mouth that lies
-    outside the face, it is asked now.
+    `careful` is that of `Tracker`; it is meant for who lets each frame go before the next. Where the detector was not
+    asked and the mesh finds no face, or a mouth that lies outside the face, it is asked now. With `mouths_hz` the faces
+    come with their mouths in the frames after theirs that are nearest to the times of this rate.
     """
-    tracker, meter, shot = Tracker(careful), MouthMeter(settings.mesh), 0
-    rate_hz, every_s = settings.analysis_rate_hz, settings.detect_every_s
-    for look in detected_frames(path, rate_hz, detector, threads, span_s, every_s):
+    meter = MouthMeter(settings.mesh)
+    looked = detected_frames(
+        path, settings.analysis_rate_hz, detector, threads, span_s, settings.detect_every_s, mouths_hz
+    )
+    frames = _tracked(looked, settings, detector, meter, careful)
+    if mouths_hz is None:
+        return (frame for frame, _ in frames)
+    return with_later_mouths(frames, settings, meter, are_kept=not careful)
+
+
+def _tracked(
+    looked: Iterable[Look], settings: FacesConfig, detector: Detector, meter: MouthMeter, careful: bool
+) -> Iterator[Followed]:
+    tracker, shot = Tracker(careful), 0
+    for look in looked:
         frame, found = look.frame, look.faces
         faces = [_cropped(frame, face, settings, meter) for face in found]
         if not look.asked and any(map(_is_doubtful, faces)):
@@ -75,7 +108,8 @@ def tracked_frames(
         shot += look.is_cut
         tracks = tracker.update(frame.time_s, found, look.is_cut)
         faces = [replace(face, track=track) for face, track in zip(faces, tracks, strict=True)]
-        yield TrackedFrame(frame.number, frame.time_s, shot, frame.bgr.shape[1], faces)
+        tracked = TrackedFrame(frame.number, frame.time_s, shot, frame.bgr.shape[1], faces, (), frame.taken[-1])
+        yield tracked, list(look.later)
 
 
 def _measured(frames: Iterable[TrackedFrame], people: int) -> Iterator[TrackedFrame]:
@@ -83,7 +117,8 @@ def _measured(frames: Iterable[TrackedFrame], people: int) -> Iterator[TrackedFr
     for frame in frames:
         if len(frame.faces) <= people:
             for face in frame.faces:
-                face.mouth()
+                for measure in (face.mouth, *face.later):
+                    measure()
         yield frame
 
 

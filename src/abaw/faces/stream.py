@@ -30,17 +30,20 @@ def detected_frames(
     threads: int,
     span_s: Span = WHOLE,
     every_s: float | None = None,
+    mouths_hz: float | None = None,
 ) -> Iterator[Look]:
     """Yield the frames nearest to the times j / `rate_hz` with their faces, best first.
 
     Only those in `span_s` are looked at; the video is decoded from its beginning all the same, so that no frame has
-    another number or time. While the faces hold, the detector is asked every `every_s` (`abaw.faces.asking`).
+    another number or time. While the faces hold, the detector is asked every `every_s` (`abaw.faces.asking`). With
+    `mouths_hz` each comes with the frames after it that are nearest to the times of this rate.
 
     With more than one thread the video is decoded while faces are sought, by `threads` threads at most; what comes out
-    is the same. Memory holds a batch, `AHEAD` frames and what the decoder keeps. Raises `UserError` for a video that
+    is the same. Memory holds a batch, `AHEAD` frames and what the decoder keeps; of those in between as many as come in
+    `every_s`. Raises `UserError` for a video that
     cannot be read; of one that breaks, what comes before the break is yielded first.
     """
-    frames: Iterable[SampledFrame] = _within(sample_frames(path, rate_hz, threads), span_s)
+    frames: Iterable[SampledFrame] = _within(sample_frames(path, rate_hz, threads, mouths_hz), span_s)
     if threads > 1:
         frames = ahead(frames, detector.batch + AHEAD)
     broken: list[BrokenVideoError] = []

@@ -50,7 +50,8 @@ def places(subjects: Sequence[Subject]) -> list[int]:
 class TrackedFace:
     """A face, the number of its track, and its crop as JPEG, which begins at `corner_px` (x, y) of the frame.
 
-    `mouth` measures on the crop when it is first called: a bystander's never is.
+    `mouth` measures on the crop when it is first called: a bystander's never is. So do `later` in the pictures after
+    it, where the frame has any.
     """
 
     track: int
@@ -58,17 +59,24 @@ class TrackedFace:
     crop: bytes
     corner_px: tuple[int, int]
     mouth: Callable[[], Mouth | None]
+    later: Sequence[Callable[[], Mouth | None]] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class TrackedFrame:
-    """An analysed frame: its number (from 1), its time, its shot (from 0), its width, and the faces in it."""
+    """An analysed frame: its number (from 1), its time, its shot (from 0), its width, and the faces in it.
+
+    Where mouths are measured at a rate of their own, `later` has number and time (s) of the frames after it, up to the
+    next analysed one, in which they are, and `gives_mouths` says whether they are in this one.
+    """
 
     number: int
     time_s: float
     shot: int
     width_px: int
     faces: Sequence[TrackedFace]
+    later: Sequence[tuple[int, float]] = ()
+    gives_mouths: bool = True
 
 
 def cast(

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from abaw.media.confined import confine
+from abaw.media.info import SampledFrame
 from abaw.media.inspection import inspected
 from abaw.media.looking import decided, first_shown, track
 from abaw.media.sampling import at_times, sampled
@@ -51,16 +52,20 @@ def answer_track(path: str, sound_track: int | None) -> Iterator[Answer]:
     yield {**asdict(found), "starts": [_pair(start) for start in found.starts]}, b""
 
 
-def answer_sample(path: str, rate_hz: float, threads: int) -> Iterator[Answer]:
+def answer_sample(path: str, rates_hz: Sequence[float], threads: int) -> Iterator[Answer]:
     """Sampled frames."""
-    for frame in sampled(path, rate_hz, threads):
-        yield {"number": frame.number, "time_s": frame.time_s, "shape": frame.bgr.shape}, frame.bgr.data.cast("B")
+    for frame in sampled(path, rates_hz, threads):
+        yield _head(frame) | {"taken": frame.taken}, frame.bgr.data.cast("B")
 
 
 def answer_at(path: str, times_s: Sequence[float], threads: int) -> Iterator[Answer]:
     """Frames at given times."""
     for frame in at_times(path, times_s, threads):
-        yield {"number": frame.number, "time_s": frame.time_s, "shape": frame.bgr.shape}, frame.bgr.data.cast("B")
+        yield _head(frame), frame.bgr.data.cast("B")
+
+
+def _head(frame: SampledFrame) -> dict[str, Any]:
+    return {"number": frame.number, "time_s": frame.time_s, "shape": frame.bgr.shape}
 
 
 ANSWERS: dict[str, Callable[..., Iterator[Answer]]] = {

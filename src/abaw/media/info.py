@@ -44,9 +44,11 @@ class VideoInfo:
 class SampledFrame:
     """A decoded frame: its number (from 1), its time since the first, and the pixels that a player shows.
 
-    They are square, upright and not mirrored, height x width x 3, uint8, BGR.
+    They are square, upright and not mirrored, height x width x 3, uint8, BGR. `taken` says of each of the rates that
+    were asked for whether the frame is the nearest to one of its times.
     """
 
     number: int
     time_s: float
     bgr: np.ndarray
+    taken: tuple[bool, ...] = (True,)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor
 from os import PathLike
@@ -42,26 +42,26 @@ class _Timed:
 _Frame = TypeVar("_Frame", Placed, _Timed)
 
 
-def sampled(path: Path, rate_hz: float, threads: int) -> Iterator[SampledFrame]:
+def sampled(path: Path, rates_hz: Sequence[float], threads: int) -> Iterator[SampledFrame]:
     """The frames of `abaw.media.video.sample_frames`."""
-    rate, last = Fraction(str(rate_hz)), 0
+    rates, last = [Fraction(str(rate_hz)) for rate_hz in rates_hz], 0
     try:
-        for taken in _sampled(path, rate, threads, leave_out=True):
+        for taken in _sampled(path, rates, threads, leave_out=True):
             yield taken
             last = taken.number
     except LeftOutError:
-        yield from (taken for taken in _sampled(path, rate, threads, leave_out=False) if taken.number > last)
+        yield from (taken for taken in _sampled(path, rates, threads, leave_out=False) if taken.number > last)
 
 
-def _sampled(path: Path, rate: Fraction, threads: int, leave_out: bool) -> Iterator[SampledFrame]:
+def _sampled(path: Path, rates: Sequence[Fraction], threads: int, leave_out: bool) -> Iterator[SampledFrame]:
     """The frames of `sampled`. To leave out others is right where frames follow each other at one rate.
 
     Raises `LeftOutError` where they do not, and one is missing that should have been decoded.
     """
     with opened_film(path) as (container, stream):
         pictures = _prepared(stream, threads)
-        for taken, after in nearest(_timed(path, container, stream, rate if leave_out else None), rate):
-            yield _shown(path, taken, after, pictures)
+        for item, after, taken in nearest(_timed(path, container, stream, rates if leave_out else ()), rates):
+            yield replace(_shown(path, item, after, pictures), taken=taken)
 
 
 def at_times(path: Path, times_s: Sequence[float], threads: int) -> Iterator[SampledFrame]:
@@ -83,20 +83,32 @@ def at_times(path: Path, times_s: Sequence[float], threads: int) -> Iterator[Sam
             time_s = next(wanted, None)
 
 
-def nearest(items: Iterable[_Frame], rate: Fraction) -> Iterator[tuple[_Frame, _Frame | None]]:
-    """Take the frames that are nearest to the times j / `rate`, each with the one after it; one before is kept."""
-    index, gap = 0, Fraction(0)
+def nearest(
+    items: Iterable[_Frame], rates: Sequence[Fraction]
+) -> Iterator[tuple[_Frame, _Frame | None, tuple[bool, ...]]]:
+    """Take the frames that are nearest to the times j / rate of any of the `rates`; one before is kept.
+
+    Each comes with the one after it, and with which of the rates take it.
+    """
+    indices, gap = [0] * len(rates), Fraction(0)
     before: _Frame | None = None
     for frame in items:
         if before is not None:
             gap = frame.time - before.time
-            last_index = floor((before.time + gap / 2) * rate)
-            if index <= last_index:
-                yield before, frame
-                index = last_index + 1
+            taken = _passed(indices, before.time + gap / 2, rates)
+            if any(taken):
+                yield before, frame, taken
         before = frame
-    if before is not None and index <= floor((before.time + gap / 2) * rate):
-        yield before, None
+    if before is not None and any(taken := _passed(indices, before.time + gap / 2, rates)):
+        yield before, None, taken
+
+
+def _passed(indices: list[int], until: Fraction, rates: Sequence[Fraction]) -> tuple[bool, ...]:
+    """Which rates have their next time, of the number in `indices`, up to a time; the numbers are moved beyond it."""
+    last = [floor(until * rate) for rate in rates]
+    taken = tuple(index <= reached for index, reached in zip(indices, last, strict=True))
+    indices[:] = [max(index, reached + 1) for index, reached in zip(indices, last, strict=True)]
+    return taken
 
 
 def _prepared(stream: VideoStream, threads: int) -> Pictures:
@@ -115,11 +127,11 @@ def _shown(path: Path, taken: _Timed, after: _Timed | None, pictures: Pictures) 
 
 
 def _timed(
-    path: Path, container: InputContainer, stream: VideoStream, rate: Fraction | None = None
+    path: Path, container: InputContainer, stream: VideoStream, rates: Sequence[Fraction] = ()
 ) -> Iterator[_Timed]:
     """Number the frames and give each an exact time after the one before; the first is at 0.
 
-    With `rate` those that cannot be the nearest to a time j / `rate` may be left out, if the frame rate is constant.
+    With `rates` those that cannot be the nearest to a time j / rate may be left out, if the frame rate is constant.
     """
     interval = 1 / frame_rate(path, stream)
     promised = sum(1 for entry in stream.index_entries if entry.size and not entry.is_discard)
@@ -128,7 +140,7 @@ def _timed(
         is_complete = complete_index(path, container, stream) is not None
     number, time, clock = 0, Fraction(0), Clock(interval)
     before: VideoFrame | None = None
-    items = decode_wanted(container, stream, _near(stream, interval, rate)) if rate else frames(container, stream)
+    items = decode_wanted(container, stream, _near(stream, interval, rates)) if rates else frames(container, stream)
     while not is_complete or number < promised:
         with _reading(path, number, time):
             item = next(items, None)
@@ -145,19 +157,20 @@ def _timed(
         raise broken(path, number, time, f"its index lists {promised} frames")
 
 
-def _near(stream: VideoStream, interval: Fraction, rate: Fraction) -> Callable[[int], bool]:
-    """Whether a time, in ticks of the stream, lies within 3/4 of a frame interval from one of j / `rate`.
+def _near(stream: VideoStream, interval: Fraction, rates: Sequence[Fraction]) -> Callable[[int], bool]:
+    """Whether a time, in ticks of the stream, lies within 3/4 of a frame interval from one of j / rate.
 
     The first that is asked for is 0. The nearest frame lies within a half; the rest is for a container's rounding.
     """
-    tick, margin = stream.time_base or interval, interval * rate * 3 / 4
+    tick = stream.time_base or interval
+    spans = [(rate, interval * rate * 3 / 4) for rate in rates]
     start: list[int] = []
 
     def near(ticks: int) -> bool:
         if not start:
             start.append(ticks)
-        place = (ticks - start[0]) * tick * rate
-        return abs(place - round(place)) <= margin
+        time = (ticks - start[0]) * tick
+        return any(abs(time * rate - round(time * rate)) <= margin for rate, margin in spans)
 
     return near
 

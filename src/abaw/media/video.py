@@ -17,6 +17,7 @@ from abaw.media.process import DecoderDiedError, asked
 from abaw.media.sampling import Placed, broken, nearest
 
 __all__ = [
+    "EVERY_FRAME_HZ",
     "SampledFrame",
     "VideoInfo",
     "analysed_frames",
@@ -26,6 +27,9 @@ __all__ = [
     "probe",
     "sample_frames",
 ]
+
+EVERY_FRAME_HZ = 1000.0
+"""A rate above every video's: `sample_frames` then gives each frame once."""
 
 
 def probe(path: str | PathLike[str]) -> VideoInfo:
@@ -64,12 +68,17 @@ def first_shown_s(path: str | PathLike[str]) -> float:
 def analysed_frames(info: VideoInfo, rate_hz: float) -> Iterator[tuple[int, float]]:
     """Number (from 1) and time (s) of the frames that `sample_frames` takes, by the container alone."""
     placed = (Placed(number, time) for number, time in enumerate(info.times(), start=1))
-    for taken, _ in nearest(placed, Fraction(str(rate_hz))):
+    for taken, _, _ in nearest(placed, [Fraction(str(rate_hz))]):
         yield taken.number, float(taken.time)
 
 
-def sample_frames(path: str | PathLike[str], rate_hz: float, threads: int = 1) -> Iterator[SampledFrame]:
+def sample_frames(
+    path: str | PathLike[str], rate_hz: float, threads: int = 1, also_hz: float | None = None
+) -> Iterator[SampledFrame]:
     """Yield for each time j / `rate_hz` the frame nearest in presentation time, as a player shows it, in one pass.
+
+    With `also_hz` those that are nearest to the times of this rate come as well; `taken` says which of the two rates a
+    frame is of.
 
     Of two frames equally near, the earlier is taken; no frame comes twice, so that a rate above the video's gives every
     frame. The last time is the last that a following frame would not have taken. A frame without a usable timestamp
@@ -81,7 +90,7 @@ def sample_frames(path: str | PathLike[str], rate_hz: float, threads: int = 1) -
     ends more than a second before the container's index does, or ends the decoder's process, the frames before come
     first, and then a `BrokenVideoError` names the place: a video is not silently taken for half of itself.
     """
-    yield from _frames("sample", path, rate_hz=rate_hz, threads=threads)
+    yield from _frames("sample", path, rates_hz=[rate_hz, *([also_hz] if also_hz else [])], threads=threads)
 
 
 def frames_at(path: str | PathLike[str], times_s: Sequence[float], threads: int = 1) -> Iterator[SampledFrame]:
@@ -98,6 +107,7 @@ def _frames(do: str, path: str | PathLike[str], **request: Any) -> Iterator[Samp
     try:
         for head, pixels in asked(do, path, **request):
             number, time_s = head["number"], head["time_s"]
-            yield SampledFrame(number, time_s, np.frombuffer(pixels, np.uint8).reshape(head["shape"]))
+            taken = tuple(head.get("taken", [True]))
+            yield SampledFrame(number, time_s, np.frombuffer(pixels, np.uint8).reshape(head["shape"]), taken)
     except DecoderDiedError as error:
         raise broken(path, number, time_s, error.reason) from error

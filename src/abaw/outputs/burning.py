@@ -13,14 +13,12 @@ from av.video.stream import VideoStream
 
 from abaw.media.info import SampledFrame, VideoInfo
 from abaw.media.sound import MIXTURE_RATE_HZ, extract_stereo
-from abaw.media.video import probe, sample_frames
+from abaw.media.video import EVERY_FRAME_HZ, probe, sample_frames
 from abaw.outputs.drawing import Picture, draw_people
 from abaw.outputs.people import People
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
 
-_EVERY_FRAME_HZ = 1000.0
-"""Above the rate of any video: then `sample_frames` gives every frame."""
 _TICK = Fraction(1, 90_000)
 """Of the time stamps where the frame rate is variable: 11 microseconds."""
 _SAME_S = 0.002
@@ -38,7 +36,7 @@ def annotate(video: Path, people: People, out: Path, threads: int = 1) -> Iterat
     or not at all. Raises `UserError` where the video cannot be read to its end, or the table is of another video.
     """
     info = probe(video)
-    frames = sample_frames(video, _EVERY_FRAME_HZ, threads)
+    frames = sample_frames(video, EVERY_FRAME_HZ, threads)
     sound = _Sound(video, info)
     with (
         whole_file(out) as beside,

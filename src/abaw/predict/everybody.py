@@ -3,7 +3,7 @@
 Without recognition each track is a person of its own.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
@@ -12,6 +12,7 @@ from abaw.faces.pipeline import face_row
 from abaw.faces.row import Row, bare_row
 from abaw.faces.subjects import TrackedFrame
 from abaw.faces.tracking import MAX_GAP_S
+from abaw.speech.mouths import MouthRow, mouth_row
 
 LEAST_S = 1.0
 """How long a person is seen at least, from first to last: false faces are shorter."""
@@ -108,23 +109,52 @@ class Everybody:
 
         From a subject's first track to their last they have one row in each frame.
         """
+        return self._joined(
+            drafted,
+            subject_of,
+            self._frames,
+            lambda row: row["has_face"],
+            lambda subject, frame, time_s: bare_row(subject, frame, time_s, has_face=False),
+        )
+
+    def subject_mouths(
+        self, drafted: Iterable[MouthRow], subject_of: Mapping[str, str], frames: Sequence[tuple[int, float]]
+    ) -> Iterator[list[MouthRow]]:
+        """The same of the rows of their mouths, in `frames`, by number and time (s)."""
+        return self._joined(
+            drafted,
+            subject_of,
+            frames,
+            lambda row: row["mouth_opening"] is not None,
+            lambda subject, frame, time_s: mouth_row(subject, frame, time_s, None),
+        )
+
+    def _joined(
+        self,
+        drafted: Iterable[Row],
+        subject_of: Mapping[str, str],
+        frames: Sequence[tuple[int, float]],
+        says_something: Callable[[Row], bool],
+        bare: Callable[[str, int, float], Row],
+    ) -> Iterator[list[Row]]:
+        """One row of each subject who is present in each of the frames, out of those of the tracks, frame by frame."""
         until: dict[str, int] = {}
         for track, subject in subject_of.items():
             until[subject] = max(until.get(subject, 0), self.tracks[track].until)
         present: set[str] = set()
         groups = groupby(drafted, lambda row: row["frame"])
         number, rows = next(groups, (0, iter(())))
-        for frame, time_s in self._frames:
+        for frame, time_s in frames:
             here: dict[str, Row] = {}
             if frame == number:
                 for row in rows:
                     own = subject_of.get(row["sample"])
-                    if own is not None and (own not in here or row["has_face"]):
+                    if own is not None and (own not in here or says_something(row)):
                         here[own] = row | {"sample": own}
                 number, rows = next(groups, (0, iter(())))
             present = {subject for subject in present | here.keys() if frame <= until[subject]}
             missing = sorted(present - here.keys(), key=int)
-            yield [*here.values(), *(bare_row(subject, frame, time_s, has_face=False) for subject in missing)]
+            yield [*here.values(), *(bare(subject, frame, time_s) for subject in missing)]
 
 
 def _at_most(ranked: Sequence[Person], number: int) -> list[Person]:

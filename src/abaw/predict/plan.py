@@ -7,6 +7,7 @@ from abaw.bundle.form import Bundle
 from abaw.bundle.reading import files_of_bundle, read_bundle
 from abaw.config import FacesConfig, PredictConfig, SpeechConfig
 from abaw.config.predict import Also
+from abaw.media.video import EVERY_FRAME_HZ
 from abaw.predict.films import Films, find_films, readable
 from abaw.running.errors import UserError
 from abaw.weights.manifest import Weights, weights_of_recogniser
@@ -43,10 +44,10 @@ class Plan:
         return bool(models - {"visual", "functional"}) or self.speech.gate.source != "mouth"
 
     @property
-    def mouths(self) -> str:
-        """The kind of the table that the gate reads; see `workflow/rules/speech.smk`."""
+    def mouths_hz(self) -> float:
+        """How many frames a second have their mouths measured: where the gate does not ask for them, the analysed."""
         gate = self.speech.gate
-        return "faces" if gate.source == "vad" or gate.rate_hz == self.faces.analysis_rate_hz else "mouths"
+        return self.faces.analysis_rate_hz if gate.source == "vad" else gate.rate_hz or EVERY_FRAME_HZ
 
     def bundle_files(self) -> list[str]:
         """The files that the bundle lies in."""

@@ -13,7 +13,6 @@ STAGES = {
     "find_people": "finding people",
     "extract_film_audio": "taking out the sound",
     "separate_film_speech": "separating voices",
-    "measure_film_mouths": "measuring mouths",
     "gate_film_speech": "finding speech",
     "predict_film": "predicting",
     "write_viewer": "drawing pages",

@@ -13,16 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abaw.faces.crop import crop_region
-from abaw.faces.mouth import MouthMeter
+from abaw.faces.mouth import Mouth, MouthMeter
 from abaw.faces.tracking import overlaps
-from abaw.media.video import sample_frames
+from abaw.media.video import EVERY_FRAME_HZ, sample_frames
 from abaw.running.errors import BrokenVideoError
 
 BOX = ("x0_px", "y0_px", "x1_px", "y1_px")
-EVERY_FRAME_HZ = 1000.0
-"""A rate above every video's: `abaw.media.video.sample_frames` then gives each frame once."""
 
-MouthRow = dict[str, object]
+MouthRow = dict[str, Any]
 """A row of the table `mouths`; mouth_opening and mouth_area are None where there is no mesh."""
 
 
@@ -99,12 +97,16 @@ def _row(
     margin_px: int,
     meter: MouthMeter,
 ) -> MouthRow:
-    row: MouthRow = {"sample": sample, "frame": number, "time_s": time_s, "mouth_opening": None, "mouth_area": None}
     if box is None:
-        return row
+        return mouth_row(sample, number, time_s, None)
     height, width = bgr.shape[:2]
     x0, y0, x1, y1 = crop_region(box, margin_px, width, height)
     if x1 <= x0 or y1 <= y0:
-        return row
-    mouth = meter.measure(np.ascontiguousarray(bgr[y0:y1, x0:x1, ::-1]))
-    return row if mouth is None else row | mouth.columns()
+        return mouth_row(sample, number, time_s, None)
+    return mouth_row(sample, number, time_s, meter.measure(np.ascontiguousarray(bgr[y0:y1, x0:x1, ::-1])))
+
+
+def mouth_row(sample: str, number: int, time_s: float, mouth: Mouth | None) -> MouthRow:
+    """A row of the table `mouths`."""
+    opening, area = (None, None) if mouth is None else (mouth.opening, mouth.area)
+    return {"sample": sample, "frame": number, "time_s": time_s, "mouth_opening": opening, "mouth_area": area}

@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from abaw.commands.base import parser, run
 from abaw.faces.organisers import Crops, read_crops
-from abaw.media.video import probe
-from abaw.speech.mouths import BOX, EVERY_FRAME_HZ, Boxes, MouthRow, measure_mouths
+from abaw.media.video import EVERY_FRAME_HZ, probe
+from abaw.speech.mouths import BOX, Boxes, MouthRow, measure_mouths
 from abaw.tables.arrays import blocks
 from abaw.tables.files import read_table, table_writer
 from abaw.tables.schemas import SCHEMAS

@@ -56,6 +56,21 @@ def clean():
     return spoken()
 
 
+def test_in_silence_no_network_is_asked_and_what_it_would_say_is_silence(stems, clean):
+    asked = []
+    counting = tuple(lambda seen, stem=stem: asked.append(1) or stem(seen) for stem in stems)
+    long = np.zeros((2, 3 * spleeter.SEGMENT * spleeter.HOP), np.float32)
+    whole = spleeter._voice(torch.from_numpy(long[:, : 511 * 1024 + 4096]), 512, torch.hann_window(4096), stems)
+    assert not whole.any()
+    spoken = np.concatenate([long, np.tile(clean[:100_000].astype(np.float32), (2, 1))], axis=1)
+    device = next(stems[0].parameters())
+    counting[0].parameters = lambda: iter([device])
+    assert not voice_of(long, counting).any() and not asked
+    found = voice_of(spoken, counting)
+    assert len(asked) == 2 and found[:, -100_000:].any()  # the last segment alone, by both networks
+    np.testing.assert_allclose(found, voice_by_the_book(spoken, stems), atol=1e-5)
+
+
 @pytest.mark.parametrize("background", ["music", "noise"])
 def test_speech_gains_five_db_over_what_is_behind_it(stems, clean, background):
     behind = music(len(clean)) if background == "music" else np.random.default_rng(0).standard_normal(len(clean))

@@ -3,7 +3,7 @@
 import platform
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from abaw.faces.stream import Span
 from abaw.media.decisions import Decision
 from abaw.media.info import VideoInfo
 from abaw.predict.people import Said, Shown, Sightings, people_rows
-from abaw.predict.speaking import heard_in, spoken_runs
+from abaw.predict.speaking import a_voice, heard_in, spoken_runs
 from abaw.tables.arrays import blocks, matrix, runs_of
 from abaw.tables.files import read_table
 from abaw.tables.schemas import SCHEMAS
@@ -78,7 +78,7 @@ def predict_film(film: Film, bundle: Path, compute: ComputeConfig) -> Predicted:
     """Predict every frame of a video for every subject by the preferred system of each task.
 
     `bundle` is a folder that `unpack_bundle` has filled. A video without any face has one subject, of whom nothing is
-    known.
+    known. Where nobody speaks, models that hear are given silence: whatever sounds there is nobody's.
     """
     began_s, began = time.monotonic(), datetime.now(UTC)
     engine = Engine(bundle, compute)
@@ -90,10 +90,12 @@ def predict_film(film: Film, bundle: Path, compute: ComputeConfig) -> Predicted:
     order = pa.array(np.lexsort([faces["frame"].to_numpy(), faces["sample"].to_numpy().astype(int)]))
     seen = {sample: Sightings.of(block) for sample, block in blocks(faces.take(order))}
     seen = {sample: sightings for sample, sightings in seen.items() if sightings.has_face.any()}
-    said = _said(engine, film, list(seen))
     voiced = read_table("voiced", film.voiced)
     heard = heard_in(film.voice, film.info.has_audio) if seen else None
     gate = engine.bundle.settings.speech.gate
+    speaking = {sample: spoken_runs(runs_of(voiced, sample), heard, gate) for sample in seen}
+    with a_voice(film.voice, any(speaking.values())) as voice:
+        said = _said(engine, replace(film, voice=voice), list(seen))
     tables = [
         people_rows(
             film.name,
@@ -101,12 +103,13 @@ def predict_film(film: Film, bundle: Path, compute: ComputeConfig) -> Predicted:
             shown,
             sightings,
             {task: Said(outputs[sample][rows], system) for task, (system, outputs) in said.items()},
-            spoken_runs(runs_of(voiced, sample), heard, gate),
+            speaking.get(sample, []),
         )
         for sample, sightings in (seen or {"1": Sightings.of(faces.slice(0, 0))}).items()
     ]
     about = {
         "subjects": len(seen),
+        "anybody_speaks": any(speaking.values()),
         "frames": len(rows),
         "fps": f"{film.info.fps.numerator}/{film.info.fps.denominator}",
         "duration_s": float(film.info.duration_s),

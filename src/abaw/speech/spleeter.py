@@ -81,24 +81,32 @@ def _load(weights: Weights) -> UNet:
 def separate(blocks: Iterable[Stereo], stems: tuple[UNet, UNet]) -> Iterator[Stereo]:
     """The voice in a recording that comes in blocks of any lengths; what is yielded has the recording's length.
 
-    As in Spleeter, a window of silence goes before and after the recording, and its end is filled up to a segment.
+    As in Spleeter, a window of silence goes before and after the recording, and its end is filled up to a segment. In a
+    segment of silence there is silence, without a network's being asked.
     """
     device = next(stems[0].parameters()).device
     window = torch.hann_window(WINDOW, periodic=True, device=device)
     carried = torch.zeros(2, _OVERLAP, device=device)
     skipped = WINDOW  # samples of silence that were put before the recording and are still to be dropped
     for padded, frames, length in _segments(blocks):
-        pieces = torch.from_numpy(padded).to(device).unfold(1, WINDOW, HOP)[:, :frames]
-        with torch.no_grad():
-            voice = torch.fft.irfft(_masked(torch.fft.rfft(pieces * window), stems), n=WINDOW) * window / _GAIN
-            whole = functional.fold(
-                voice.transpose(1, 2), (1, (frames - 1) * HOP + WINDOW), (1, WINDOW), stride=(1, HOP)
-            ).reshape(2, -1)
+        if padded.any():
+            whole = _voice(torch.from_numpy(padded).to(device), frames, window, stems)
+        else:
+            whole = torch.zeros(2, (frames - 1) * HOP + WINDOW, device=device)
         whole[:, :_OVERLAP] += carried
         carried = whole[:, -_OVERLAP:]
         ready = whole[:, min(skipped, length) : length]
         skipped -= min(skipped, length)
         yield ready.cpu().numpy()
+
+
+@torch.no_grad()
+def _voice(padded: Tensor, frames: int, window: Tensor, stems: tuple[UNet, UNet]) -> Tensor:
+    """The voice in one segment (2, samples), the overlap with the next included."""
+    pieces = padded.unfold(1, WINDOW, HOP)[:, :frames]
+    voice = torch.fft.irfft(_masked(torch.fft.rfft(pieces * window), stems), n=WINDOW) * window / _GAIN
+    size = (1, (frames - 1) * HOP + WINDOW)
+    return functional.fold(voice.transpose(1, 2), size, (1, WINDOW), stride=(1, HOP)).reshape(2, -1)
 
 
 def _segments(blocks: Iterable[Stereo]) -> Iterator[tuple[Stereo, int, int]]:

@@ -11,9 +11,9 @@ def mouth_rows(frame: TrackedFrame, faces: Iterable[tuple[str, TrackedFace | Non
     found = []
     for sample, face in faces:
         if frame.gives_mouths:
-            found.append(mouth_row(sample, frame.number, frame.time_s, face and face.mouth()))
+            found.append(mouth_row(sample, frame.number, frame.time_s, None if face is None else face.mouth()))
         for place, (number, time_s) in enumerate(frame.later):
-            found.append(mouth_row(sample, number, time_s, face and face.later[place]()))
+            found.append(mouth_row(sample, number, time_s, None if face is None else face.later[place]()))
     return sorted(found, key=lambda row: row["frame"])
 
 

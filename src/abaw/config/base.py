@@ -6,9 +6,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 class Section(BaseModel):
-    """A part of the configuration: unknown keys are errors, values are not changed after reading."""
+    """A part of the configuration: unknown keys are errors, values are not changed after reading.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    A job reads one or two of some thirty, so each is made ready when it is first read.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
 
 OUR_INPUTS = ("faces", "voice", "mesh")

@@ -167,7 +167,8 @@ def brought(tmp_path, monkeypatch):
     track |= {"has_audio": True, "problems": "", "side": None, "frame_times_s": None}
     rows = [track | {"sample": name, "video": name} for name in SAMPLES]
     write_table("tracks", pa.Table.from_pylist(rows, schema=SCHEMAS["tracks"]), tmp_path / "tracks.parquet")
-    frames = pa.concat_tables(analysed(name) for name in reversed(SAMPLES))
+    # As of two people in one video, whose rows alternate.
+    frames = pa.concat_tables(analysed(name) for name in reversed(SAMPLES)).sort_by("frame")
     bare = {name: pa.nulls(len(frames), SCHEMAS["faces"].field(name).type) for name in SCHEMAS["faces"].names}
     columns = bare | {name: frames[name] for name in frames.column_names} | {"has_face": [True] * len(frames)}
     write_table("faces", pa.table(columns), tmp_path / "faces.parquet")

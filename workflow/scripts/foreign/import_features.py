@@ -13,7 +13,7 @@ from abaw.config.foreign import GivenEmbeddingConfig
 from abaw.foreign.feature_files import by_sample
 from abaw.foreign.features import features_table
 from abaw.foreign.predictions import asked_of
-from abaw.tables.arrays import blocks
+from abaw.tables.arrays import rows_by_sample
 from abaw.tables.files import read_table, read_tables, write_table
 from abaw.tables.provenance import BROUGHT
 
@@ -30,8 +30,8 @@ def main() -> None:
 
     asked = asked_of(read_table("tracks", args.tracks))
     faces = read_tables("faces", args.faces, ["sample", "frame", "time_s"])
-    rows = dict(blocks(faces))
-    frames = ((sample, rows[sample]) for sample in tqdm(asked, "samples", disable=None))
+    rows = rows_by_sample(faces["sample"])  # those of two people in one video alternate
+    frames = ((sample, faces.take(rows[sample])) for sample in tqdm(asked, "samples", disable=None))
     table = features_table(by_sample(args.given), frames, asked, args.settings.max_gap_s)
     write_table("features", table, args.output, {"fitted_on": BROUGHT})
     print(f"features of {len(table)} frames of {len(asked)} samples: {args.output}")

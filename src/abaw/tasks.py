@@ -17,7 +17,7 @@ Kind = Literal["values", "classes", "flags"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 EXPRESSIONS = ("Neutral", "Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise", "Other")
 DIMENSIONS = ("valence", "arousal")
-_FOLDED = re.compile(r"_fold(s|[0-9]+)$")
+_VARIANT = re.compile(r"_(?:fold|seed)(?:s|[0-9]+)$")
 UNITS: dict[Kind, Literal["value", "logit", "probability"]] = {
     "values": "value",
     "classes": "logit",
@@ -108,9 +108,9 @@ TASKS: dict[TaskName, Task] = {
 
 
 def task_named(name: str) -> TaskName:
-    """The challenge of a name that may say a fold too.
+    """The challenge of a name that may say a fold or a seed too.
 
-    >>> task_named("va"), task_named("va_fold3"), task_named("va_folds")
-    ('va', 'va', 'va')
+    >>> task_named("va"), task_named("va_fold3"), task_named("va_folds"), task_named("va_seed2")
+    ('va', 'va', 'va', 'va')
     """
-    return _FOLDED.sub("", name)
+    return _VARIANT.sub("", name)

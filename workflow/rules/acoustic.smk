@@ -42,7 +42,7 @@ rule train_acoustic:
         compute=compute_on(CONFIG.compute.device),
         package=manifest_entries(*packaged(CONFIG.acoustic.network.encoder)),
         architectures=lambda wildcards: ARCHITECTURES,
-        seed=lambda wildcards: config["seed"],
+        seed=lambda wildcards: seed_of(config["seed"], wildcards.task),
     shell:
         "take_gpu {resources.gpu}; python {input.code:q}"
         " --task {wildcards.task}"

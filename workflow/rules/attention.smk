@@ -36,7 +36,7 @@ rule train_attention:
         window_s=lambda wildcards: config["attention"]["window_s"],
         rate_hz=lambda wildcards: config["faces"]["analysis_rate_hz"],
         compute=compute_on(CONFIG.compute.device),
-        seed=lambda wildcards: config["seed"],
+        seed=lambda wildcards: seed_of(config["seed"], wildcards.task),
     shell:
         "take_gpu {resources.gpu}; python {input.code:q}"
         " --task {wildcards.task}"

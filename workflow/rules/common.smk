@@ -42,6 +42,7 @@ from abaw.running.files import check_room
 from abaw.running.imports import digest_behind
 from abaw.running.machine import check_gpus, gpus_wanted, total_memory_mb
 from abaw.running.shell import gpus_of, prefix
+from abaw.seeds.layout import averaged_name, seed_names, seed_of, with_seeds
 from abaw.static.phases import pretrained_files
 from abaw.tasks import SPLITS, TASKS, task_named
 from abaw.weights.given import files_of_weights
@@ -89,7 +90,7 @@ try:
     WEIGHTS = read_manifest()
     weights_of_detector(CONFIG.faces.detector, CONFIG.faces.weights)
     DEMO = plan_corpus(CONFIG.demo)
-    LAYOUT = with_folds(read_layout(), CONFIG.folds)
+    LAYOUT = with_seeds(with_folds(read_layout(), CONFIG.folds), CONFIG.seeds)
     CROPS = read_crop_folders()
     PLAN = plan_prediction(CONFIG.predict, workflow.is_main_process)
     # Networks learn, and read whole videos, where compute.device says; small ones that only predict stay on the CPU.
@@ -114,10 +115,16 @@ SYSTEMS = dict(sorted(CONFIG.systems.items()))  # not in the order in which conf
 FRAMES = Systems(MODELS, SYSTEMS, list(CONFIG.models), CONFIG.fusion.calibration.asked)
 CANDIDATES = Candidates(CONFIG)
 VIDEOS = LAYOUT.videos()
-# The names under which models are trained, and those under which what the models of all folds say stands together.
+# The names under which models are trained, and those under which what the models of all folds or seeds say stands together.
 FOLDS = {task: fold_names(task, CONFIG.folds) if CONFIG.folds else [] for task in TASKS}
+SEEDS = {task: [task, *seed_names(task, CONFIG.seeds)] for task in TASKS}
 FOLDED = [name for names in FOLDS.values() for name in names]
-TRAINED, JOINED = [*TASKS, *FOLDED], [joined_name(task) for task, names in FOLDS.items() if names]
+SEEDED = [name for names in SEEDS.values() for name in names[1:]]
+OVER_FOLDS = [joined_name(task) for task in TASKS if CONFIG.folds]
+OVER_SEEDS = [averaged_name(task) for task in TASKS if CONFIG.seeds]
+TRAINED, JOINED = [*TASKS, *FOLDED, *SEEDED], [*OVER_FOLDS, *OVER_SEEDS]
+# What a seed changes; the functional model of the voice hears through an encoder as it is, and has none.
+SEEDED_MODELS = [model for model in MODELS if model != "voice_functional"]
 # The longest windows of the networks over time, in seconds, the frames' rate, and how many sequences stand side by side.
 VISUAL_WINDOWS = max(CONFIG.dynamic.sweep.windows_s), CONFIG.faces.analysis_rate_hz
 ATTENTION_WINDOWS = CONFIG.attention.window_s, CONFIG.faces.analysis_rate_hz, len(CONFIG.attention.inputs)

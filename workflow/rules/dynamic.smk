@@ -37,7 +37,7 @@ rule train_dynamic:
         settings=section("dynamic.network"),
         rate_hz=lambda wildcards: config["faces"]["analysis_rate_hz"],
         compute=compute_on(CONFIG.compute.device),
-        seed=lambda wildcards: config["seed"],
+        seed=lambda wildcards: seed_of(config["seed"], wildcards.task),
     shell:
         "take_gpu {resources.gpu}; python {input.code:q}"
         " --task {wildcards.task}"

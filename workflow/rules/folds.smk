@@ -8,7 +8,7 @@ Read by: every later stage. Without `folds` in the configuration nothing asks fo
 
 
 rule split_corpus:
-    """Put the tracks and labels of a fold together out of those of the corpus's own splits."""
+    """Put the tracks and labels of a fold, or of a training with another seed, together out of those of the corpus."""
     input:
         code=code("folds/split_corpus"),
         tracks=lambda wildcards: [
@@ -27,7 +27,7 @@ rule split_corpus:
     benchmark:
         "results/benchmarks/split_corpus/{task}_{split}.tsv"
     wildcard_constraints:
-        task="|".join([*FOLDED, *JOINED]) or "(?!)",
+        task="|".join([*FOLDED, *SEEDED, *JOINED]) or "(?!)",
     conda:
         "../../envs/main.yaml"
     threads: 1
@@ -70,7 +70,7 @@ rule join_frames:
     benchmark:
         "results/benchmarks/join_frames/{task}_{model}.tsv"
     wildcard_constraints:
-        task="|".join(JOINED) or "(?!)",
+        task="|".join(OVER_FOLDS) or "(?!)",
         model="|".join(model for model in MODELS if model not in CONFIG.models),
     conda:
         "../../envs/main.yaml"

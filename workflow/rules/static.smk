@@ -82,7 +82,7 @@ rule train_static:
         package=manifest_entries("efficientnet_lite0"),
         compute=compute_on(CONFIG.compute.device),
         launcher=launcher,
-        seed=lambda wildcards: config["seed"],
+        seed=lambda wildcards: seed_of(config["seed"], wildcards.task),
     shell:
         "take_gpu {resources.gpu}; python {params.launcher} {input.code:q}"
         " --task {wildcards.task}"

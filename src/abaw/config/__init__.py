@@ -119,6 +119,10 @@ class Config(Section):
         "trained on each anew, every annotated video is scored by models that have not seen it, and what they say of "
         "test is averaged (docs/folds.md); null: there are none."
     )
+    seeds: Annotated[int, Field(ge=2, le=20)] | None = Field(
+        description="How often everything is trained on the same splits, each time with a seed of its own, `seed` the "
+        "first; what the models say is averaged and fused anew beside the first's (docs/seeds.md); null: once."
+    )
     compute: MachineConfig
     corpus: CorpusConfig
     demo: DemoConfig

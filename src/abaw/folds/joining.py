@@ -32,13 +32,13 @@ def join_unseen(frames: Sequence[pa.Table], trained_on: Sequence[pa.Table], orde
 
 
 def mean_frames(task: TaskName, frames: Sequence[pa.Table]) -> pa.Table:
-    """The mean of what each fold's models say of the same rows, which none of them has seen.
+    """The mean of what several models say of the same rows: those of each fold of test, or those of each seed.
 
     Raises ValueError where the rows are not the same.
     """
     first = frames[0].select(KEYS)
     if not all(table.select(KEYS).equals(first) for table in frames):
-        raise ValueError("the folds do not predict the same rows")
+        raise ValueError("the models do not predict the same rows")
     return frames_table(task, first, np.mean([matrix(table, TASKS[task].outputs) for table in frames], axis=0))
 
 

@@ -50,14 +50,14 @@ def trained_from(embeddings: Sequence[Path], *chosen: str) -> str:
     return trained(*behind, *chosen, notes=[ON_BROUGHT] if BROUGHT in words else [])
 
 
-def by_folds(models: Sequence[str]) -> str:
-    """Of what the models of all folds say together: what was chosen of any of them.
+def joined(models: Sequence[str], *notes: str) -> str:
+    """Of what several models of one kind say together, such as those of all folds: what was chosen of any of them.
 
-    >>> by_folds(["train; epoch on val", "train; epoch on val"])
+    >>> joined(["train; epoch on val", "train; epoch on val"], BY_FOLDS)
     'train; epoch on val; each video by models of folds that have not seen it'
     """
-    notes = [ON_BROUGHT] if any(ON_BROUGHT in words for words in models) else []
-    return trained(*(choice for words in models for choice in choices(words)), notes=[*notes, BY_FOLDS])
+    brought = [ON_BROUGHT] if any(ON_BROUGHT in words for words in models) else []
+    return trained(*(choice for words in models for choice in choices(words)), notes=[*brought, *notes])
 
 
 def also_chosen(fitted_on: str, *chosen: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from abaw.commands.base import add_task, parser, run
 from abaw.folds.joining import join_unseen, mean_frames
 from abaw.tables.files import read_metadata, read_table, write_table
-from abaw.tables.provenance import by_folds
+from abaw.tables.provenance import BY_FOLDS, joined
 from abaw.tables.schemas import frames
 
 
@@ -31,7 +31,7 @@ def main() -> None:
         for name, paths in ((kind, args.val), (kind, args.test), ("tracks", args.trained_on))
     )
     about = {name: value for name, value in read_metadata(args.val[0]).items() if name in ("units", "fitted_on")}
-    about["fitted_on"] = by_folds([read_metadata(path)["fitted_on"] for path in args.val])
+    about["fitted_on"] = joined([read_metadata(path)["fitted_on"] for path in args.val], BY_FOLDS)
     write_table(kind, join_unseen(val, trained_on, order), args.output_val, about)
     write_table(kind, mean_frames(args.task, test), args.output_test, about)
     print(f"{len(args.val)} folds, {len(order)} samples: {args.output_val}")

@@ -7,8 +7,8 @@
 A finished run is read (--results): its videos, faces, voices, frame-level models and embeddings stay as they are, and
 everything after the embeddings is trained and fitted anew for each seed, once the paper's way and once with each part.
 A part is some keys of the preset, with its values; what the run's corpus cannot have (other backbones and encoders,
-pre-training, folds) is no part. Snakemake runs what depends on those keys and nothing else; crops at several scales
-alone train the frame-level model anew.
+pre-training, folds) is no part. Snakemake runs what depends on those keys and nothing else. Crops at several scales
+train the frame-level model anew, so they are a part only if they are named.
 
 A system that stays the same is scored on validation with a part off and on: `fitted`, as its weights, filters and
 biases were chosen there, and `nested`, chosen anew without each fold of its videos (docs/report.md). Only the second is
@@ -66,7 +66,8 @@ ATTENTION, PAPER, WHOLE = "system_1", "system_3", "system_4"
 class Part:
     """Keys of the preset, dots between the sections, and the system that is scored without and with them.
 
-    Some change nothing of valence and arousal. `also` are keys that have the value of the first one.
+    Some change nothing of valence and arousal. `also` are keys that have the value of the first one; a part with such
+    ones trains the frame-level model anew, which takes longer than all others together.
     """
 
     keys: tuple[str, ...]
@@ -90,6 +91,7 @@ PARTS = {
     "layers": Part(("dynamic.network.layers",)),
     "crop_scales": Part(("static.backbones.expr.crop_scales",), also=("static.backbones.va.crop_scales",)),
 }
+QUICK = [name for name, part in PARTS.items() if not part.also]
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,8 @@ def setting_of(configfiles: Sequence[Path], asked: Sequence[str]) -> Setting:
     for name in asked:
         if PARTS[name].system == ATTENTION and not attention:
             continue
+        if PARTS[name].also and any(base["pretraining"]["roots"].values()):
+            continue  # it would pre-train anew as well
         over: dict[str, Any] = {}
         values = {key: reduce(lambda inside, word: inside[word], key.split("."), best) for key in PARTS[name].keys}
         values |= dict.fromkeys(PARTS[name].also, values[PARTS[name].keys[0]])
@@ -346,7 +350,7 @@ def main() -> None:
     """Run what is missing, seed by seed, and print the figures after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[2024, 1, 2, 3, 4])
-    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))
+    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=QUICK)
     parser.add_argument("--results", type=Path, default=ROOT / "results", help="of a finished run; only read")
     parser.add_argument("--configfile", type=Path, nargs="*", default=[], help="of that run; none for the default")
     parser.add_argument("--folder", type=Path, default=ROOT / "results" / "beyond", help="where to work")
@@ -358,7 +362,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     cells = Cells(folder / "cells.json")
     for left_out in (name for name in args.parts if name not in setting.parts):
-        print(f"{left_out} changes nothing of this configuration, and is left out")
+        print(f"{left_out} is no part of this configuration, and is left out")
     for number, seed in enumerate(args.seeds, start=1):
         run_seed(folder, args.results.resolve(), setting, seed, args.cores, cells)
         print(json.dumps(figures(setting, args.seeds[:number], cells)), flush=True)

@@ -11,7 +11,7 @@ import yaml
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 import beyond
-from beyond import ALL, ATTENTION, OFF, PAPER, PARTS, WHOLE, Cells, Setting, figures, setting_of
+from beyond import ALL, ATTENTION, OFF, PAPER, PARTS, QUICK, WHOLE, Cells, Setting, figures, setting_of
 
 from abaw.config import check_config
 
@@ -29,7 +29,8 @@ def value(config, key):
 @pytest.mark.parametrize("configfiles", [[], [STANDIN]])
 def test_each_part_is_the_presets_own_values_and_nothing_else(configfiles):
     setting = setting_of(configfiles, list(PARTS))
-    assert set(setting.parts) == set(PARTS) - ({"modality_dropout"} if configfiles else set())
+    assert set(setting.parts) == set(PARTS) - ({"modality_dropout", "crop_scales"} if configfiles else set())
+    assert set(PARTS) - set(QUICK) == {"crop_scales"}
     plain = setting.config(OFF, 3)
     assert (plain["seed"], list(plain["systems"])) == (3, [f"system_{n}" for n in (1, 2, 3, 4)])
     for name in setting.parts:

@@ -16,7 +16,7 @@ from abaw.config import (
     VoiceFunctionalConfig,
 )
 from abaw.config.fusion import FilterName
-from abaw.config.models import BACKBONE_NAME
+from abaw.config.static import BACKBONE_NAME
 from abaw.tasks import TASKS, TaskName
 
 VERSION = 3

@@ -37,21 +37,23 @@ from abaw.config.models import (
     AcousticNetworkConfig,
     AttentionConfig,
     AttentionNetworkConfig,
-    BackboneConfig,
-    BackbonesConfig,
     DynamicConfig,
     DynamicNetworkConfig,
+    OverTimeConfig,
+)
+from abaw.config.predict import PredictConfig
+from abaw.config.speech import AudioConfig, GateConfig, SpeechConfig
+from abaw.config.static import (
+    BackboneConfig,
+    BackbonesConfig,
     EmbeddingConfig,
     FineTuningConfig,
     ImageTrainingConfig,
     JointPhaseConfig,
-    OverTimeConfig,
     PhaseConfig,
     PretrainingPhaseConfig,
     StaticConfig,
 )
-from abaw.config.predict import PredictConfig
-from abaw.config.speech import AudioConfig, GateConfig, SpeechConfig
 from abaw.config.training import ComputeConfig, MachineConfig, TrainingConfig
 from abaw.running.errors import UserError
 

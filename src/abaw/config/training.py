@@ -6,6 +6,16 @@ from pydantic import Field, model_validator
 
 from abaw.config.base import Section
 
+ClassWeights = Literal["none", "inverse", "sqrt"]
+VaLoss = Literal["ccc", "rmse", "sum"]
+VaLossKey = Annotated[
+    VaLoss,
+    Field(
+        description="Loss of valence and arousal: ccc, 1 - CCC for each; rmse, the mean of their root mean squared "
+        "errors (authors' frame-level model); sum, both added."
+    ),
+]
+
 
 class ComputeConfig(Section):
     """What one job computes on: a device, and so many threads."""

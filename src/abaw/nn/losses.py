@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from abaw.config.models import ClassWeights, VaLoss
+from abaw.config.training import ClassWeights, VaLoss
 from abaw.tasks import EXPRESSIONS, TASKS, TaskName
 
 Loss = Callable[[Tensor, Tensor], Tensor]

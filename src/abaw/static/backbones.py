@@ -18,7 +18,7 @@ from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
 from abaw.config import BackboneConfig
-from abaw.config.models import HUGGING_FACE
+from abaw.config.static import HUGGING_FACE
 from abaw.running.errors import UserError
 from abaw.weights.huggingface import licence_of, plain_form, processor_of, source_of
 

@@ -20,7 +20,7 @@ from torch.nn import functional
 from torchvision.transforms.v2.functional import rgb_to_grayscale
 
 from abaw.config import BackboneConfig
-from abaw.config.models import MOST_SCALES, CropScale
+from abaw.config.static import MOST_SCALES, CropScale
 from abaw.nn import checkpoint
 from abaw.nn.outputs import activation
 from abaw.running.errors import UserError

@@ -1,8 +1,11 @@
 """The ways in from outside of the workflow: the command, the function, and what is said on the way."""
 
+import json
+import runpy
 import sys
 
 import pytest
+from runs import ROOT
 
 import abaw
 from abaw.commands import console
@@ -55,6 +58,26 @@ def test_the_package_can_be_called_and_names_a_video_that_is_not_there(tmp_path)
         abaw.predict(tmp_path / "film.mp4")
     with pytest.raises(AttributeError, match="has no attribute 'predicts'"):
         abaw.predicts  # noqa: B018
+
+
+def test_a_folder_without_videos_is_named_before_anything_is_written(tmp_path, capsys):
+    (tmp_path / "videos").mkdir()
+    for videos, says in (("videos", "holds no video"), ("nowhere", "neither a folder nor a video")):
+        with pytest.raises(UserError, match=says):
+            calling.predict_folder(tmp_path / videos, tmp_path / "out", None, {}, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["videos"] and not capsys.readouterr().err
+
+
+def test_of_a_video_that_cannot_be_read_the_reason_is_raised(tmp_path, monkeypatch):
+    reason = 'a, "b".mp4 cannot be read; copy it again'
+    list_failed = ["list_failed", "--failed", json.dumps([["film", "film.mp4", reason]])]
+    monkeypatch.setattr("sys.argv", [*list_failed, "--output", str(tmp_path / "out" / "failed.csv")])
+    runpy.run_path(str(ROOT / "workflow/scripts/predict/list_failed.py"))["main"]()
+    monkeypatch.setattr(calling, "predict_folder", lambda *arguments: None)
+    (tmp_path / "film.mp4").touch()
+    with pytest.raises(UserError) as caught:
+        abaw.predict(tmp_path / "film.mp4", out=tmp_path / "out")
+    assert str(caught.value) == reason
 
 
 def test_a_package_without_its_workflow_says_so(tmp_path, monkeypatch):

@@ -38,6 +38,12 @@ def test_names_become_ids_and_equal_ones_are_told_apart(tmp_path):
     assert films.others == 1
 
 
+def test_results_among_the_videos_are_no_videos(tmp_path):
+    results = [f"out/a/{name}" for name in ("frames.parquet", "metadata.json", "annotated.mp4")]
+    touch(tmp_path, "a.mp4", "more/b.mp4", *results, "out/mine.mp4", "out/.abaw/c.mp4")
+    assert list(find_films(tmp_path).paths) == ["a", "b", "mine"]
+
+
 def test_links_are_followed_and_circles_are_not(tmp_path):
     touch(tmp_path / "videos", "a.mp4")
     touch(tmp_path / "elsewhere", "b.mp4")

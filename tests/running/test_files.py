@@ -57,6 +57,15 @@ def test_a_folder_that_may_not_be_written_in_is_a_sentence(tmp_path):
         check_room(tmp_path, 1)
 
 
+@pytest.mark.parametrize("name", ["file/table.csv", "file/deeper/table.csv"])
+def test_a_file_where_a_folder_should_be_is_named(tmp_path, name):
+    (tmp_path / "file").touch()
+    says = r"table\.csv cannot be written, for .*/file is no folder"
+    with pytest.raises(UserError, match=says), whole_file(tmp_path / name) as beside:
+        beside.write_text("x")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_a_disk_without_room_is_a_sentence(tmp_path):
     check_room(tmp_path, 1)
     with pytest.raises(UserError, match=r"the disk of .* has .* MB left, a run needs \d+ MB to begin"):

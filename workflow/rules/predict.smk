@@ -68,7 +68,7 @@ if PLAN is not None:
         """Check the files of the bundle against their digests, and lay them out for all jobs."""
         input:
             code=code("predict/open_bundle"),
-            bundle=PLAN.bundle_files(),
+            bundle=lambda wildcards: PLAN.bundle_files(),  # a function's paths may have braces
         output:
             [f"{OPENED}/{name}" for name in PLAN.bundle_names()],
         log:

@@ -1,7 +1,6 @@
 """The console command `abaw`: predict, info, export."""
 
 import argparse
-import csv
 import sys
 from pathlib import Path
 from typing import NoReturn, get_args
@@ -71,13 +70,12 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 def _predict(args: argparse.Namespace) -> None:
-    from abaw.predict.calling import predict_folder
+    from abaw.predict.calling import failed_videos, predict_folder
 
     names = ("fps", "from_s", "to_s", "detect_every_s", "mouths_hz", "subjects", "recogniser", "same_person", "also")
     settings = {name: getattr(args, name) for name in names}
     predict_folder(args.videos, args.out, args.bundle, settings, args.cores)
-    with (args.out.expanduser() / "failed.csv").open(newline="", encoding="utf-8") as handle:
-        failed = list(csv.DictReader(handle))
+    failed = failed_videos(args.out.expanduser())
     for row in failed:
         print(f"{row['video']}: {row['reason']}", file=sys.stderr)
     print(

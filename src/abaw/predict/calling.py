@@ -1,5 +1,6 @@
 """Running the workflow from outside of it: a folder of videos, or one video as a pandas DataFrame."""
 
+import csv
 import json
 import os
 import subprocess
@@ -52,9 +53,8 @@ def predict_file(
     with TemporaryDirectory(prefix="abaw.") as folder:
         there = Path(folder if out is None else out)
         predict_folder(path, there, bundle, settings, cores)
-        failed = (there / "failed.csv").read_text(encoding="utf-8").splitlines()[1:]
-        if failed:
-            raise UserError(failed[0])
+        for row in failed_videos(there):
+            raise UserError(row["reason"])
         [film] = find_films(path).paths
         import pandas as pd  # only here: a workflow's job needs none of it
 
@@ -74,6 +74,7 @@ def predict_folder(
     carries is taken, and what it knows is said first. Raises `UserError` with a sentence for each job that failed; the
     other videos are done all the same.
     """
+    find_films(videos.expanduser())  # before anything is said or written
     if bundle is None:
         print(in_words(read_bundle(default_bundle())), file=sys.stderr)
     out = out.expanduser().resolve()
@@ -88,6 +89,12 @@ def predict_folder(
         beside.write_text(json.dumps({"predict": section}, indent=2) + "\n", encoding="utf-8")
     files = [str(root() / "config" / "config.yaml"), str(folder / "predict.json")]
     run_workflow(["predict", "--configfile", *files, "--keep-going"], folder, cores)
+
+
+def failed_videos(out: Path) -> list[dict[str, str]]:
+    """The videos that could not be read: `video`, `path` and `reason` of each."""
+    with (out / "failed.csv").open(newline="", encoding="utf-8") as handle:
+        return list(csv.DictReader(handle))
 
 
 def root() -> Path:

@@ -14,6 +14,8 @@ from abaw.running.errors import UserError
 
 RESERVED = frozenset({"index.html", "summary.csv", "failed.csv"})
 """What lies beside the videos' folders."""
+OF_RESULTS = frozenset({"frames.parquet", "metadata.json"})
+"""What lies in the folder of a video's results, which may lie among the videos themselves."""
 LONGEST_ID_BYTES = 120
 _UNFIT = re.compile(r"[\s/\\,\"'{}<>&|;*?$`:#%\[\]]|[^\w.+=@~()!-]")
 
@@ -40,8 +42,9 @@ def find_films(source: Path) -> Films:
     """The videos in a folder and its subfolders, through links too, or the one that `source` is; none is opened.
 
     A video's id is its name without the suffix, with `_` for what neither a path nor a table should carry; of equal
-    names it has the suffix, the folders, or a number, as `abaw.corpus` gives it. Hidden files are passed over. Raises
-    `UserError` where there is no video.
+    names it has the suffix, the folders, or a number, as `abaw.corpus` gives it. Hidden files are passed over,
+    and what predict has made of a video: with everything drawn in it is no other video. Raises `UserError` where there
+    is no video.
     """
     if source.is_file():
         return Films(_by_id(source.parent, [source]))
@@ -50,6 +53,9 @@ def find_films(source: Path) -> Films:
     paths, others = [], 0
     for folder, subfolders, names in os.walk(source, followlinks=True):
         here = Path(folder)
+        if set(names) >= OF_RESULTS:
+            subfolders.clear()
+            continue
         subfolders[:] = sorted(name for name in subfolders if not name.startswith(".") and not _circular(here / name))
         for name in sorted(names):
             if not name.startswith("."):

@@ -55,6 +55,9 @@ def _why_not_written(error: Exception, final: Path) -> str | None:
     folder = next(parent for parent in final.absolute().parents if parent.is_dir())
     if (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)) or _is_full(folder):
         return f"{final} cannot be written, for the disk is full; make room and run the same command again"
+    if isinstance(error, NotADirectoryError | FileExistsError) and folder != final.absolute().parent:
+        file = next(parent for parent in final.absolute().parents if parent.parent == folder)
+        return f"{final} cannot be written, for {file} is no folder; name another, or move that away"
     if not os.access(folder, os.W_OK):
         return (
             f"{final} cannot be written, for {folder} is read-only or not yours; give yourself the right to write "

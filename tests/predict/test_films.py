@@ -38,6 +38,15 @@ def test_names_become_ids_and_equal_ones_are_told_apart(tmp_path):
     assert films.others == 1
 
 
+def test_a_video_whose_path_has_braces_is_watched_by_its_size_and_time(tmp_path):
+    films = find_films(touch(tmp_path, "plain.mp4", "{film}/a {c}.mp4"))
+    assert films.watched("plain") == [str(tmp_path / "plain.mp4")] and films.stamp("plain") == ""
+    assert films.watched("a__c_") == []
+    before = films.stamp("a__c_")
+    (tmp_path / "{film}/a {c}.mp4").write_bytes(b"more")
+    assert films.stamp("a__c_") != before
+
+
 def test_results_among_the_videos_are_no_videos(tmp_path):
     results = [f"out/a/{name}" for name in ("frames.parquet", "metadata.json", "annotated.mp4")]
     touch(tmp_path, "a.mp4", "more/b.mp4", *results, "out/mine.mp4", "out/.abaw/c.mp4")

@@ -34,6 +34,12 @@ def test_the_bundle_that_is_carried_is_taken_where_none_is_named(carried, tmp_pa
     assert planned.source == named
 
 
+def test_a_bundle_whose_path_has_braces_is_refused_in_a_sentence(carried, tmp_path):
+    named = write(tmp_path / "{mine}")
+    with pytest.raises(UserError, match="whose braces Snakemake would take for its own; rename it"):
+        plan.plan_prediction(settings(tmp_path / "videos", bundle=str(named)), with_probe=False)
+
+
 def test_without_one_the_sentence_says_what_to_do(carried, tmp_path):
     with pytest.raises(UserError, match=r"no bundle is named, and there is none in .*default; .*train one.*--bundle"):
         plan.plan_prediction(settings(tmp_path / "videos"), with_probe=False)

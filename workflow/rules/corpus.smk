@@ -29,8 +29,9 @@ rule digest_video:
         runtime=minutes(1, per_video=0.01),
     params:
         modules=modules("corpus/digest_video"),
+        video=video_file,
     shell:
-        "python {input.code:q}" " --video {input.video:q}" " --output {output:q}" " > {log:q} 2>&1"
+        "python {input.code:q}" " --video {params.video:q}" " --output {output:q}" " > {log:q} 2>&1"
 
 
 rule index_corpus:

@@ -12,12 +12,18 @@ if PLAN is not None:
     OPENED = f"{FILMS}/bundle"
 
     use rule digest_video as digest_film with:
+        input:
+            code=code("corpus/digest_video"),
+            video=lambda wildcards: PLAN.films.watched(wildcards.film),
         output:
             f"{FILMS}/digests/{{film}}.sha256",
         log:
             "logs/digest_film/{film}.log",
         benchmark:
             "results/benchmarks/digest_film/{film}.tsv"
+        params:
+            modules=modules("corpus/digest_video"),
+            stamp=lambda wildcards: PLAN.films.stamp(wildcards.film),
 
     use rule extract_audio as extract_film_audio with:
         input:
@@ -68,7 +74,7 @@ if PLAN is not None:
         """Check the files of the bundle against their digests, and lay them out for all jobs."""
         input:
             code=code("predict/open_bundle"),
-            bundle=lambda wildcards: PLAN.bundle_files(),  # a function's paths may have braces
+            bundle=PLAN.bundle_files(),
         output:
             [f"{OPENED}/{name}" for name in PLAN.bundle_names()],
         log:

@@ -37,6 +37,18 @@ class Films:
     failed: tuple[Failed, ...] = ()
     others: int = 0
 
+    def watched(self, film: str) -> list[str]:
+        """The file of a video as an input of Snakemake, which takes braces in a path for wildcards: then none."""
+        path = str(self.paths[film])
+        return [] if "{" in path else [path]
+
+    def stamp(self, film: str) -> str:
+        """What tells that a video that is not `watched` has changed: its size in bytes and its time in ns."""
+        if self.watched(film):
+            return ""
+        found = self.paths[film].stat()
+        return f"{found.st_size} {found.st_mtime_ns}"
+
 
 def find_films(source: Path) -> Films:
     """The videos in a folder and its subfolders, through links too, or the one that `source` is; none is opened.

@@ -76,6 +76,8 @@ def plan_prediction(settings: PredictConfig, with_probe: bool) -> Plan | None:
     if settings.videos is None:
         return None
     source = default_bundle() if settings.bundle is None else Path(settings.bundle)
+    if "{" in str(source):
+        raise UserError(f"predict.bundle is {str(source)!r}, whose braces Snakemake would take for its own; rename it")
     bundle = read_bundle(source)
     films = find_films(Path(settings.videos))
     faces = bundle.settings.faces

@@ -158,7 +158,7 @@ class _Forest:
         kind, balance = RandomForestRegressor, {}
         if TASKS[self.task].kind == "classes":
             kind, balance = RandomForestClassifier, {"class_weight": "balanced"}
-        left, at_once = max(self.sizes), max(self.threads, min(_AT_ONCE, _ROWS_AT_ONCE // len(target)))
+        left, at_once = max(self.sizes), max(2 * self.threads, min(_AT_ONCE, _ROWS_AT_ONCE // len(target)))
         with ThreadPoolExecutor(self.threads) as pool:
             while left:
                 few = kind(min(left, at_once), random_state=state, n_jobs=self.threads, **balance)

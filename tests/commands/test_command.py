@@ -24,14 +24,14 @@ def main():
 if __name__ == "__main__":
     run(main)
 """
-LIMIT = "resource.setrlimit(resource.RLIMIT_AS, (1 << 31, 1 << 31)); "
+LIMIT = "resource.setrlimit(resource.RLIMIT_AS, (1 << 33, 1 << 33)); "
 
 
 @pytest.mark.parametrize(
     ("work", "says"),
     [
-        (LIMIT + "np.ones(1 << 30)", "the memory is used up (Unable to allocate 8.00 GiB"),
-        (LIMIT + "import torch; torch.empty(1 << 32)", "the memory is used up ("),
+        (LIMIT + "np.ones(1 << 33)", "the memory is used up (Unable to allocate 64.0 GiB"),
+        (LIMIT + "import torch; torch.empty(1 << 34)", "the memory is used up ("),
         ("ProcessPoolExecutor(1).submit(signal.raise_signal, 9).result()", "the memory is used up ("),
         ("os.kill(os.getpid(), signal.SIGTERM)", "the job was told to end (SIGTERM) before it was done"),
         ("open('/dev/full', 'wb', 0).write(b'x')", "out.txt cannot be written, for the disk is full"),

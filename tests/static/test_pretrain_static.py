@@ -180,7 +180,7 @@ def test_both_heads_learn_from_corpora_that_have_one_kind_of_label_each():
     torch.manual_seed(0)
     train = joined(coloured(24, valued=True), coloured(24, valued=False))
     val = joined(coloured(10, valued=True), coloured(10, valued=False))
-    longer = phase(training=phase().training.model_dump() | {"epochs": 24})
+    longer = phase(training=phase().training.model_dump() | {"epochs": 32})
     model, spec, history = train_static(train, val, longer, 1, CPU)
     assert spec.tasks == ("va", "expr")
     kept = history.epochs[history.best_epoch - 1]

@@ -105,19 +105,19 @@ rule predict_acoustic:
     """Hear whole tracks in windows of 4 s: predictions, and embeddings at the analysed frames (paper §4.3)."""
     input:
         code=code("acoustic/predict_acoustic"),
-        frames=of_inputs(["faces"], *SPLITS),
-        audio=of_split("results/speech/vocals/{video}.flac", *SPLITS),
-        voiced=of_split("results/speech/voiced/{video}.parquet", *SPLITS),
-        tracks=expand("results/corpus/{{task}}/{split}/tracks.parquet", split=SPLITS),
+        frames=of_backbone("results/embeddings/{task}/{backbone}/{split}.parquet"),
+        audio=of_split("results/speech/vocals/{video}.flac"),
+        voiced=of_split("results/speech/voiced/{video}.parquet"),
+        tracks="results/corpus/{task}/{split}/tracks.parquet",
         weights="results/acoustic/{task}/best/model.safetensors",
         card="results/acoustic/{task}/best/card.json",
     output:
-        predictions=expand("results/predictions/{{task}}/acoustic/{split}.parquet", split=SPLITS),
-        embeddings=expand("results/embeddings/{{task}}/acoustic/{split}.parquet", split=SPLITS),
+        predictions="results/predictions/{task}/acoustic/{split}.parquet",
+        embeddings="results/embeddings/{task}/acoustic/{split}.parquet",
     log:
-        "logs/predict_acoustic/{task}.log",
+        "logs/predict_acoustic/{task}_{split}.log",
     benchmark:
-        "results/benchmarks/predict_acoustic/{task}.tsv"
+        "results/benchmarks/predict_acoustic/{task}_{split}.tsv"
     conda:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads

@@ -57,18 +57,18 @@ rule train_attention:
 
 
 rule predict_attention:
-    """Predict every analysed frame of all splits that shows a face, with faces and voice."""
+    """Predict every analysed frame of a split that shows a face, with faces and voice."""
     input:
         code=code("attention/predict_attention"),
-        embeddings=of_inputs(CONFIG.attention.inputs, *SPLITS),
+        embeddings=of_inputs(CONFIG.attention.inputs, "{split}"),
         weights="results/attention/{task}/{mechanism}/model.safetensors",
         card="results/attention/{task}/{mechanism}/card.json",
     output:
-        expand("results/predictions/{{task}}/{{mechanism}}_attention/{split}.parquet", split=SPLITS),
+        "results/predictions/{task}/{mechanism}_attention/{split}.parquet",
     log:
-        "logs/predict_attention/{task}_{mechanism}.log",
+        "logs/predict_attention/{task}_{mechanism}_{split}.log",
     benchmark:
-        "results/benchmarks/predict_attention/{task}_{mechanism}.tsv"
+        "results/benchmarks/predict_attention/{task}_{mechanism}_{split}.tsv"
     conda:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads

@@ -252,11 +252,10 @@ def of_backbone(*patterns: str) -> Callable:
     return read_once(paths)
 
 
-def of_inputs(names: list[str], *splits: str) -> Callable:
-    """An input: the embeddings that a model learns from, by the names under its `inputs`, of one split after the other."""
+def of_inputs(names: list[str], split: str) -> Callable:
+    """An input: the embeddings of a split that a model learns from, by the names under its `inputs`."""
     places = {"faces": "{backbone}", "voice": "acoustic"}
-    folders = [f"results/embeddings/{{task}}/{places.get(name, name)}" for name in names]
-    return of_backbone(*(f"{folder}/{split}.parquet" for split in splits for folder in folders))
+    return of_backbone(*(f"results/embeddings/{{task}}/{places.get(name, name)}/{split}.parquet" for name in names))
 
 
 def manifest_entries(*names: str) -> Callable:

@@ -100,18 +100,18 @@ rule choose_dynamic:
 
 
 rule predict_dynamic:
-    """Predict every analysed frame of all splits that shows a face, with the best transformer."""
+    """Predict every analysed frame of a split that shows a face, with the best transformer."""
     input:
         code=code("dynamic/predict_dynamic"),
-        embeddings=of_inputs(CONFIG.dynamic.inputs, *SPLITS),
+        embeddings=of_inputs(CONFIG.dynamic.inputs, "{split}"),
         weights="results/dynamic/{task}/best/model.safetensors",
         card="results/dynamic/{task}/best/card.json",
     output:
-        expand("results/predictions/{{task}}/visual/{split}.parquet", split=SPLITS),
+        "results/predictions/{task}/visual/{split}.parquet",
     log:
-        "logs/predict_dynamic/{task}.log",
+        "logs/predict_dynamic/{task}_{split}.log",
     benchmark:
-        "results/benchmarks/predict_dynamic/{task}.tsv"
+        "results/benchmarks/predict_dynamic/{task}_{split}.tsv"
     conda:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads

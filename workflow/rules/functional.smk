@@ -51,18 +51,18 @@ rule train_functional:
 
 
 rule predict_functional:
-    """Predict every window of all splits that shows enough faces."""
+    """Predict every window of a split that shows enough faces."""
     input:
         code=code("functional/predict_functional"),
-        embeddings=of_inputs(CONFIG.functional.inputs, *SPLITS),
+        embeddings=of_inputs(CONFIG.functional.inputs, "{split}"),
         weights="results/functional/{task}/model.safetensors",
         card="results/functional/{task}/card.json",
     output:
-        expand("results/predictions/{{task}}/functional/{split}.parquet", split=SPLITS),
+        "results/predictions/{task}/functional/{split}.parquet",
     log:
-        "logs/predict_functional/{task}.log",
+        "logs/predict_functional/{task}_{split}.log",
     benchmark:
-        "results/benchmarks/predict_functional/{task}.tsv"
+        "results/benchmarks/predict_functional/{task}_{split}.tsv"
     conda:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads

@@ -101,19 +101,19 @@ rule train_static:
 
 
 rule embed_faces:
-    """Take the 256-d embeddings of all splits from the fine-tuned model (paper §2.2.2)."""
+    """Take the 256-d embeddings of a split from the fine-tuned model (paper §2.2.2)."""
     input:
         code=code("static/embed_faces"),
-        faces=of_split("results/faces/{video}.parquet", *SPLITS),
-        tracks=expand("results/corpus/{{task}}/{split}/tracks.parquet", split=SPLITS),
+        faces=of_split("results/faces/{video}.parquet"),
+        tracks="results/corpus/{task}/{split}/tracks.parquet",
         weights="results/static/{task}/{backbone}/model.safetensors",
         card="results/static/{task}/{backbone}/card.json",
     output:
-        expand("results/embeddings/{{task}}/{{backbone}}/{split}.parquet", split=SPLITS),
+        "results/embeddings/{task}/{backbone}/{split}.parquet",
     log:
-        "logs/embed_faces/{task}_{backbone}.log",
+        "logs/embed_faces/{task}_{backbone}_{split}.log",
     benchmark:
-        "results/benchmarks/embed_faces/{task}_{backbone}.tsv"
+        "results/benchmarks/embed_faces/{task}_{backbone}_{split}.tsv"
     conda:
         "../../envs/main.yaml"
     threads: CONFIG.compute.threads

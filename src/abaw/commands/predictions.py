@@ -1,7 +1,7 @@
 """What the predicting commands share: their arguments, tables of embeddings, and the table that they write."""
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +13,16 @@ from abaw.running.errors import UserError
 from abaw.tables.arrays import KEYS
 from abaw.tables.files import read_groups, read_metadata, write_table
 from abaw.tables.schemas import EMBEDDED, SCHEMAS, predictions
-from abaw.tasks import TASKS, TaskName
+from abaw.tasks import TASKS
 
 
 def add_prediction_arguments(arguments: argparse.ArgumentParser) -> None:
-    """Task, compute, the trained model, and an output for each split."""
+    """Task, compute, the trained model, and the output."""
     add_task(arguments)
     arguments.add_argument("--compute", type=settings_from(ComputeConfig), required=True)
     arguments.add_argument("--weights", type=Path, required=True)
     arguments.add_argument("--card", type=Path, required=True)
-    arguments.add_argument("--output", type=Path, nargs="+", required=True, help="for each split")
-
-
-def embedded_splits(args: argparse.Namespace) -> Iterator[tuple[Path, list[pa.Table]]]:
-    """Each output with the embeddings that it is predicted from: of all in their order, as many as others have."""
-    width = len(args.embeddings) // len(args.output)
-    for number, output in enumerate(args.output):
-        yield output, read_embedded(args.embeddings[number * width : (number + 1) * width])
+    arguments.add_argument("--output", type=Path, required=True)
 
 
 def read_embedded(paths: Sequence[Path]) -> list[pa.Table]:
@@ -55,18 +48,17 @@ def _in_parts(path: Path) -> pa.Table:
 
 
 def write_predictions(
-    task: TaskName,
+    args: argparse.Namespace,
     table: pa.Table,
     card: Mapping[str, Any],
-    output: Path,
     remarks: Mapping[str, str] | None = None,
 ) -> None:
     """Write the table with the model's digest, the units of its values, what it knows and remarks; say where it is."""
     about = {
         "model_sha256": card["sha256"],
-        "units": TASKS[task].units,
+        "units": TASKS[args.task].units,
         "fitted_on": card["fitted_on"],
         **(remarks or {}),
     }
-    write_table(predictions(task), table, output, about)
-    print(f"{len(table)} predictions: {output}")
+    write_table(predictions(args.task), table, args.output, about)
+    print(f"{len(table)} predictions: {args.output}")

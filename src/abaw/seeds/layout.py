@@ -27,8 +27,8 @@ def averaged_name(task: TaskName) -> str:
 def seed_of(seed: int, name: str) -> int:
     """The seed of the trainings of a name: `seed` itself, but for those of `seed_names`.
 
-    >>> seed_of(2024, "va"), seed_of(2024, "va_fold2"), seed_of(2024, "va_seed2"), seed_of(2024, "va_seed3")
-    (2024, 2024, 9943, 17862)
+    >>> [seed_of(2024, f"challenge{end}") for end in ("", "_fold2", "_seed2", "_seed3")]
+    [2024, 2024, 9943, 17862]
     """
     found = _MEMBER.search(name)
     return seed if found is None else (seed + _APART * (int(found[1]) - 1)) % 2**31

@@ -1,9 +1,9 @@
-"""Hear whole tracks, voiced or not, with the acoustic model: its predictions and its embeddings.
+"""Hear the whole tracks of one split, voiced or not, with the acoustic model: its predictions and its embeddings.
 
-In: voiced tables, FLAC tracks, weights and card; of each split its tracks, and the visual embeddings, whose rows say
-which frames are analysed. Out: for each split the table predictions of the task, with a mark where the target speaker
-speaks; and the table voice_embeddings with the rows of the visual ones and, at each, what the model's outputs are read
-from, as wide as the model is.
+In: tracks and voiced tables, FLAC tracks, weights and card; and the visual embeddings, whose rows say which frames are
+analysed. Out: the table predictions of the task, with a mark where the target speaker speaks; and the table
+voice_embeddings with the rows of the visual ones and, at each, what the model's outputs are read from, as wide as the
+model is.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ def main() -> None:
     add_prediction_arguments(arguments)
     arguments.add_argument("--settings", type=settings_from(AcousticNetworkConfig), required=True)
     for name in ("tracks", "frames", "output-embeddings"):
-        arguments.add_argument(f"--{name}", type=Path, nargs="+", required=True, help="of each split")
+        arguments.add_argument(f"--{name}", type=Path, required=True)
     arguments.add_argument("--voiced", type=Path, nargs="+", required=True)
     arguments.add_argument("--audio", type=Path, nargs="+", required=True)
     args = arguments.parse_args()
@@ -33,20 +33,15 @@ def main() -> None:
     card = read_card(args.card)
     model = load_acoustic(args.task, args.weights, card, args.settings, device)
     audio = {path.stem: path for path in args.audio}
-    maker = {path.stem: made_by(path) for path in args.audio}
-    voiced = read_tables("voiced", args.voiced)
+    tracks = {row["sample"]: audio[row["video"]] for row in read_table("tracks", args.tracks).to_pylist()}
+    frames = read_table("embeddings", args.frames, ["sample", "frame", "time_s", "has_face"])
+    heard = hear_samples(args.task, model, args.settings, tracks, device)
+    table, embeddings = tables_of(args.task, heard, read_tables("voiced", args.voiced), frames)
     about = {"model_sha256": card["sha256"], "fitted_on": card["fitted_on"]}
-    splits = zip(args.tracks, args.frames, args.output, args.output_embeddings, strict=True)
-    for tracks, rows, output, output_embeddings in splits:
-        videos = {row["sample"]: row["video"] for row in read_table("tracks", tracks).to_pylist()}
-        frames = read_table("embeddings", rows, ["sample", "frame", "time_s", "has_face"])
-        voices = {sample: audio[video] for sample, video in videos.items()}
-        heard = hear_samples(args.task, model, args.settings, voices, device)
-        table, embeddings = tables_of(args.task, heard, voiced, frames)
-        write_table("voice_embeddings", embeddings, output_embeddings, about)
-        made = ", ".join(sorted({maker[video] for video in videos.values()}))
-        write_predictions(args.task, table, card, output, remarks={"audio": made})
-        print(f"{len(embeddings)} frames: {output_embeddings}")
+    write_table("voice_embeddings", embeddings, args.output_embeddings, about)
+    made = ", ".join(sorted({made_by(path) for path in args.audio}))
+    write_predictions(args, table, card, remarks={"audio": made})
+    print(f"{len(embeddings)} frames: {args.output_embeddings}")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def main() -> None:
     card = read_card(args.card)
     statistics, rows = read_table("voice_statistics", args.statistics), rows_of(read_table("tracks", args.tracks))
     table = predict_voices(args.task, args.weights, card, args.settings.statistics, statistics, rows)
-    write_predictions(args.task, table, card, args.output)
+    write_predictions(args, table, card)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Take the embeddings of face crops from the frame-level model.
+"""Take the embeddings of one split's face crops from the frame-level model.
 
-In: faces tables, the tracks of each split, weights and card; what becomes of frames without a face. Out: a table
-embeddings for each split, with the card in its metadata.
+In: faces and tracks tables, weights and card; what becomes of frames without a face. Out: the table embeddings, with
+the card in its metadata.
 """
 
 import json
@@ -21,24 +21,22 @@ def main() -> None:
     add_task(arguments)
     arguments.add_argument("--compute", type=settings_from(ComputeConfig), required=True)
     arguments.add_argument("--settings", type=settings_from(EmbeddingConfig), required=True)
-    arguments.add_argument("--tracks", type=Path, nargs="+", required=True, help="of each split")
+    arguments.add_argument("--tracks", type=Path, required=True)
     arguments.add_argument("--faces", type=Path, nargs="+", required=True)
     arguments.add_argument("--weights", type=Path, required=True)
     arguments.add_argument("--card", type=Path, required=True)
-    arguments.add_argument("--output", type=Path, nargs="+", required=True, help="for each split")
+    arguments.add_argument("--output", type=Path, required=True)
     args = arguments.parse_args()
 
     device = runtime.start(args.compute, seed=0)
     card = read_card(args.card)
     embedder, spec = load_embedder(args.weights, card, device, args.compute.threads)
     filling = args.settings.without_face
+    samples = read_table("tracks", args.tracks)["sample"].to_pylist()
+    table = embed_samples(embedder, spec, args.faces, samples, device, filling)
     about = {name: value for name, value in card.items() if name != "git_commit"}  # which changes no number
-    remarks = {"model": json.dumps(about, sort_keys=True), "without_face": filling}
-    for tracks, output in zip(args.tracks, args.output, strict=True):
-        samples = read_table("tracks", tracks)["sample"].to_pylist()
-        table = embed_samples(embedder, spec, args.faces, samples, device, filling)
-        write_table("embeddings", table, output, remarks)
-        print(f"{len(table)} frames of {len(samples)} samples: {output}")
+    write_table("embeddings", table, args.output, {"model": json.dumps(about, sort_keys=True), "without_face": filling})
+    print(f"{len(table)} frames of {len(samples)} samples: {args.output}")
 
 
 if __name__ == "__main__":

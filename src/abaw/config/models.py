@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from abaw.config.base import Inputs, Section, each_once
-from abaw.config.training import ClassWeights, TrainingConfig, VaLossKey
+from abaw.config.training import ClassWeightsKey, ExpressionLossKey, TrainingConfig, VaLossKey
 
 WindowS = Annotated[float, Field(gt=0, le=600)]
 
@@ -45,13 +45,8 @@ class OverTimeConfig(Section):
         description="Width of the feed-forward part (authors: 256)."
     )
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(description="Dropout (paper §2.2.2: 0.1).")
-    expression_loss: Literal["cross_entropy", "focal"] = Field(
-        description="Loss of the expressions; focal with gamma 2 (authors)."
-    )
-    class_weights: ClassWeights = Field(
-        description="Weights of the expressions in the loss: inverse to their counts (authors), sqrt, inverse to the "
-        "roots of these, or none."
-    )
+    expression_loss: ExpressionLossKey
+    class_weights: ClassWeightsKey
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         description="Label smoothing of the expression loss (authors: none over time, 0.2 in attention fusion)."
     )

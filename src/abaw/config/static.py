@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, create_model, model_validator
 
 from abaw.config.base import Section, each_once
-from abaw.config.training import ClassWeights, TrainingConfig, VaLossKey
+from abaw.config.training import ClassWeightsKey, ExpressionLossKey, TrainingConfig, VaLossKey
 from abaw.tasks import TASKS
 
 HUGGING_FACE = "hf:"
@@ -97,13 +97,8 @@ class ImageTrainingConfig(Section):
         description="paper: its twelve changes, each with a probability of 0.05 (paper §3.2.2), for corpora of many "
         "identities; strong: fewer kinds on nearly every image, for few; none."
     )
-    expression_loss: Literal["cross_entropy", "focal"] = Field(
-        description="Loss of the expressions; focal with gamma 2 (authors)."
-    )
-    class_weights: ClassWeights = Field(
-        description="Weights of the expressions in the loss: inverse to their counts (authors), sqrt, inverse to the "
-        "roots of these, or none."
-    )
+    expression_loss: ExpressionLossKey
+    class_weights: ClassWeightsKey
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         description="Label smoothing of the expression loss (authors: none)."
     )

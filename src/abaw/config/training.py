@@ -6,7 +6,18 @@ from pydantic import Field, model_validator
 
 from abaw.config.base import Section
 
+ExpressionLoss = Literal["cross_entropy", "focal"]
+ExpressionLossKey = Annotated[
+    ExpressionLoss, Field(description="Loss of the expressions; focal with gamma 2 (authors).")
+]
 ClassWeights = Literal["none", "inverse", "sqrt"]
+ClassWeightsKey = Annotated[
+    ClassWeights,
+    Field(
+        description="Weights of the expressions in the loss: inverse to their counts (authors), sqrt, inverse to the "
+        "roots of these, or none."
+    ),
+]
 VaLoss = Literal["ccc", "rmse", "sum"]
 VaLossKey = Annotated[
     VaLoss,

@@ -4,7 +4,6 @@ They select by weights of 0 and 1, not by masks: a GPU would have to be waited f
 """
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 import torch
@@ -12,11 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from abaw.config.training import ClassWeights, VaLoss
+from abaw.config.training import ClassWeights, ExpressionLoss, VaLoss
 from abaw.tasks import EXPRESSIONS, TASKS, TaskName
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-ExpressionLoss = Literal["cross_entropy", "focal"]
 FOCUS = 2.0
 """Gamma of the focal loss (Lin et al. 2017, and the authors' code)."""
 

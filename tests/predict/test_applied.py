@@ -326,7 +326,8 @@ def test_what_is_there_is_not_made_again_and_a_new_video_runs_alone(predicted, v
 
 def test_mistakes_are_sentences(predicted, videos, tmp_path):
     for arguments, says in (
-        (["predict", str(tmp_path), "--out", "o", "--bundle", str(tmp_path)], "is no complete bundle"),
+        (["predict", str(videos), "--out", "o", "--bundle", str(tmp_path)], "is no complete bundle"),
+        (["predict", str(tmp_path), "--out", "o"], "holds no video"),
         (["info", str(tmp_path / "none.zip")], "there is no bundle"),
     ):
         done = abaw(tmp_path, *arguments)

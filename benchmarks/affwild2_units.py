@@ -121,13 +121,14 @@ def _detector(settings: Any, folder: Path) -> tuple[Any, Path | None]:
 def separation() -> Work:
     """Spleeter's two stems, resampled: seconds of noise."""
     import numpy as np
-    import torch
 
     from abaw.speech import spleeter
     from abaw.speech.resampling import to_mono
+    from abaw.speech.spleeter_network import export_stems
 
     sound = np.random.default_rng(0).uniform(-0.3, 0.3, (2, 44100 * 24)).astype(np.float32)
-    stems = spleeter.load_stems(torch.device("cpu"))
+    with TemporaryDirectory() as folder:
+        stems = spleeter.load_stems(export_stems(Path(folder)), threads=1)
     return lambda: list(to_mono(spleeter.separate([sound], stems), 16000)), 24
 
 

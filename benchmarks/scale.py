@@ -55,6 +55,7 @@ from abaw.corpus.layout import read_folders  # noqa: E402
 from abaw.demo.corpus import write_corpus  # noqa: E402
 from abaw.demo.plan import plan_corpus  # noqa: E402
 from abaw.media.video import probe  # noqa: E402
+from abaw.speech.spleeter_network import export_stems  # noqa: E402
 
 STANDIN = """#!/bin/sh
 for word; do
@@ -138,13 +139,16 @@ def work_per_second(folder: Path) -> dict[str, float]:
     corpus = SETTINGS.corpus.model_copy(update={"videos": str(folder), "annotations": str(folder)})
     corpus = corpus.model_copy(update={"test_lists": str(folder), "templates": str(folder)})
     write_corpus(plan, corpus, folder / "truth")
+    networks = export_stems(folder)
     video = folder / plan.videos[0].path
-    lengths_s, costs_s = zip(*(_one_video(folder / f"{count}.mp4", video, count) for count in REPEATS), strict=True)
+    lengths_s, costs_s = zip(
+        *(_one_video(folder / f"{count}.mp4", video, networks, count) for count in REPEATS), strict=True
+    )
     longer_s = lengths_s[1] - lengths_s[0]
     return {name: max(0.0, costs_s[1][name] - costs_s[0][name]) / longer_s for name in costs_s[0]}
 
 
-def _one_video(path: Path, video: Path, count: int) -> tuple[float, dict[str, float]]:
+def _one_video(path: Path, video: Path, networks: list[Path], count: int) -> tuple[float, dict[str, float]]:
     """Repeat a video `count` times; the length of that in seconds, and what each command takes for it."""
     ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-stream_loop", str(count - 1)]
     larger = ["-vf", f"scale={SIZE_PX}", "-c:v", "libx264", "-preset", "veryfast", "-threads", "1", "-c:a", "copy"]
@@ -160,12 +164,11 @@ def _one_video(path: Path, video: Path, count: int) -> tuple[float, dict[str, fl
         {"video": path, "on-unreadable": "stop"},
         json.dumps({"device": "cpu", "threads": SETTINGS.compute.threads, "deterministic": True}),
     )
-    sound = {"separator": SETTINGS.speech.separator, "compute": compute}
     commands = {
         ("faces", "track_faces"): film
         | {"subjects": subjects, "settings": own, "compute": compute, "threads": 1, "output": faces},
         ("speech", "extract_audio"): film | {"sound-track": "default", "output": mixture},
-        ("speech", "separate_speech"): sound | {"mixture": mixture, "settings": audio, "output": voice},
+        ("speech", "separate_speech"): {"mixture": mixture, "networks": networks, "settings": audio, "output": voice},
         ("speech", "measure_mouths"): film
         | rate
         | {"faces": faces, "margin-px": SETTINGS.faces.margin_px, "threads": 1, "output": mouths},
@@ -173,7 +176,11 @@ def _one_video(path: Path, video: Path, count: int) -> tuple[float, dict[str, fl
     }
     found = {}
     for (stage, name), options in commands.items():
-        words = [word for option, value in options.items() for word in (f"--{option}", str(value))]
+        words = [
+            word
+            for option, value in options.items()
+            for word in (f"--{option}", *map(str, value if isinstance(value, list) else [value]))
+        ]
         script = str(ROOT / "workflow" / "scripts" / stage / f"{name}.py")
         found[name] = timed([sys.executable, script, *words], path.parent, os.environ["PATH"]).cpu_s
     return float(probe(path).duration_s), found

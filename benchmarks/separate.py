@@ -20,7 +20,6 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
@@ -31,11 +30,13 @@ from abaw.media.sound import MIXTURE_RATE_HZ  # noqa: E402
 from abaw.speech import spleeter  # noqa: E402
 from abaw.speech.audio import write_flac  # noqa: E402
 from abaw.speech.resampling import resampled  # noqa: E402
+from abaw.speech.spleeter_network import export_stems  # noqa: E402
 
 
 def gains(name: str, clean: np.ndarray) -> dict[str, float]:
     """The gain in dB over each background, of mono speech at MIXTURE_RATE_HZ."""
-    stems = spleeter.load_stems(torch.device("cpu"))
+    with tempfile.TemporaryDirectory() as folder:
+        stems = spleeter.load_stems(export_stems(Path(folder)), threads=1)
     found = {}
     backgrounds = {"music": music(len(clean)), "noise": np.random.default_rng(0).standard_normal(len(clean))}
     for kind, behind in backgrounds.items():
@@ -61,9 +62,9 @@ def long_track(minutes: float) -> tuple[float, float]:
         seconds = ((0.1 * rng.standard_normal((MIXTURE_RATE_HZ, 2))) for _ in range(round(minutes * 60)))
         write_flac(seconds, MIXTURE_RATE_HZ, 2, mixture)
         script = str(ROOT / "workflow" / "scripts" / "speech" / "separate_speech.py")
-        command = [sys.executable, script, "--mixture", str(mixture), "--separator", "spleeter"]
+        command = [sys.executable, script, "--mixture", str(mixture)]
+        command += ["--networks", *map(str, export_stems(Path(folder)))]
         command += ["--settings", json.dumps({"sample_rate_hz": 16000}), "--output", str(vocals)]
-        command += ["--compute", json.dumps({"device": "cpu", "threads": 1, "deterministic": True})]
         begin = time.perf_counter()
         process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
         _, status, usage = os.wait4(process.pid, 0)
@@ -78,7 +79,6 @@ def main() -> None:
     parser.add_argument("--voice", type=Path, help="a recording of clean speech")
     parser.add_argument("--minutes", type=float, default=60)
     args = parser.parse_args()
-    torch.set_num_threads(1)
     found = gains("speech", spoken())
     if args.voice:
         found |= gains("recording", recording(args.voice))

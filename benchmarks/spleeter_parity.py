@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
@@ -28,6 +27,7 @@ from sounds import music, spoken  # noqa: E402  (the folders need not be install
 from abaw.media.sound import MIXTURE_RATE_HZ  # noqa: E402
 from abaw.speech import spleeter  # noqa: E402
 from abaw.speech.audio import read_blocks, write_flac  # noqa: E402
+from abaw.speech.spleeter_network import export_stems  # noqa: E402
 from abaw.speech.spleeter_program import WEIGHTS  # noqa: E402
 
 LEAST_DB = 60
@@ -84,7 +84,7 @@ def main() -> None:
                 ],
             )
             voices.append(soundfile.read(voice)[0].T)
-        stems = spleeter.load_stems(torch.device("cpu"))
+        stems = spleeter.load_stems(export_stems(Path(folder)), threads=1)
         ours = np.concatenate(list(spleeter.separate(read_blocks(track), stems)), axis=1)
     figures = {
         "parity_db": round(parity_db(voices[0], ours), 1),

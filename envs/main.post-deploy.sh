@@ -101,6 +101,7 @@ snakemake==9.27.1
 sortedcontainers==2.4.0
 sounddevice==0.5.6
 soundfile==0.14.0
+soxr==1.1.0
 SQLAlchemy==2.0.58
 sqlmodel==0.0.37
 sympy==1.14.0

@@ -90,7 +90,7 @@ def test_the_lock_has_every_package_that_is_asked_for_and_none_that_is_left_out(
 def test_a_fresh_environment_of_the_lock_is_small_and_enough(tmp_path):
     for part in ("Makefile", "pyproject.toml", "README.md", "requirements.lock"):
         shutil.copy(ROOT / part, tmp_path / part)
-    for part in ("src", "tests", "tools", "workflow", "benchmarks"):
+    for part in ("src", "tests", "tools", "workflow", "benchmarks", "config"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     bare = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     subprocess.run(["make", "setup"], cwd=tmp_path, env=bare, check=True)  # it ends with importing all

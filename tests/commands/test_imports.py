@@ -24,7 +24,7 @@ TORCH = {
     **dict.fromkeys(("train_attention", "predict_attention"), "the network over both modalities"),
     "describe_voice": "a speech encoder",
     "predict_film": "all networks of a bundle",
-    "separate_speech": "Spleeter's network, and torchaudio's resampling",
+    "export_spleeter": "Spleeter's network, which it exports",
     "export_detector": "RetinaFace's network, which it exports",
 }
 """The commands that load torch, and what for."""

@@ -6,9 +6,9 @@ from runs import copy_tree, planned
 from abaw.tasks import TASKS
 
 ONCE = (
-    "make_demo_corpus digest_video check_corpus index_corpus track_faces extract_audio separate_speech measure_mouths"
-    " gate_speech describe_voice train_voice_functional predict_voice_functional estimate_nested compare_paper"
-    " write_report"
+    "make_demo_corpus digest_video check_corpus index_corpus track_faces extract_audio export_spleeter separate_speech"
+    " measure_mouths gate_speech describe_voice train_voice_functional predict_voice_functional estimate_nested"
+    " compare_paper write_report"
 )
 AGAIN = "train_static embed_faces train_dynamic train_functional train_acoustic train_attention"
 

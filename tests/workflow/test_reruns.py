@@ -19,7 +19,7 @@ FIGURES = "plot_timeline plot_curves plot_sweep plot_confusion plot_weights"
 READERS = {
     # corpus
     "make_demo_corpus": "digest_video index_corpus check_corpus write_submission zip_submissions",
-    "digest_video": "index_corpus check_corpus track_faces measure_mouths extract_audio",
+    "digest_video": "index_corpus check_corpus track_faces measure_mouths separate_speech",
     "index_corpus": "train_static embed_faces train_dynamic train_functional train_acoustic predict_acoustic"
     " train_attention align_predictions sweep_smoothing fuse_dirichlet fuse_forest write_submission"
     " score_predictions plot_timeline plot_confusion compare_paper estimate_nested describe_voice"
@@ -28,7 +28,6 @@ READERS = {
     # faces, speech
     "track_faces": "measure_mouths train_static embed_faces list_broken",
     "measure_mouths": "gate_speech",
-    "extract_audio": "separate_speech",
     "export_spleeter": "separate_speech",
     "separate_speech": "train_acoustic predict_acoustic describe_voice",
     "gate_speech": "train_acoustic predict_acoustic describe_voice",
@@ -173,7 +172,7 @@ EDITS = {
     ),
     "corpus.source": Edit(value("corpus: {source: folders}"), "write_report"),
     "corpus.on_unreadable": Edit(value("corpus: {on_unreadable: skip}"), "list_broken"),
-    "corpus.sound_track": Edit(value("corpus: {sound_track: 2}"), "index_corpus check_corpus extract_audio"),
+    "corpus.sound_track": Edit(value("corpus: {sound_track: 2}"), "index_corpus check_corpus separate_speech"),
     "faces": Edit(value("faces: {min_score: 0.6}"), "track_faces"),
     "resources": Edit(value("resources: {weights_dir: /somewhere}")),
     "embedding": Edit(value("embedding: {without_face: repeat_last}"), "embed_faces"),

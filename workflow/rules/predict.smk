@@ -25,24 +25,10 @@ if PLAN is not None:
             modules=modules("corpus/digest_video"),
             stamp=lambda wildcards: PLAN.films.stamp(wildcards.film),
 
-    use rule extract_audio as extract_film_audio with:
-        input:
-            code=code("speech/extract_audio"),
-            video=f"{FILMS}/digests/{{film}}.sha256",
-        output:
-            f"{FILMS}/mixture/{{film}}.flac",
-        log:
-            "logs/extract_film_audio/{film}.log",
-        benchmark:
-            "results/benchmarks/extract_film_audio/{film}.tsv"
-        params:
-            modules=modules("speech/extract_audio"),
-            on_unreadable="skip",
-
     use rule separate_speech as separate_film_speech with:
         input:
             code=code("speech/separate_speech"),
-            mixture=f"{FILMS}/mixture/{{film}}.flac",
+            video=f"{FILMS}/digests/{{film}}.sha256",
             networks=NETWORKS if PLAN.speech.separator == "spleeter" else [],
         output:
             f"{FILMS}/vocals/{{film}}.flac",
@@ -52,6 +38,7 @@ if PLAN is not None:
             "results/benchmarks/separate_film_speech/{film}.tsv"
         params:
             modules=modules("speech/separate_speech"),
+            on_unreadable="skip",
             settings=as_json(PLAN.speech.audio.model_dump()),
 
     use rule gate_speech as gate_film_speech with:

@@ -1,7 +1,7 @@
 """The stage speech: the sound of each video, the voice in it, and when the target speaker speaks.
 
 In: the videos, and the faces in results/faces.
-Out: results/speech/mixture/{video}.flac, 44.1 kHz stereo; results/speech/vocals/{video}.flac, the voice at 16 kHz mono;
+Out: results/speech/networks, Spleeter's two networks; results/speech/vocals/{video}.flac, the voice at 16 kHz mono;
 results/speech/mouths/{video}.parquet, the mouths at the gate's own rate; results/speech/voiced/{video}.parquet.
 Read by: acoustic. Page: docs/speech.md.
 """
@@ -11,12 +11,81 @@ from abaw.speech.spleeter_program import WEIGHTS as SPLEETER_WEIGHTS
 BY_PROGRAM = CONFIG.speech.separator == "spleeter" and CONFIG.speech.engine == "tensorflow"
 NETWORKS = ["results/speech/networks/voice.onnx", "results/speech/networks/accompaniment.onnx"]
 GATE = CONFIG.speech.gate
+
+if BY_PROGRAM:
+
+    ruleorder: mix_down > separate_speech
+
+else:
+
+    ruleorder: separate_speech > mix_down
+
+
 # Where no mouth is asked, or the analysed frames are the gate's too, the table of faces has them already.
 MOUTHS = "faces" if GATE.source == "vad" or GATE.rate_hz == CONFIG.faces.analysis_rate_hz else "mouths"
 
 
+rule export_spleeter:
+    """Write the two networks of Spleeter's 2stems model as ONNX, once for all tracks."""
+    input:
+        code=code("speech/export_spleeter"),
+    output:
+        NETWORKS,
+    log:
+        "logs/export_spleeter.log",
+    benchmark:
+        "results/benchmarks/export_spleeter.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_mb(2000),
+        runtime=minutes(30),
+    params:
+        modules=modules("speech/export_spleeter"),
+        package=manifest_entries("spleeter_2stems_voice", "spleeter_2stems_accompaniment"),
+    shell:
+        "python {input.code:q}" " --output {output:q}" " > {log:q} 2>&1"
+
+
+rule separate_speech:
+    """Take the voice out of one video's sound, without the music and noise behind it (paper §3.2.1)."""
+    input:
+        code=code("speech/separate_speech"),
+        video="results/corpus/videos/{video}.sha256",
+        networks=NETWORKS if CONFIG.speech.separator == "spleeter" else [],
+    output:
+        "results/speech/vocals/{video}.flac",
+    log:
+        "logs/separate_speech/{video}.log",
+    benchmark:
+        "results/benchmarks/separate_speech/{video}.tsv"
+    conda:
+        "../../envs/main.yaml"
+    threads: CONFIG.compute.threads
+    resources:
+        mem_mb=memory_mb(2000),
+        runtime=minutes(30, per_video=0.05),
+    params:
+        modules=modules("speech/separate_speech"),
+        video=video_file,
+        on_unreadable=untracked("corpus.on_unreadable"),
+        sound_track=CONFIG.corpus.sound_track,
+        settings=section("speech.audio"),
+    shell:
+        "python {input.code:q}"
+        " --video {params.video:q}"
+        " --on-unreadable {params.on_unreadable}"
+        " --sound-track {params.sound_track}"
+        " --networks {input.networks:q}"
+        " --settings {params.settings:q}"
+        " --threads {threads}"
+        " --output {output:q}"
+        " > {log:q} 2>&1"
+
+
 rule extract_audio:
-    """Take the audio out of one container, on the timeline of the video (paper §3.2.1)."""
+    """Take the audio out of one container, on the timeline of the video, for Spleeter's own program (paper §3.2.1)."""
     input:
         code=code("speech/extract_audio"),
         video="results/corpus/videos/{video}.sha256",
@@ -99,56 +168,30 @@ rule run_spleeter:
         " > {log:q} 2>&1"
 
 
-rule export_spleeter:
-    """Write the two networks of Spleeter's 2stems model as ONNX, once for all tracks."""
+rule mix_down:
+    """Bring the voice that Spleeter's own program found to the form of all voices."""
     input:
-        code=code("speech/export_spleeter"),
+        code=code("speech/mix_down"),
+        voice="results/speech/spleeter/{video}.flac",
     output:
-        NETWORKS,
+        "results/speech/vocals/{video}.flac",
     log:
-        "logs/export_spleeter.log",
+        "logs/mix_down/{video}.log",
     benchmark:
-        "results/benchmarks/export_spleeter.tsv"
+        "results/benchmarks/mix_down/{video}.tsv"
     conda:
         "../../envs/main.yaml"
     threads: 1
     resources:
-        mem_mb=memory_mb(2000),
-        runtime=minutes(30),
-    params:
-        modules=modules("speech/export_spleeter"),
-        package=manifest_entries("spleeter_2stems_voice", "spleeter_2stems_accompaniment"),
-    shell:
-        "python {input.code:q}" " --output {output:q}" " > {log:q} 2>&1"
-
-
-rule separate_speech:
-    """Take the voice out of one track, without the music and noise behind it (paper §3.2.1)."""
-    input:
-        code=code("speech/separate_speech"),
-        mixture=f"results/speech/{'spleeter' if BY_PROGRAM else 'mixture'}/{{video}}.flac",
-        networks=NETWORKS if CONFIG.speech.separator == "spleeter" and not BY_PROGRAM else [],
-    output:
-        "results/speech/vocals/{video}.flac",
-    log:
-        "logs/separate_speech/{video}.log",
-    benchmark:
-        "results/benchmarks/separate_speech/{video}.tsv"
-    conda:
-        "../../envs/main.yaml"
-    threads: CONFIG.compute.threads
-    resources:
-        mem_mb=memory_mb(2000),
+        mem_mb=memory_mb(1000),
         runtime=minutes(30, per_input=0.05),
     params:
-        modules=modules("speech/separate_speech"),
+        modules=modules("speech/mix_down"),
         settings=section("speech.audio"),
     shell:
         "python {input.code:q}"
-        " --mixture {input.mixture:q}"
-        " --networks {input.networks:q}"
+        " --voice {input.voice:q}"
         " --settings {params.settings:q}"
-        " --threads {threads}"
         " --output {output:q}"
         " > {log:q} 2>&1"
 

@@ -11,7 +11,6 @@ from tqdm import tqdm
 STAGES = {
     "digest_film": "reading the videos",
     "find_people": "finding people",
-    "extract_film_audio": "taking out the sound",
     "separate_film_speech": "separating voices",
     "gate_film_speech": "finding speech",
     "predict_film": "predicting",

@@ -62,6 +62,11 @@ def read_flac(path: Path) -> NDArray[np.int16]:
     return soundfile.read(path, dtype="int16")[0]
 
 
+def as_stereo(blocks: Iterable[NDArray[np.int16]]) -> Iterator[Stereo]:
+    """Blocks (n, 2) of 16 bits as `read_blocks` gives them."""
+    return (block.T.astype(np.float32) / np.float32(32768) for block in blocks)
+
+
 def read_blocks(path: Path) -> Iterator[Stereo]:
     """Read a track in blocks (channels, n)."""
     with soundfile.SoundFile(path) as track:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 
 from abaw.speech.audio import Stereo
@@ -27,8 +28,6 @@ Stem = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 def load_stems(paths: Iterable[Path], threads: int) -> tuple[Stem, ...]:
     """The networks of STEMS out of their ONNX files, in this order, on `threads` threads."""
-    import onnxruntime  # here, for without a separator there is nothing to load
-
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
 
@@ -61,7 +60,9 @@ def separate(blocks: Iterable[Stereo], stems: tuple[Stem, ...]) -> Iterator[Ster
 def _voice(padded: Stereo, frames: int, stems: tuple[Stem, ...]) -> Stereo:
     """The voice in one segment (2, samples), the overlap with the next included."""
     pieces = np.lib.stride_tricks.sliding_window_view(padded, WINDOW, axis=1)[:, : (frames - 1) * HOP + 1 : HOP]
-    voice = np.fft.irfft(_masked(np.fft.rfft(pieces * _HANN), stems), n=WINDOW) * (_HANN / np.float32(_GAIN))
+    voice = np.fft.irfft(_masked(np.fft.rfft(pieces * _HANN).astype(np.complex64, copy=False), stems), n=WINDOW) * (
+        _HANN / np.float32(_GAIN)
+    )
     whole = np.zeros((2, frames + WINDOW // HOP - 1, HOP), np.float32)
     for part in range(WINDOW // HOP):
         whole[:, part : part + frames] += voice[..., part * HOP : (part + 1) * HOP]

@@ -17,6 +17,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.utils import update_config
@@ -143,8 +144,8 @@ wildcard_constraints:
 
 
 def read_once(function: Callable) -> Callable:
-    """A function that says by itself what its parameters are: Snakemake asks each for them some twenty times a job."""
-    function.__signature__ = signature(function)
+    """A function whose parameters are read once: Snakemake asks for them some twenty times a job."""
+    overwrite_function_params(function, signature(function).parameters)
     return function
 
 

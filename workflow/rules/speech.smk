@@ -12,15 +12,6 @@ BY_PROGRAM = CONFIG.speech.separator == "spleeter" and CONFIG.speech.engine == "
 NETWORKS = ["results/speech/networks/voice.onnx", "results/speech/networks/accompaniment.onnx"]
 GATE = CONFIG.speech.gate
 
-if BY_PROGRAM:
-
-    ruleorder: mix_down > separate_speech
-
-else:
-
-    ruleorder: separate_speech > mix_down
-
-
 # Where no mouth is asked, or the analysed frames are the gate's too, the table of faces has them already.
 MOUTHS = "faces" if GATE.source == "vad" or GATE.rate_hz == CONFIG.faces.analysis_rate_hz else "mouths"
 
@@ -168,32 +159,37 @@ rule run_spleeter:
         " > {log:q} 2>&1"
 
 
-rule mix_down:
-    """Bring the voice that Spleeter's own program found to the form of all voices."""
-    input:
-        code=code("speech/mix_down"),
-        voice="results/speech/spleeter/{video}.flac",
-    output:
-        "results/speech/vocals/{video}.flac",
-    log:
-        "logs/mix_down/{video}.log",
-    benchmark:
-        "results/benchmarks/mix_down/{video}.tsv"
-    conda:
-        "../../envs/main.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory_mb(1000),
-        runtime=minutes(30, per_input=0.05),
-    params:
-        modules=modules("speech/mix_down"),
-        settings=section("speech.audio"),
-    shell:
-        "python {input.code:q}"
-        " --voice {input.voice:q}"
-        " --settings {params.settings:q}"
-        " --output {output:q}"
-        " > {log:q} 2>&1"
+# Not a rule beside separate_speech where it is not wanted: two ways to each voice cost a plan of AffWild2 a tenth.
+if BY_PROGRAM:
+
+    ruleorder: mix_down > separate_speech
+
+    rule mix_down:
+        """Bring the voice that Spleeter's own program found to the form of all voices."""
+        input:
+            code=code("speech/mix_down"),
+            voice="results/speech/spleeter/{video}.flac",
+        output:
+            "results/speech/vocals/{video}.flac",
+        log:
+            "logs/mix_down/{video}.log",
+        benchmark:
+            "results/benchmarks/mix_down/{video}.tsv"
+        conda:
+            "../../envs/main.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory_mb(1000),
+            runtime=minutes(30, per_input=0.05),
+        params:
+            modules=modules("speech/mix_down"),
+            settings=section("speech.audio"),
+        shell:
+            "python {input.code:q}"
+            " --voice {input.voice:q}"
+            " --settings {params.settings:q}"
+            " --output {output:q}"
+            " > {log:q} 2>&1"
 
 
 rule measure_mouths:

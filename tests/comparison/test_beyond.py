@@ -11,9 +11,20 @@ import yaml
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 import beyond
-from beyond import ALL, ATTENTION, OFF, PAPER, PARTS, QUICK, WHOLE, Cells, Setting, figures, setting_of
+import estimate_nested
+from beyond_figures import Cells, figures, table
+from beyond_judging import Asked, Judged, judge
+from beyond_parts import ALL, ATTENTION, OFF, PAPER, PARTS, QUICK, WHOLE, Setting, merged, setting_of
+from small_validation import said_by, truth_of, write_candidates, write_split
 
 from abaw.config import check_config
+from abaw.fusion.candidates import Candidates
+from abaw.fusion.dirichlet import DirichletWeightedFusion
+from abaw.metrics import score
+from abaw.report.scores import Resampling
+from abaw.tables.arrays import matrix
+from abaw.tables.files import read_table
+from abaw.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[2]
 BEST = yaml.safe_load((ROOT / "config/affwild2_best.yaml").read_text(encoding="utf-8"))
@@ -32,7 +43,8 @@ def test_each_part_is_the_presets_own_values_and_nothing_else(configfiles):
     assert set(setting.parts) == set(PARTS) - ({"modality_dropout", "crop_scales"} if configfiles else set())
     assert set(PARTS) - set(QUICK) == {"crop_scales"}
     plain = setting.config(OFF, 3)
-    assert (plain["seed"], list(plain["systems"])) == (3, [f"system_{n}" for n in (1, 2, 3, 4)])
+    asked = {PAPER, WHOLE} | ({ATTENTION} if "modality_dropout" in setting.parts else set())
+    assert (plain["seed"], set(plain["systems"])) == (3, asked)
     for name in setting.parts:
         changed = setting.config(name, 3)
         check_config(changed)
@@ -41,11 +53,12 @@ def test_each_part_is_the_presets_own_values_and_nothing_else(configfiles):
             inside = value(changed, key)
             assert inside == (known | inside if isinstance(known, dict) else known)
         assert changed != plain
-        assert {key for key in plain if plain[key] != changed[key]} == {key.split(".")[0] for key in PARTS[name].keys}
+        sections = {key.split(".")[0] for key in PARTS[name].keys}
+        assert {key for key in plain if plain[key] != changed[key]} == sections | {"systems"}
     everything = setting.config(ALL, 3)
     check_config(everything)
     for name in setting.parts:
-        assert beyond.merged(everything, setting.parts[name]) == everything
+        assert merged(everything, setting.parts[name]) == everything
 
 
 def test_the_stand_in_corpus_has_expressions_without_attention():
@@ -56,9 +69,151 @@ def test_the_stand_in_corpus_has_expressions_without_attention():
     assert systems[WHOLE]["models"] == systems[PAPER]["models"] == ["visual", "voice_functional", "functional"]
 
 
+def models_of(setting, cell):
+    return set(Candidates(check_config(setting.config(cell, 1))).of_task("va").values())
+
+
+def test_a_part_trains_the_models_of_the_system_in_which_it_is_scored_and_nothing_else():
+    setting = setting_of([], QUICK)
+    after = {name for name in setting.parts if not PARTS[name].trains}
+    assert after == {"smoothing", "refine", "logits", "class_bias"}
+    paper = {"visual", "acoustic", "functional"}
+    assert models_of(setting, "focal") == models_of(setting, "layers") == paper
+    assert models_of(setting, "modality_dropout") == {"cross_attention"}
+    assert models_of(setting, OFF) == models_of(setting, ALL) == paper | {"cross_attention", "voice_functional"}
+    for name in after:  # what comes after the networks leaves each of these as it is
+        off, on = (setting.config(cell, 1) for cell in (OFF, name))
+        assert {key for key in off if off[key] != on[key]} <= {"timeline", "fusion", "systems"}
+    assert len(setting.base["dynamic"]["sweep"]["normalisers"]) == 1
+
+
+def test_each_training_of_a_seed_is_done_once_and_a_killed_one_again(tmp_path, monkeypatch):
+    """The order of work and what is left out; the trainings themselves are replaced by notes of them."""
+    done, setting = [], setting_of([], ["smoothing", "class_bias", "focal", "windows"])
+    fails = {"windows"}
+
+    def begin(folder, *_):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "results").mkdir(exist_ok=True)
+        (folder / "results" / "made").touch()
+
+    def train(folder, _, name, *__):
+        assert (folder / "results" / "made").is_file()
+        assert folder.name == name
+        done.append(name)
+        if name in fails:
+            raise KeyboardInterrupt
+
+    def judged(_, asked, tasks, *__):
+        done.append(tuple(one.cell for one in asked))
+        return {one.cell: {"scores": {task: {} for task in one.tasks if task in tasks}} for one in asked}
+
+    for name, own in (("begin", begin), ("train", train), ("judge", judged)):
+        monkeypatch.setattr(beyond, name, own)
+    cells = Cells(tmp_path / "cells.json")
+
+    def run(until=float("inf")):
+        done.clear()
+        beyond.run_seed(tmp_path / "seed1", tmp_path, setting, 1, 1, cells, until)
+
+    run(until=0)
+    assert done == []
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert done == [OFF, (OFF, "smoothing", "class_bias"), "focal", ("focal",), "windows"]
+    fails.clear()
+    cells = Cells(tmp_path / "cells.json")
+    run()
+    assert done == [OFF, (OFF,), "windows", ("windows",), ALL, (ALL,)]
+    assert not (tmp_path / "seed1").exists()
+    run()
+    assert done == []
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """What a training of the paper's way leaves, of four videos of validation, and its setting."""
+    setting = setting_of([], ["smoothing", "class_bias"])
+    for number, task in enumerate(TASKS):
+        samples = ["a_left", "a_right", "b", "c", "d"]
+        truth = truth_of(task, samples, number)
+        write_split(tmp_path, task, "train", ["t"], truth_of(task, ["t"], 9))
+        write_split(tmp_path, task, "val", samples, truth)
+        for seed, path in enumerate(Candidates(check_config(setting.config(OFF, 1))).of_task(task)):
+            write_candidates(tmp_path / path, task, samples, truth, said_by(task, truth, 4, 10 * number + seed))
+    return tmp_path, setting
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("cell", [OFF, "class_bias"])
+def test_nested_scores_are_those_of_the_workflow(trained, task, cell, tmp_path, monkeypatch):
+    folder, setting = trained
+    config = check_config(setting.config(cell, 5))
+    asked = Candidates(config).of_task(task)
+    corpus = folder / "results" / "corpus" / task
+    systems = {name: {"models": own.models, "fusion": own.fusion} for name, own in sorted(config.systems.items())}
+    arguments = ["--task", task, "--models", *asked.values(), "--candidates", *(str(folder / path) for path in asked)]
+    arguments += ["--tracks", str(corpus / "val/tracks.parquet"), "--labels"]
+    arguments += [str(corpus / split / "labels.parquet") for split in ("train", "val")]
+    arguments += ["--systems", json.dumps(systems), "--fusion", config.fusion.model_dump_json()]
+    arguments += ["--timeline", config.timeline.model_dump_json(), "--folds", "5", "--seed", "5", "--threads", "1"]
+    arguments += ["--output", *(str(tmp_path / name) for name in systems), "--chosen", str(tmp_path / "chosen.json")]
+    monkeypatch.setattr(sys, "argv", ["estimate_nested", *arguments])
+    estimate_nested.main()
+    judged = Judged(folder, task, setting.config(OFF, 5))
+    for name in systems:
+        theirs = matrix(read_table(f"frames_{task}", tmp_path / name), TASKS[task].outputs)
+        np.testing.assert_allclose(judged.outputs(name, config)[0], theirs, atol=1e-6)
+
+
+def test_fitted_scores_are_of_what_is_best_on_all_videos(trained):
+    folder, setting = trained
+    config = check_config(setting.config(OFF, 5))
+    timeline = config.timeline.model_copy(update={"smoothing_s": 0.0})
+    config = config.model_copy(update={"timeline": timeline})
+    judged = Judged(folder, "va", setting.config(OFF, 5))
+    truth = judged.validation.truth
+    best = []
+    for seed, model in enumerate(Candidates(config).of_task("va").values()):
+        said = said_by("va", truth, 4, seed).astype(float)
+        if model in config.systems[PAPER].models:
+            reached = [score("va", truth, one)["ccc_mean"] for one in said]
+            best.append((model, reached, said))
+    models = config.systems[PAPER].models
+    of_model = {}
+    for model, reached, said in best:  # of several cells the best epoch of all, the first of equals
+        if model not in of_model or max(reached) > of_model[model][0]:
+            of_model[model] = max(reached), said[int(np.argmax(reached))]
+    outputs = [of_model[model][1] for model in models]
+    settings = config.fusion.dirichlet
+    fusion = DirichletWeightedFusion("va", settings.candidates, settings.concentration, settings.search, 5)
+    expected = fusion.fit(outputs, truth).predict(outputs)
+    np.testing.assert_allclose(judged.outputs(PAPER, config)[1], expected, atol=1e-3)
+    assert judged.score(expected) > judged.score(judged.outputs(PAPER, config)[0])
+
+
+def test_what_comes_after_the_networks_is_read_off_one_training(trained, tmp_path):
+    folder, setting = trained
+    asked = [Asked(name, setting.config(name, 5), setting.tasks_of(name)) for name in (OFF, "smoothing", "class_bias")]
+    resampling = Resampling(100, 2024)
+    found = judge(folder, asked, setting.tasks, tmp_path, resampling, cores=1)
+    assert {name: set(own["scores"]) for name, own in found.items()} == {
+        OFF: {"va", "expr"}, "smoothing": {"va", "expr"}, "class_bias": {"expr"}
+    }  # fmt: skip
+    off, on = (found[name]["scores"]["expr"] for name in (OFF, "class_bias"))
+    assert on[PAPER] >= off[PAPER]  # it is fitted to be
+    assert found == judge(folder, asked, setting.tasks, tmp_path, resampling, cores=2)
+    whole = Asked(ALL, setting.config(ALL, 5), setting.tasks)
+    preset = judge(folder, [whole], setting.tasks, tmp_path, resampling, cores=1)[ALL]
+    for task in setting.tasks:
+        nested = [found[OFF]["scores"][task][f"{PAPER}_nested"], preset["scores"][task][f"{WHOLE}_nested"]]
+        assert preset["drawn"][task][0] == pytest.approx(nested[1] - nested[0], abs=2e-6)
+        assert len(preset["drawn"][task]) == 101
+
+
 def cell(paper, paper_nested, whole, whole_nested, **more):
     scores = {PAPER: paper, f"{PAPER}_nested": paper_nested, WHOLE: whole, f"{WHOLE}_nested": whole_nested}
-    return {"scores": {"expr": scores}, "seconds": 60.0, **more}
+    return {"scores": {"expr": scores}, "seconds": 60.0, "cpu_s": 30.0, **more}
 
 
 def test_figures_are_means_over_the_seeds_that_are_done(tmp_path):
@@ -68,24 +223,31 @@ def test_figures_are_means_over_the_seeds_that_are_done(tmp_path):
     found = {
         1: [cell(0.5, 0.4, 0.6, 0.5), cell(0.6, 0.5, 0.0, 0.0), cell(0, 0, 0.7, 0.6, drawn={"expr": [0.2, 0.1, 0.3]})],
         2: [cell(0.7, 0.6, 0.6, 0.5), cell(0.7, 0.5, 0.0, 0.0), cell(0, 0, 0.9, 0.8, drawn={"expr": [0.2, -0.1, 0.5]})],
-        3: [cell(0.7, 0.6, 0.6, 0.5)],
+        3: [cell(0.7, 0.6, 0.9, 0.8)],
     }
     for seed, own in found.items():
         for name, one in zip((OFF, "class_bias", ALL), own, strict=False):
             cells.put(name, seed, setting.config(name, seed), one)
     said = figures(setting, [1, 2, 3], Cells(tmp_path / "cells.json"))
-    assert (said["seeds"], said["minutes"]) == (2, 6.0)
+    assert (said["seeds"], said["minutes"], said["processor_minutes"]) == (2, 7.0, 3.5)
     bias = said["expr"]["class_bias"]
     assert bias["off"] == [0.5, 0.4, 0.6]
     assert bias["on"] == [0.5, 0.5, 0.5]
     assert bias["gain"] == [0.0, -0.1, 0.1]
     assert bias["fitted_gain"] == [0.05, 0.0, 0.1]
     assert bias["helps"] == "with 1 of 2 seeds"
-    assert said["expr"]["models"]["gain"] == [0.0, -0.1, 0.1]
+    models = said["expr"]["models"]  # of which a third seed is there
+    assert (models["gain"], models["helps"]) == ([0.0667, -0.1, 0.2], "with 2 of 3 seeds")
     assert said["expr"][ALL]["gain"] == [0.2, 0.2, 0.2]
     ends = np.quantile([0.0, 0.4], [0.025, 0.975])
     assert said["paired"]["expr"] == pytest.approx([0.2, *ends], abs=1e-4)
     json.dumps(said)
+    shown = table(said, ["expr"])
+    assert "| class_bias | 0.500 (0.400 to 0.600) | 0.500 (0.500 to 0.500) | 0.000 (-0.100 to 0.100) |" in shown
+    assert "| preset, interval by video | | | 0.200 " in shown
+    nothing = figures(setting, [7], Cells(tmp_path / "cells.json"))
+    assert (nothing["seeds"], nothing["expr"], nothing["paired"]) == (0, {}, {})
+    assert "| without |" in table(nothing, ["expr"])
 
 
 def test_a_cell_of_another_configuration_counts_as_missing(tmp_path):

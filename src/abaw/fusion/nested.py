@@ -40,7 +40,8 @@ Array = NDArray[np.float64]
 class Validation:
     """Validation: the rows that are asked for of each sample, and their truth, (n, 2 or 1), NaN where unknown.
 
-    `fold` is the fold of each video, and `prior` what is said of a sample without any prediction.
+    `fold` is the fold of each video, and `prior` what is said of a sample without any prediction. So many folds more as
+    `empty` says have no video: what is chosen without one of these is chosen on all.
     """
 
     task: TaskName
@@ -49,6 +50,7 @@ class Validation:
     video_of_sample: Mapping[str, str]
     fold: Mapping[str, int]
     prior: Mapping[str, float]
+    empty: int = 0
 
     @property
     def samples(self) -> list[str]:
@@ -68,8 +70,8 @@ class Validation:
 
     @property
     def n_folds(self) -> int:
-        """How many folds there are."""
-        return max(self.fold.values()) + 1
+        """How many folds there are, those without a video among them."""
+        return max(self.fold.values()) + 1 + self.empty
 
 
 def model_frames(
@@ -123,22 +125,39 @@ def system_frames(
 
     Raises `UserError` for a random forest where the other folds have a single annotated video.
     """
-    fold_of_row = validation.fold_of_row
     first = of_models[system.models[0]]
     found = np.empty_like(first[0])
     for fold in range(len(first)):
         outputs = np.stack([of_models[name][fold] for name in system.models])
-        inside = fold_of_row == fold
-        if system.fusion == "none":
-            learned, unseen = outputs[0, ~inside], outputs[0, inside]
-        elif system.fusion == "dirichlet":
-            learned, unseen = _by_weights(outputs, system.models, inside, validation, fusion.dirichlet, seed)
-        else:
-            learned, unseen = _by_forest(outputs, inside, validation, fusion.forest, seed, threads)
-        if fusion.calibration.asked and TASKS[validation.task].kind == "classes":
-            unseen = fit_calibration(learned, validation.truth[~inside], fusion.calibration).apply(unseen)
-        found[inside] = unseen
+        inside = validation.fold_of_row == fold
+        _, found[inside] = fitted_without(system, outputs, inside, validation, fusion, seed, threads)
     return found
+
+
+def fitted_without(
+    system: Members,
+    outputs: Array,
+    inside: NDArray[np.bool_],
+    validation: Validation,
+    fusion: FusionConfig,
+    seed: int,
+    threads: int,
+) -> tuple[Array, Array]:
+    """What a system says of the rows outside, to which it is fitted, and of those `inside` (n,).
+
+    `outputs` are (models, n, 2 or 8). Of a forest the first are by trees that have not seen their video. Raises
+    `UserError` for a random forest where there is a single annotated video outside.
+    """
+    if system.fusion == "none":
+        learned, unseen = outputs[0, ~inside], outputs[0, inside]
+    elif system.fusion == "dirichlet":
+        learned, unseen = _by_weights(outputs, system.models, inside, validation, fusion.dirichlet, seed)
+    else:
+        learned, unseen = _by_forest(outputs, inside, validation, fusion.forest, seed, threads)
+    if fusion.calibration.asked and TASKS[validation.task].kind == "classes":
+        calibration = fit_calibration(learned, validation.truth[~inside], fusion.calibration)
+        learned, unseen = calibration.apply(learned), calibration.apply(unseen)
+    return learned, unseen
 
 
 def _by_weights(

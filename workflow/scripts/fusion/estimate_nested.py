@@ -5,30 +5,25 @@ frames of each system, those of a video by what was chosen without it, and a JSO
 A system for which there are too few videos has a table without rows.
 """
 
-import argparse
 import json
 from collections import defaultdict
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 from pydantic import TypeAdapter
 from tqdm import tqdm
 
 from abaw.commands.base import add_task, parser, run, settings_from
+from abaw.commands.nested import read_candidates, read_validation
 from abaw.config import FusionConfig, TimelineConfig
-from abaw.fusion.nested import Validation, model_frames, system_frames
+from abaw.fusion.nested import model_frames, system_frames
 from abaw.fusion.systems import Members
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
-from abaw.tables.arrays import candidates_table, frames_table, matrix, truth_at
-from abaw.tables.files import read_metadata, read_table, write_table
-from abaw.tables.folds import folds_of
-from abaw.tables.priors import label_prior
+from abaw.tables.arrays import frames_table
+from abaw.tables.files import read_metadata, write_table
 from abaw.tables.provenance import BROUGHT, FRAMES_MODEL, ON_BROUGHT, choices, trained
-from abaw.tables.schemas import SCHEMAS, candidates, frames, labels, predictions
-from abaw.tasks import TASKS, TaskName
-from abaw.timeline.rows import rows_of
+from abaw.tables.schemas import SCHEMAS, frames
 
 
 def main() -> None:
@@ -57,7 +52,11 @@ def main() -> None:
     found: dict[str, pa.Table] = {}
     notes: dict[str, list[str]] = {}
     chosen: dict[str, object] = {}
-    keys, validation = read_validation(args)
+    validation = None
+    try:
+        keys, validation = read_validation(args.task, args.tracks, *args.labels, args.folds)
+    except UserError as error:
+        print(f"no system has a nested estimate: {error}")
     if validation is not None:
         tables = defaultdict(list)
         for model, path in zip(args.models, args.candidates, strict=True):
@@ -85,38 +84,6 @@ def main() -> None:
         text = json.dumps({"task": args.task, "folds": folds, "chosen": chosen}, indent=2, sort_keys=True)
         beside.write_text(text + "\n", encoding="utf-8", newline="\n")
     print(f"{len(found)} of {len(args.systems)} systems, {len(set(folds.values()))} folds: {args.chosen}")
-
-
-def read_candidates(task: TaskName, path: Path) -> pa.Table:
-    """A table of candidates; the predictions of a model of which nothing is chosen are a single one."""
-    if read_metadata(path)["abaw_table"] == candidates(task):
-        return read_table(candidates(task), path)
-    table = read_table(predictions(task), path)
-    start_s, end_s = matrix(table, ["start_s", "end_s"]).T
-    outputs = matrix(table, TASKS[task].outputs)
-    unknown = np.full((len(table), len(TASKS[task].labels)), np.nan)
-    samples = table["sample"].to_pylist()
-    return candidates_table(samples, start_s, end_s, outputs[None], unknown, task, chooses=False)
-
-
-def read_validation(args: argparse.Namespace) -> tuple[pa.Table, Validation | None]:
-    """The keys of the rows of validation, and all that is known of them; None where there are too few videos."""
-    tracks = read_table("tracks", args.tracks)
-    rows = rows_of(tracks)
-    samples = np.repeat([row.sample for row in rows], [row.n_rows for row in rows])
-    numbers = np.concatenate([np.arange(1, row.n_rows + 1) for row in rows])
-    keys = pa.table({"sample": pa.array(samples, pa.string()), "frame": pa.array(numbers, pa.int32())})
-    learned, asked = (read_table(labels(args.task), path) for path in args.labels)
-    truth = truth_at(args.task, keys, asked)
-    video = dict(zip(tracks["sample"].to_pylist(), tracks["video"].to_pylist(), strict=True))
-    known = matrix(learned, TASKS[args.task].labels)
-    prior = label_prior(args.task, known[:, 0] if TASKS[args.task].kind == "classes" else known)
-    try:
-        fold = folds_of([video[sample] for sample in samples.tolist()], truth, args.folds)
-    except UserError as error:
-        print(f"no system has a nested estimate: {error}")
-        return keys, None
-    return keys, Validation(args.task, rows, truth, video, fold, prior)
 
 
 if __name__ == "__main__":

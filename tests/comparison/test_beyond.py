@@ -152,9 +152,13 @@ def test_nested_scores_are_those_of_the_workflow(trained, task, cell, tmp_path, 
     asked = Candidates(config).of_task(task)
     corpus = folder / "results" / "corpus" / task
     systems = {name: {"models": own.models, "fusion": own.fusion} for name, own in sorted(config.systems.items())}
-    arguments = ["--task", task, "--models", *asked.values(), "--candidates", *(str(folder / path) for path in asked)]
-    arguments += ["--tracks", str(corpus / "val/tracks.parquet"), "--labels"]
-    arguments += [str(corpus / split / "labels.parquet") for split in ("train", "val")]
+    tracks, learned, known = (
+        str(corpus / name) for name in ("val/tracks.parquet", "train/labels.parquet", "val/labels.parquet")
+    )
+    arguments = ["--task", task, "--trainings", task, "--together", "alone", "--order", tracks]
+    arguments += ["--tracks", tracks, "--learned", learned, "--asked", known]
+    arguments += ["--models", *asked.values(), "--training-of", *[task] * len(asked)]
+    arguments += ["--candidates", *(str(folder / path) for path in asked)]
     arguments += ["--systems", json.dumps(systems), "--fusion", config.fusion.model_dump_json()]
     arguments += ["--timeline", config.timeline.model_dump_json(), "--folds", "5", "--seed", "5", "--threads", "1"]
     arguments += ["--output", *(str(tmp_path / name) for name in systems), "--chosen", str(tmp_path / "chosen.json")]

@@ -43,7 +43,7 @@ from abaw.running.files import check_room
 from abaw.running.imports import digest_behind
 from abaw.running.machine import check_gpus, gpus_wanted, total_memory_mb
 from abaw.running.shell import gpus_of, prefix
-from abaw.seeds.layout import averaged_name, seed_names, seed_of, with_seeds
+from abaw.seeds.layout import UNSEEDED, averaged_name, seed_names, seed_of, with_seeds
 from abaw.static.phases import pretrained_files
 from abaw.tasks import SPLITS, TASKS, task_named
 from abaw.weights.given import files_of_weights
@@ -124,8 +124,10 @@ SEEDED = [name for names in SEEDS.values() for name in names[1:]]
 OVER_FOLDS = [joined_name(task) for task in TASKS if CONFIG.folds]
 OVER_SEEDS = [averaged_name(task) for task in TASKS if CONFIG.seeds]
 TRAINED, JOINED = [*TASKS, *FOLDED, *SEEDED], [*OVER_FOLDS, *OVER_SEEDS]
-# What a seed changes; the functional model of the voice hears through an encoder as it is, and has none.
-SEEDED_MODELS = [model for model in MODELS if model != "voice_functional"]
+# Whose models speak together under a name; under any other, a training's own do.
+TOGETHER = {joined_name(task): ("folds", names) for task, names in FOLDS.items() if names}
+TOGETHER |= {averaged_name(task): ("seeds", names) for task, names in SEEDS.items() if CONFIG.seeds}
+SEEDED_MODELS = [model for model in MODELS if model not in UNSEEDED]
 # The longest windows of the networks over time, in seconds, the frames' rate, and how many sequences stand side by side.
 VISUAL_WINDOWS = max(CONFIG.dynamic.sweep.windows_s), CONFIG.faces.analysis_rate_hz
 ATTENTION_WINDOWS = CONFIG.attention.window_s, CONFIG.faces.analysis_rate_hz, len(CONFIG.attention.inputs)
@@ -163,6 +165,11 @@ def modules(script: str) -> str:
     what it takes to plan a large corpus.
     """
     return digest_behind(SCRIPTS / f"{script}.py", SOURCE)
+
+
+def trainings(wildcards) -> list[str]:
+    """The trainings whose models speak together under the job's name, such as those of all folds; else that one alone."""
+    return TOGETHER.get(wildcards.task, ("alone", [wildcards.task]))[1]
 
 
 def as_json(value: Any) -> str:

@@ -145,9 +145,11 @@ rule estimate_nested:
     """Choose and fit each system anew without each fold of validation's videos, and keep what it says of that fold."""
     input:
         code=code("fusion/estimate_nested"),
-        candidates=lambda wildcards: list(CANDIDATES.of_task(wildcards.task)),
-        tracks="results/corpus/{task}/val/tracks.parquet",
-        labels=expand("results/corpus/{{task}}/{split}/labels.parquet", split=["train", "val"]),
+        candidates=lambda wildcards: [table.path for table in CANDIDATES.of_trainings(trainings(wildcards))],
+        tracks=lambda wildcards: [f"results/corpus/{name}/val/tracks.parquet" for name in trainings(wildcards)],
+        learned=lambda wildcards: [f"results/corpus/{name}/train/labels.parquet" for name in trainings(wildcards)],
+        asked=lambda wildcards: [f"results/corpus/{name}/val/labels.parquet" for name in trainings(wildcards)],
+        order="results/corpus/{task}/val/tracks.parquet",
     output:
         frames=expand("results/nested/{{task}}/{system}.parquet", system=SYSTEMS),
         chosen="results/nested/{task}/chosen.json",
@@ -163,7 +165,10 @@ rule estimate_nested:
         runtime=minutes(600),
     params:
         modules=modules("fusion/estimate_nested"),
-        models=lambda wildcards: list(CANDIDATES.of_task(wildcards.task).values()),
+        trainings=trainings,
+        together=lambda wildcards: TOGETHER.get(wildcards.task, ("alone", []))[0],
+        models=lambda wildcards: [table.model for table in CANDIDATES.of_trainings(trainings(wildcards))],
+        training_of=lambda wildcards: [table.training for table in CANDIDATES.of_trainings(trainings(wildcards))],
         systems=lambda wildcards: as_json(FRAMES.members()),
         fusion=section("fusion"),
         timeline=section("timeline"),
@@ -172,10 +177,15 @@ rule estimate_nested:
     shell:
         "python {input.code:q}"
         " --task {wildcards.task}"
-        " --models {params.models:q}"
-        " --candidates {input.candidates:q}"
+        " --trainings {params.trainings:q}"
         " --tracks {input.tracks:q}"
-        " --labels {input.labels:q}"
+        " --learned {input.learned:q}"
+        " --asked {input.asked:q}"
+        " --together {params.together}"
+        " --order {input.order:q}"
+        " --candidates {input.candidates:q}"
+        " --models {params.models:q}"
+        " --training-of {params.training_of:q}"
         " --systems {params.systems:q}"
         " --fusion {params.fusion:q}"
         " --timeline {params.timeline:q}"

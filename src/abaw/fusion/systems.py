@@ -82,9 +82,13 @@ class Systems:
         return found
 
     def scored(self, task: TaskName, split: Split) -> dict[str, str]:
-        """The frames that are scored: those of `frames`, and on validation the nested estimate of each system."""
-        nested = {f"{name}_nested": f"results/nested/{task}/{name}.parquet" for name in self.systems}
-        return self.frames(task, split) | (nested if split == "val" and task_named(task) == task else {})
+        """The frames that are scored: those of `frames`, and on validation the nested estimate of each system.
+
+        A single fold, or a seed beside the first, has no estimate of its own.
+        """
+        estimated = split == "val" and (task_named(task) == task or task.endswith(("_folds", "_seeds")))
+        nested = {f"{name}_nested": f"results/nested/{task}/{name}.parquet" for name in self.names(task)}
+        return self.frames(task, split) | (nested if estimated else {})
 
     def shown(self, task: TaskName) -> dict[str, str]:
         """The validation frames that a timeline shows: both modalities where they are, and the last two that fuse."""

@@ -12,6 +12,13 @@ from abaw.tasks import TASKS, TaskName
 _MEMBER = re.compile(r"_seed([0-9]+)$")
 _APART = 7919
 """So far apart are seeds: runs with neighbouring values of `seed` share none."""
+UNSEEDED = ("voice_functional",)
+"""The models that no seed changes: that of the voice's functionals hears through an encoder as it is, and has none."""
+
+
+def is_seed(name: str) -> bool:
+    """Whether a name is that of a training with a seed other than the first."""
+    return _MEMBER.search(name) is not None
 
 
 def seed_names(task: TaskName, n_seeds: int | None) -> list[str]:

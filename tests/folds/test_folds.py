@@ -150,6 +150,6 @@ def test_a_system_with_a_model_that_is_brought_is_not_among_those_of_folds():
     found = Systems(["visual", "mine"], systems, ["mine"])
     assert found.names("va") == ["one", "two"]
     assert found.names("va_folds") == ["one"]
-    assert set(found.scored("va_folds", "val")) == {"visual", "one"}
+    assert set(found.scored("va_folds", "val")) == {"visual", "one", "one_nested"}
     assert set(found.scored("va", "val")) == {"visual", "mine", "one", "two", "one_nested", "two_nested"}
     assert task_named("expr_fold12") == "expr"

@@ -124,7 +124,7 @@ class Nested:
         return [note for note in (BROUGHT, ON_BROUGHT) if note in words]
 
     def model(self, model: str) -> tuple[list[Array], object]:
-        """What a model says of all rows, chosen without each fold, and what was chosen; by training where several are."""
+        """What a model says of all rows, chosen without each fold, and what was chosen, by training if several."""
         said, chosen = [], {}
         for training, part in zip(self._args.trainings, self._parts, strict=True):
             if not (paths := self._tables[model].get(training)):  # which this seed does not change

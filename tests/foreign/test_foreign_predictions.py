@@ -2,8 +2,10 @@
 
 import csv
 import json
+import subprocess
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import import_predictions
 import numpy as np
@@ -65,6 +67,19 @@ def test_a_value_a_frame_comes_back_at_its_row(tmp_path):
     assert table.column_names == SPAN_HEADER
     frames = frames_of("va", table, [ASKED["b_left"].rows], 0.0)
     np.testing.assert_allclose(frames["valence"].to_numpy(), np.sin(np.arange(ROWS) / 25) / 2, atol=1e-6)
+
+
+def test_files_of_a_script_that_knows_nothing_of_us(tmp_path):
+    script = Path(__file__).with_name("their_predictions.py")
+    subprocess.run([sys.executable, script, tmp_path / "theirs"], check=True)
+    rows = [asked.rows for asked in ASKED.values()]
+    values = frames_of("va", read(find_table(tmp_path / "theirs", "va_val")), rows, 0.0)
+    expected = np.tile(np.sin(np.arange(ROWS) / 25) / 2, 2)
+    np.testing.assert_allclose(values["valence"].to_numpy(), expected, atol=1e-6)
+    classes = frames_of("expr", read(find_table(tmp_path / "theirs", "expr_val"), "expr"), rows, 0.0)
+    said = np.column_stack([classes[name].to_numpy() for name in TASKS["expr"].outputs]).reshape(2, ROWS, 8)
+    for start_s in range(9):  # at the middle of each window it is the window's own class
+        assert said[:, round(25 * (start_s + 1))].argmax(axis=1).tolist() == [start_s % 8] * 2
 
 
 def test_windows_and_parquet_in_any_order_of_columns_and_rows(tmp_path):

@@ -5,6 +5,7 @@ from runs import ROOT
 
 from abaw.config import CorpusConfig
 from abaw.report.contents import corpus_in_words, figures_of_page, last_words
+from abaw.report.page import render, together_tables
 
 CORPUS = CorpusConfig(**yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))["corpus"])
 
@@ -34,3 +35,24 @@ def test_the_corpus_has_a_name():
     folders = CORPUS.model_copy(update={"source": "folders", "videos": "/data/mine", "edition": "other"})
     assert corpus_in_words(folders) == "the corpus in /data/mine"
     assert corpus_in_words(folders.model_copy(update={"edition": "affwild2"})) == "AffWild2"
+
+
+def test_folds_and_seeds_have_tables_with_nested_scores():
+    def row(system, value, measure="f1_macro"):
+        ends = {"value": str(value), "low": str(value - 0.1), "high": str(value + 0.1)}
+        return {"system": system, "measure": measure, "rows": "90", "fitted_on": f"<{system}>"} | ends
+
+    rows = [row("visual", 0.3), row("system_2", 0.5), row("system_2_nested", 0.4), row("visual", 0.9, "accuracy")]
+    [folds, seeds] = together_tables([("expr_folds", rows), ("expr_seeds", rows[:1])])
+    assert (folds["title"], folds["rows_scored"]) == ("All folds together: expression", "90")
+    assert seeds["title"] == "The mean of all seeds: expression"
+    visual, system = folds["rows"]
+    assert (visual["ours"], visual["nested"]) == ("0.300 [0.200, 0.400]", "")
+    assert (system["ours"], system["nested"]) == ("0.500", "0.400 [0.300, 0.500]")  # whose interval it is
+    template = (ROOT / "workflow" / "report" / "index.html").read_text(encoding="utf-8")
+    about = {"corpus": "c", "affwild2": False, "resamples": 100, "epoch_left": False, "filters": False}
+    empty = {key: [] for key in ("tables", "scores", "smoothing", "forests", "figures")}
+    page = render(template, about | empty | {"together": [folds]})
+    assert "<h2>All folds together: expression</h2>" in page
+    assert '<td class="number">0.400 [0.300, 0.500]</td><td>&lt;system_2&gt;</td>' in page
+    assert "All folds" not in render(template, about | empty | {"together": []})

@@ -341,6 +341,7 @@ rule write_report:
         template="workflow/report/index.html",
         tables="results/report/tables.csv",
         scores="results/report/scores.csv",
+        together=expand("results/report/scores/{task}_val.csv", task=JOINED),
         smoothing=expand("results/timeline/{task}/{model}.csv", task=TASKS, model=MODELS),
         forests=[path for task in TASKS for path in FRAMES.fits(task, "forest")],
         figures=list(FIGURES),
@@ -376,6 +377,7 @@ rule write_report:
         " --systems {params.systems:q}"
         " --tables {input.tables:q}"
         " --scores {input.scores:q}"
+        " --together {input.together:q}"
         " --smoothing {input.smoothing:q}"
         " --forests {input.forests:q}"
         " --figures {input.figures:q}"

@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from abaw.report.paper import ACOUSTIC, SYSTEMS
-from abaw.tasks import TASKS, TaskName
+from abaw.tasks import TASKS, TaskName, task_named
 from abaw.timeline.widths import FILTER
 
 Rows = Sequence[Mapping[str, str]]
@@ -95,6 +95,29 @@ def smoothing_tables(sweeps: Iterable[tuple[TaskName, str, Rows]]) -> list[dict[
         scores = [f"{float(row[measure]):.3f}{' (best)' if row['best'] == '1' else ''}" for row in rows]
         tables.setdefault(task, start)["rows"].append({"model": model, "scores": scores})
     return list(tables.values())
+
+
+def together_tables(scores: Iterable[tuple[str, Rows]]) -> list[dict[str, Any]]:
+    """One table for what all folds, or all seeds, of a challenge say together: (name, rows of its CSV of scores)."""
+    tables = []
+    for name, rows in scores:
+        task = TASKS[task_named(name)]
+        own = {row["system"]: row for row in rows if row["measure"] == task.challenge_measure}
+        lines = []
+        for system, row in ((key, row) for key, row in own.items() if not key.endswith("_nested")):
+            nested, interval = own.get(f"{system}_nested"), (row["low"], row["high"])
+            lines.append(
+                {
+                    "name": system,
+                    "ours": shown(row["value"], *(("", "") if nested else interval)),
+                    "nested": shown(nested["value"], nested["low"], nested["high"]) if nested else "",
+                    "fitted_on": row["fitted_on"],
+                }
+            )
+        what = "All folds together" if name.endswith("_folds") else "The mean of all seeds"
+        about = {"title": f"{what}: {task.title}", "measure": WORDS[task.challenge_measure]}
+        tables.append(about | {"rows": lines, "rows_scored": next(iter(own.values()))["rows"]})
+    return tables
 
 
 def inline(png: bytes) -> str:

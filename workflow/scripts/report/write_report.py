@@ -1,7 +1,7 @@
 """Write the report of a run as one page of HTML that opens without a network.
 
-In: the comparison with the paper, the scores, the widths of smoothing, what the forests tried, figures, and the page's
-template. Out: the page.
+In: the comparison with the paper, the scores, those of all folds or seeds together where there are any, the widths of
+smoothing, what the forests tried, figures, and the page's template. Out: the page.
 """
 
 import json
@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from abaw.commands.base import parser, run
 from abaw.config import SystemConfig
-from abaw.report.page import comparison, inline, render, shown, smoothing_tables
+from abaw.report.page import comparison, inline, render, shown, smoothing_tables, together_tables
 from abaw.running.files import whole_file
 from abaw.tables.provenance import FRAMES_MODEL
 from abaw.tasks import TASKS
@@ -29,6 +29,7 @@ def main() -> None:
     arguments.add_argument("--systems", type=TypeAdapter(dict[str, SystemConfig]).validate_json, required=True)
     for name in ("tables", "scores", "output"):
         arguments.add_argument(f"--{name}", type=Path, required=True)
+    arguments.add_argument("--together", type=Path, nargs="*", default=[], help="scores of all folds, or of all seeds")
     arguments.add_argument("--smoothing", type=Path, nargs="+", required=True, help="one CSV a challenge and model")
     arguments.add_argument("--forests", type=Path, nargs="*", default=[], help="what fuse_forest wrote")
     arguments.add_argument("--figures", type=Path, nargs="+", required=True)
@@ -46,6 +47,7 @@ def main() -> None:
         "tables": comparison(read_csv(args.tables), {name: system.title for name, system in args.systems.items()}),
         "epoch_left": any(FRAMES_MODEL in row["fitted_on"] for row in scores),
         "scores": [row | {"shown": shown(row["value"], row["low"], row["high"])} for row in scores],
+        "together": together_tables((path.stem.removesuffix("_val"), read_csv(path)) for path in args.together),
         "smoothing": smoothing_tables(sweeps),
         "filters": any("filter" in rows[0] for _, _, rows in sweeps),
         "forests": [fit | {"title": TASKS[fit["task"]].title} for fit in forests],

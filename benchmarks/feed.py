@@ -33,6 +33,7 @@ from torch.utils.data import DataLoader, Dataset
 from abaw.config import ComputeConfig, ImageTrainingConfig
 from abaw.faces.crop import decode_crop, encode_crop
 from abaw.nn import runtime
+from abaw.nn.compiling import compiled
 from abaw.nn.training import fit
 from abaw.static.augmentation import PROBABILITY, augmentation
 from abaw.static.feed import Batch, Feed, Jpegs
@@ -138,12 +139,15 @@ def settings() -> ImageTrainingConfig:
     return ImageTrainingConfig.model_validate(own | {"training": training, "lowest_layer_rate": 0.0})
 
 
-def on_gpu(network: str, jpegs: list[bytes], device: torch.device, threads: int, steps: int) -> dict[str, float]:
+def on_gpu(
+    network: str, jpegs: list[bytes], device: torch.device, threads: int, steps: int, compile_steps: bool
+) -> dict[str, float]:
     """A training by the project's loop; the same without changes of the pictures, and without a feed as well."""
     backbone, side_px = NETWORKS[network]
     half = (0.5, 0.5, 0.5)
     spec = StaticSpec(("expr",), backbone, side_px, half, half, dropout=0.1, drop_path=0.2 if network == "b1" else 0.0)
     model = StaticModel(spec).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    learner = compiled(model) if compile_steps else model
     n = steps * BATCH
     repeated = Jpegs.of(jpegs, side_px, threads)[np.arange(n) % len(jpegs)]
     feed, labels = Feed(repeated, side_px, device, threads, held_bytes=0), np.arange(n) % 8.0
@@ -152,7 +156,7 @@ def on_gpu(network: str, jpegs: list[bytes], device: torch.device, threads: int,
     unchanged = settings().model_copy(update={"augmentation": "none"})
 
     def trained(load: Callable[[Iterable[Tensor]], Iterable[Batch]], chosen: ImageTrainingConfig) -> dict[str, float]:
-        return timed_training(model, picture_loss(model, spec, {"expr": labels}, chosen, device), n, load, chosen)
+        return timed_training(model, picture_loss(learner, spec, {"expr": labels}, chosen, device), n, load, chosen)
 
     found = trained(feed.batches, settings())
     return found | {
@@ -202,6 +206,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=60, help="of an epoch on a GPU")
     parser.add_argument("--quickest", action="store_true", help="let a GPU take algorithms that are not deterministic")
+    parser.add_argument("--compile", action="store_true", help="let torch compile the steps on a GPU")
     args = parser.parse_args()
 
     device = runtime.start(ComputeConfig(device="auto", threads=1, deterministic=not args.quickest), seed=0)
@@ -211,7 +216,7 @@ def main() -> None:
     host["augment_ms_per_image"] = augment_ms(jpegs, device, args.rounds)
     gpu: dict[str, Any] = {"gpu_images_per_s": None, "gpu_busy_share": None, "host_share_of_step": None}
     if device.type == "cuda":
-        found = {name: on_gpu(name, jpegs, device, args.threads, args.steps) for name in NETWORKS}
+        found = {name: on_gpu(name, jpegs, device, args.threads, args.steps, args.compile) for name in NETWORKS}
         gpu = {
             "gpu_images_per_s": {name: each["images_per_s"] for name, each in found.items()},
             "gpu_busy_share": {name: each["busy"] for name, each in found.items()},

@@ -31,13 +31,18 @@ def crops(n: int, seed: int) -> Crops:
     return Crops(jpegs, {"va": valence, "expr": expressions[:, None]})
 
 
-def main() -> None:
-    """Train for two epochs, without anything that is drawn for each picture; the last batch is a short one."""
+def settings_of_phase(changes: dict[str, object]) -> JointPhaseConfig:
+    """Two epochs of batches of 16, the last of them a short one, without anything that is drawn for each picture."""
     form = STATIC["backbones"]["va"] | {"input_px": 32, "dropout": 0.0}
     training = STATIC["pretraining"]["training"] | {"epochs": 2, "batch_size": 16, "learning_rate": 0.003}
     training |= {"optimiser": "sgd", "warmup": 0.0}
-    changed = {"augmentation": "none", "training": training, **json.loads(sys.argv[2])}
-    settings = JointPhaseConfig(**settings_of("pretraining", STATIC, BackboneConfig.model_validate(form)) | changed)
+    own = settings_of("pretraining", STATIC, BackboneConfig.model_validate(form))
+    return JointPhaseConfig.model_validate(own | {"augmentation": "none", "training": training} | changes)
+
+
+def main() -> None:
+    """Train, and write what was learned."""
+    settings = settings_of_phase(json.loads(sys.argv[2]))
     device = runtime.start(ComputeConfig(device="cpu", threads=1, deterministic=True), seed=1)
     model, _, history = train_static(crops(42, 1), crops(20, 2), settings, 1, device)
     if team().first:

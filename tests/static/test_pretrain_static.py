@@ -3,6 +3,7 @@
 import io
 import json
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import corpora
@@ -24,8 +25,9 @@ from abaw.pretraining.cropping import crop_faces
 from abaw.pretraining.items import Item, items_table
 from abaw.pretraining.pixels import read_pixels
 from abaw.running.errors import UserError
+from abaw.static import training
 from abaw.static.crops import Crops, pretraining_crops
-from abaw.static.feed import Batch, Jpegs
+from abaw.static.feed import Batch, Feed, Jpegs
 from abaw.static.learning import picture_loss
 from abaw.static.model import StaticModel, StaticSpec, start_from
 from abaw.static.training import predict_crops, train_static
@@ -229,6 +231,20 @@ def test_a_killed_pre_training_ends_with_the_same_weights_as_an_undisturbed_one(
         run(Killed(tmp_path / "resume.pt", "this"))
     found = run(Resume(tmp_path / "resume.pt", "this"))
     assert [name for name, tensor in undisturbed.items() if not torch.equal(tensor, found[name])] == []
+
+
+def test_one_thread_or_four_that_decode_end_with_the_same_weights(monkeypatch):
+    """Where pictures are not kept decoded, as all of AffWild2's cannot be."""
+    monkeypatch.setattr(training, "Feed", partial(Feed, held_bytes=0))
+    train, val = joined(coloured(22, valued=True), coloured(20, valued=False)), coloured(6, valued=False)
+    settings = phase(augmentation="paper", training=phase().training.model_dump() | {"epochs": 2})
+
+    def run(threads: int) -> dict[str, torch.Tensor]:
+        torch.manual_seed(0)
+        return train_static(train, val, settings, 1, CPU, decoding_threads=threads)[0].state_dict()
+
+    one, four = run(1), run(4)
+    assert [name for name, tensor in one.items() if not torch.equal(tensor, four[name])] == []
 
 
 def test_fine_tuning_starts_from_the_pre_trained_weights_and_from_no_others(tmp_path):

@@ -41,7 +41,7 @@ from abaw.running.endings import Ending, Endings
 from abaw.running.errors import UserError
 from abaw.running.files import check_room
 from abaw.running.imports import digest_behind
-from abaw.running.machine import check_gpus, gpus_wanted, total_memory_mb
+from abaw.running.machine import check_compiled, check_gpus, gpus_wanted, total_memory_mb
 from abaw.running.shell import gpus_of, prefix
 from abaw.seeds.layout import UNSEEDED, averaged_name, seed_names, seed_of, with_seeds
 from abaw.static.phases import pretrained_files
@@ -101,6 +101,9 @@ try:
     PICTURE_GPUS = NETWORK_GPUS * CONFIG.compute.gpus
     if ONE_MACHINE and PICTURE_GPUS > 1:
         check_gpus(PICTURE_GPUS, len(set(GPUS)))
+    if CONFIG.compute.compile:
+        check_compiled(PICTURE_GPUS)
+    COMPILE = "--compile" if CONFIG.compute.compile else ""
     PICTURE_THREADS = max(CONFIG.compute.threads, CONFIG.compute.decoding_threads) * max(1, PICTURE_GPUS)
     BACKBONES = {task: getattr(CONFIG.static.backbones, task) for task in TASKS}
     # The pre-training corpora that are there, and what fine-tuning takes of a model that was trained on them.

@@ -38,6 +38,7 @@ rule pretrain_static:
         package=manifest_entries("efficientnet_lite0"),
         compute=compute_on(CONFIG.compute.device),
         launcher=launcher,
+        compile=COMPILE,
         seed=lambda wildcards: config["seed"],
     shell:
         "take_gpu {resources.gpu}; python {params.launcher} {input.code:q}"
@@ -45,7 +46,7 @@ rule pretrain_static:
         " --settings {params.settings:q}"
         " --compute {params.compute:q}"
         " --seed {params.seed}"
-        " --threads {threads}"
+        " --threads {threads} {params.compile}"
         " --weights {output.weights:q}"
         " --card {output.card:q}"
         " --history {output.history:q}"
@@ -82,6 +83,7 @@ rule train_static:
         package=manifest_entries("efficientnet_lite0"),
         compute=compute_on(CONFIG.compute.device),
         launcher=launcher,
+        compile=COMPILE,
         seed=lambda wildcards: seed_of(config["seed"], wildcards.task),
     shell:
         "take_gpu {resources.gpu}; python {params.launcher} {input.code:q}"
@@ -93,7 +95,7 @@ rule train_static:
         " --settings {params.settings:q}"
         " --compute {params.compute:q}"
         " --seed {params.seed}"
-        " --threads {threads}"
+        " --threads {threads} {params.compile}"
         " --weights {output.weights:q}"
         " --card {output.card:q}"
         " --history {output.history:q}"

@@ -79,8 +79,9 @@ class Trunk:
         waveforms, known = places.batch(items, self.encoder)
         if augmentation:
             waveforms = augmentation(waveforms, known)
+        sound = None if known.all() else known.to(self.device)  # asked here, for an encoder would wait for the device
         with half_on_gpu(self.device):
-            return self.encoder.below(waveforms.to(self.device), known.to(self.device), self.depth)
+            return self.encoder.below(waveforms.to(self.device), sound, self.depth)
 
     def _of(self, places: Places) -> torch.Tensor | None:
         """What is kept of all windows, which are heard in their own order, whatever batches come later."""

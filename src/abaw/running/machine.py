@@ -39,3 +39,12 @@ def check_gpus(wanted: int, there: int) -> None:
             f"compute.gpus asks for {wanted} GPUs for one training, but this run may use {there}; say "
             f"--resources gpu={wanted} if the machine has them"
         )
+
+
+def check_compiled(gpus: int) -> None:
+    """Raise `UserError` where trainings are to be compiled without a GPU."""
+    if not gpus:
+        raise UserError(
+            "compute.compile is true, but there is no GPU here, and on a CPU trainings stay the same to the last bit; "
+            "set compute.compile to false"
+        )

@@ -20,7 +20,7 @@ Range = tuple[float, float]
 
 def sent(values: Tensor, device: torch.device) -> Tensor:
     """Values of the host on the device, without waiting for it."""
-    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values
+    return (values.pin_memory() if device.type == "cuda" else values).to(device, non_blocking=True)
 
 
 def shifted(images: Tensor, most_px: int) -> Tensor:

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from abaw import metrics
 from abaw.config import PhaseConfig
+from abaw.nn.compiling import compiled
 from abaw.nn.depthwise import learn_from_small_maps
 from abaw.nn.parallel import share_statistics, team
 from abaw.nn.resume import Resume
@@ -39,6 +40,7 @@ def train_static(
     pretrained: tuple[Path, Path] | None = None,
     expression_weight: float = 1.0,
     decoding_threads: int = 1,
+    compile_steps: bool = False,
 ) -> tuple[StaticModel, StaticSpec, History]:
     """Train the whole network, with a head for each task that `train` has labels for; losses are added.
 
@@ -46,8 +48,9 @@ def train_static(
 
     It starts from the weights and card in `pretrained`, else from those that `settings` name for the backbone. Where
     the best epoch is kept it is chosen by the challenge measure on `val`, by the mean of both where there are two
-    heads; else `val` is scored once. An image without a label of a task has no loss there. Raises `UserError` where a
-    task has no label to train on or to be scored by.
+    heads; else `val` is scored once. An image without a label of a task has no loss there. With `compile_steps` the
+    steps run compiled (`abaw.nn.compiling`). Raises `UserError` where a task has no label to train on or to be scored
+    by.
     """
     tasks = tuple(task for task in TASKS if task in train.labels and _known(train.labels[task]))
     chosen_by = [task for task in tasks if _known(val.labels[task])]
@@ -77,9 +80,12 @@ def train_static(
     measures = [TASKS[task].challenge_measure for task in chosen_by]
     chooser = measures[0] if len(measures) == 1 else MEAN_MEASURE
     in_part = len(tasks) < len(spec.tasks) or settings.unfrozen_layers is not None
+    learner = team().learner(model, device, in_part)
+    if compile_steps:
+        learner = compiled(learner)
     history = fit(
         model,
-        picture_loss(team().learner(model, device, in_part), spec, labels, settings, device, expression_weight),
+        picture_loss(learner, spec, labels, settings, device, expression_weight),
         len(train),
         evaluate,
         chooser,

@@ -13,6 +13,7 @@ from abaw.commands.base import parser, run, settings_from
 from abaw.commands.training import add_training_arguments, resume_of, write_training
 from abaw.config import FineTuningConfig
 from abaw.nn import runtime
+from abaw.nn.compiling import check_compiler
 from abaw.nn.parallel import team
 from abaw.running.errors import UserError
 from abaw.static.crops import Crops, Part, labelled_crops
@@ -48,16 +49,27 @@ def main() -> None:
         required=True,
         help="that decode pictures, of all processes together; they change no result",
     )
+    arguments.add_argument("--compile", action="store_true", help="let torch compile the steps, on a GPU")
     args = arguments.parse_args()
 
     device = runtime.start(args.compute, args.seed)
+    if args.compile:
+        check_compiler(device)
     args.threads = max(1, args.threads // team().size)
     truth = read_tables(labels(args.task), args.labels)
     train, val = read_crops(args, truth)
     resume = resume_of(args)
     start = tuple(args.pretrained) or None
     model, spec, history = train_static(
-        train, val, args.settings, args.seed, device, resume, start, decoding_threads=args.threads
+        train,
+        val,
+        args.settings,
+        args.seed,
+        device,
+        resume,
+        start,
+        decoding_threads=args.threads,
+        compile_steps=args.compile,
     )
     before = read_card(start[1]) if start else {"sha256": None, "corpora": {}}
     card = spec.as_card() | {"pretrained_sha256": before["sha256"], "pretrained_on": sorted(before["corpora"])}

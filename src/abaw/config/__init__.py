@@ -243,8 +243,8 @@ class Config(Section):
             raise ValueError(f"compute.gpus is {gpus}, more than a batch of {least} images has; set batch_size higher")
         if self.compute.compile and self.compute.device == "cpu":
             raise ValueError(
-                "compute.compile is true, but compute.device is cpu, where trainings stay the same to the last bit; set "
-                "compile to false, or device to cuda or auto"
+                "compute.compile is true, but compute.device is cpu, where trainings stay the same to the last bit; "
+                "set compile to false, or device to cuda or auto"
             )
         return self
 

@@ -45,5 +45,5 @@ def try_compiler(device: torch.device) -> None:
         why = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise UserError(
             f"compute.compile is true, but torch cannot compile for {device.type} here ({why}); it needs a C++ "
-            "compiler, Python's headers, and for a GPU the package triton; install them, or set compute.compile to false"
+            "compiler, Python's headers, and on a GPU the package triton: install them, or set compute.compile to false"
         ) from error

@@ -4,6 +4,9 @@ Only the steps of a training run compiled. What is judged, embedded and predicte
 training on a CPU, whose results are the same to the last bit.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -16,7 +19,7 @@ FORMS = 64
 for each again when another layer begins to learn (`abaw.static.layers.unfreezing`)."""
 
 
-def compiled(network: nn.Module) -> nn.Module:
+def compiled(network: nn.Module) -> Callable[..., Any]:
     """What to call in place of `network` in a training step; it has the same weights, which the network keeps.
 
     It is compiled at its first call, in as many processes as this one has threads. Where algorithms are deterministic,

@@ -1,8 +1,6 @@
 """Train the frame-level model on labelled crops, in either of its two phases (paper §2.2.1, §3.2.2)."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -82,9 +80,8 @@ def train_static(
     measures = [TASKS[task].challenge_measure for task in chosen_by]
     chooser = measures[0] if len(measures) == 1 else MEAN_MEASURE
     in_part = len(tasks) < len(spec.tasks) or settings.unfrozen_layers is not None
-    learner: Callable[..., Any] = team().learner(model, device, in_part)
-    if compile_steps:
-        learner = compiled(learner)
+    whole = team().learner(model, device, in_part)
+    learner = compiled(whole) if compile_steps else whole
     history = fit(
         model,
         picture_loss(learner, spec, labels, settings, device, expression_weight),

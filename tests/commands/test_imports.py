@@ -24,6 +24,7 @@ TORCH = {
     **dict.fromkeys(("train_attention", "predict_attention"), "the network over both modalities"),
     "describe_voice": "a speech encoder",
     "predict_film": "all networks of a bundle",
+    "export_embedder": "the frame-level network of a bundle, which it exports",
     "export_spleeter": "Spleeter's network, which it exports",
     "export_detector": "RetinaFace's network, which it exports",
 }
@@ -74,6 +75,22 @@ def test_commands_that_hear_by_the_default_do_not_load_transformers():
     assert json.loads(done.stdout.splitlines()[-1]) == []
 
 
+PREDICT = """
+import sys
+import predict_film
+print([name for name in ("timm", "torchvision", "transformers", "torch._dynamo") if name in sys.modules])
+"""
+
+
+def test_a_video_is_predicted_without_the_libraries_of_backbones():
+    """Which take a second of processor time to load, in each video's last job: `export_embedder` needs them, once."""
+    folder = str(ROOT / "workflow" / "scripts" / "predict")
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), folder, *sys.path[1:]])}
+    done = subprocess.run([sys.executable, "-c", PREDICT], cwd=ROOT, env=variables, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 TRAIN = """
 import sys
 import torch
@@ -99,7 +116,7 @@ def test_a_training_does_not_load_the_compiler():
 PICTURES = """
 import sys
 import torch
-import abaw.static.embedding, abaw.static.training
+import abaw.static.embedder, abaw.static.training
 from abaw.nn import compat
 
 print(compat.prepare()["torchvision"], "torch._dynamo" in sys.modules, torch._dynamo.config.__name__)

@@ -25,8 +25,10 @@ from abaw.demo.plan import plan_corpus
 from abaw.faces.crop import decode_crop, encode_crop
 from abaw.running.errors import UserError
 from abaw.static.crops import Part, labelled_crops
-from abaw.static.embedding import embed, make_embedder
-from abaw.static.model import StaticModel, StaticSpec
+from abaw.static.embedder import make_embedder
+from abaw.static.embedding import embed
+from abaw.static.model import StaticModel
+from abaw.static.spec import StaticSpec
 from abaw.tables.arrays import embedding_matrix
 from abaw.tables.files import read_table
 from abaw.tables.schemas import SCHEMAS

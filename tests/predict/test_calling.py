@@ -2,7 +2,10 @@
 
 import json
 import runpy
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from runs import ROOT
@@ -53,6 +56,17 @@ def test_what_the_workflow_says_itself_comes_first_and_else_its_last_lines():
     assert progress.sentences(calling.ROOT) == ["MissingInputException in rule x"]
 
 
+def test_why_the_workflow_does_not_start_is_said_without_its_places():
+    with Progress() as progress:
+        for line in (
+            'WorkflowError in file "common.smk", line 310:',
+            "another run is writing in x",
+            '  File "S", line 5',
+        ):
+            progress.hear(line)
+    assert progress.sentences(calling.ROOT) == ["another run is writing in x"]
+
+
 def test_the_package_can_be_called_and_names_a_video_that_is_not_there(tmp_path):
     with pytest.raises(UserError, match=r"there is no video .*/film\.mp4"):
         abaw.predict(tmp_path / "film.mp4")
@@ -66,6 +80,48 @@ def test_a_folder_without_videos_is_named_before_anything_is_written(tmp_path, c
         with pytest.raises(UserError, match=says):
             calling.predict_folder(tmp_path / videos, tmp_path / "out", None, {}, 1)
     assert [path.name for path in tmp_path.iterdir()] == ["videos"] and not capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--from", "60", "--to", "10"], "error: --to is 10 and --from is 60; give --to a later second than --from"),
+        (["--fps", "0"], "predict.fps is 0.0: input should be greater than 0"),
+        (["--recogniser", "mine"], "mine"),
+        (["--bundle", "none.zip"], "there is no bundle"),
+        (["--out", "a{b}"], "predict.out is "),
+    ],
+)
+def test_what_cannot_be_is_named_before_anything_is_written(tmp_path, monkeypatch, capsys, flags, says):
+    (tmp_path / "film.mp4").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["abaw", "predict", "film.mp4", "--out", "out", *flags])
+    with pytest.raises(SystemExit) as caught:
+        console.main()
+    assert says in str(caught.value.code) and "{'" not in str(caught.value.code)
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"] and not capsys.readouterr().err
+
+
+KILLED = """
+import subprocess, sys
+from abaw.predict import calling
+child = subprocess.Popen(["sleep", "60"], preexec_fn=calling._end_with_parent, stdout=subprocess.PIPE)
+print(child.pid, flush=True)
+child.wait()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell a process that its parent has ended")
+def test_a_command_that_is_killed_takes_its_workflow_along():
+    with subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True) as command:
+        workflow = Path(f"/proc/{command.stdout.readline().strip()}/stat")
+        assert workflow.exists()
+        command.kill()
+    for _ in range(300):
+        if not workflow.exists() or workflow.read_text().rpartition(")")[2].split()[0] == "Z":
+            return
+        time.sleep(0.1)
+    raise AssertionError("it goes on")
 
 
 def test_of_a_video_that_cannot_be_read_the_reason_is_raised(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from scipy.stats import ks_2samp
 
 from abaw.static import changes
 from abaw.static.augmentation import augmentation, twelve
-from abaw.static.model import letterbox
+from abaw.static.images import letterbox
 
 # isort: split
 

@@ -25,10 +25,11 @@ from transformers import (
 
 from abaw.nn import checkpoint
 from abaw.running.errors import UserError
-from abaw.static.embedding import make_embedder
+from abaw.static.embedder import make_embedder
 from abaw.static.imagenet import load_backbone_weights
 from abaw.static.layers import layers_from_top, unfreezing
-from abaw.static.model import StaticModel, StaticSpec
+from abaw.static.model import StaticModel
+from abaw.static.spec import StaticSpec
 
 FORM = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64}
 FORM |= {"image_size": 32, "patch_size": 8}

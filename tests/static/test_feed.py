@@ -13,7 +13,7 @@ from torch import Tensor
 from abaw.faces.crop import decode_crop, encode_crop
 from abaw.running.ahead import ahead
 from abaw.static.feed import Feed, Jpegs
-from abaw.static.model import letterbox
+from abaw.static.images import letterbox
 
 CPU = torch.device("cpu")
 SIDE_PX = 40

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from abaw.faces.crop import encode_crop
 from abaw.faces.row import bare_row
 from abaw.static.embedding import embed
-from abaw.static.model import StaticSpec
+from abaw.static.spec import StaticSpec
 from abaw.tables.arrays import embedding_matrix
 from abaw.tables.files import table_writer
 from abaw.tables.schemas import EMBEDDING_SIZE

@@ -29,7 +29,8 @@ from abaw.static import training
 from abaw.static.crops import Crops, pretraining_crops
 from abaw.static.feed import Batch, Feed, Jpegs
 from abaw.static.learning import picture_loss
-from abaw.static.model import StaticModel, StaticSpec, start_from
+from abaw.static.model import StaticModel, start_from
+from abaw.static.spec import StaticSpec
 from abaw.static.training import predict_crops, train_static
 from abaw.tables.files import read_table, write_table
 from abaw.tables.schemas import SCHEMAS

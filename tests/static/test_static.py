@@ -20,10 +20,12 @@ from torch import nn
 
 from abaw.config import BackboneConfig, ImageTrainingConfig
 from abaw.running.errors import UserError
-from abaw.static.embedding import make_embedder
+from abaw.static.embedder import make_embedder
 from abaw.static.imagenet import PACKAGE_BACKBONE, PACKAGE_WEIGHTS, load_backbone_weights, under_timms_names
+from abaw.static.images import Normaliser, letterbox, to_batch
 from abaw.static.layers import layers_from_top, rate_groups, unfreezing
-from abaw.static.model import Normaliser, StaticModel, StaticSpec, letterbox, seen, to_batch
+from abaw.static.model import StaticModel, seen
+from abaw.static.spec import StaticSpec
 from abaw.weights.manifest import known, package_file
 
 CPU = torch.device("cpu")

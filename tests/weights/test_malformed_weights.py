@@ -15,7 +15,8 @@ from abaw.functional.model import load_model
 from abaw.nn import checkpoint
 from abaw.running.errors import UserError
 from abaw.static.imagenet import PACKAGE_BACKBONE, load_backbone_weights
-from abaw.static.model import StaticModel, StaticSpec, start_from
+from abaw.static.model import StaticModel, start_from
+from abaw.static.spec import StaticSpec
 from abaw.weights.cards import read_card
 from abaw.weights.manifest import sha256_of
 
@@ -173,7 +174,7 @@ def test_a_card_that_says_what_no_model_can_be_is_a_sentence(good, wrong):
     card.update(wrong)
     (value,) = wrong.values()
     with pytest.raises(UserError, match=r"the card of a frame-level model (is wrong|has)") as caught:
-        StaticSpec.from_card(card)
+        StaticModel(StaticSpec.from_card(card))
     assert repr(value) in str(caught.value) or repr(value[-1]) in str(caught.value)
 
 

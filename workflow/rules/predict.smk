@@ -81,6 +81,33 @@ if PLAN is not None:
         shell:
             "python {input.code:q}" " --bundle {params.source:q}" " --output {params.folder:q}" " > {log:q} 2>&1"
 
+    rule export_embedder:
+        """Write a bundle's model that embeds faces as ONNX, once for all videos."""
+        input:
+            code=code("predict/export_embedder"),
+            bundle=rules.open_bundle.output,
+        output:
+            f"{FILMS}/embedders/{{task}}.onnx",
+        log:
+            "logs/export_embedder/{task}.log",
+        benchmark:
+            "results/benchmarks/export_embedder/{task}.tsv"
+        conda:
+            "../../envs/main.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory_mb(2000),
+            runtime=minutes(30),
+        params:
+            modules=modules("predict/export_embedder"),
+            folder=OPENED,
+        shell:
+            "python {input.code:q}"
+            " --task {wildcards.task}"
+            " --bundle {params.folder:q}"
+            " --output {output:q}"
+            " > {log:q} 2>&1"
+
     rule find_people:
         """Find, follow and crop the people in one video, and measure their mouths: the prominent one's, everybody's, or so
         many at a time.
@@ -142,6 +169,7 @@ if PLAN is not None:
             voiced=f"{FILMS}/voiced/{{film}}.parquet",
             voice=f"{FILMS}/vocals/{{film}}.flac" if PLAN.hears else [],
             bundle=rules.open_bundle.output,
+            embedders=[f"{FILMS}/embedders/{task}.onnx" for task in PLAN.embedded_on(CONFIG.compute.device)],
         output:
             frames=f"{OUT}/{{film}}/frames.parquet",
             csv=f"{OUT}/{{film}}/frames.csv",
@@ -175,6 +203,7 @@ if PLAN is not None:
             " --voiced {input.voiced:q}"
             " --voice {input.voice:q}"
             " --bundle {params.folder:q}"
+            " --embedders {input.embedders:q}"
             " --from-s {params.from_s}"
             " --to-s {params.to_s}"
             " --fps {params.fps}"

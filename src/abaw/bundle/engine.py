@@ -12,8 +12,8 @@ import pyarrow as pa
 from abaw.acoustic.prediction import Heard, hear_samples, load_acoustic, tables_of
 from abaw.attention.prediction import predict_attention
 from abaw.bundle.encoders import frozen_encoder, trained_encoder
-from abaw.bundle.form import JSON_NAME, StoredCalibration, StoredTask
-from abaw.bundle.reading import read_bundle
+from abaw.bundle.form import StoredCalibration, StoredTask
+from abaw.bundle.reading import read_bundle, stored_model
 from abaw.bundle.sources import STATIC
 from abaw.config import ComputeConfig
 from abaw.dynamic.prediction import predict_dynamic
@@ -24,7 +24,8 @@ from abaw.fusion.calibration import Calibration
 from abaw.fusion.dirichlet import as_probabilities, fuse, weighted_inputs
 from abaw.nn import runtime
 from abaw.static.embedding import embed_samples as embed_faces
-from abaw.static.embedding import load_embedder
+from abaw.static.embedding import open_embedder
+from abaw.static.spec import StaticSpec
 from abaw.tables.arrays import KEYS, frames_table, matrix
 from abaw.tasks import TASKS, TaskName
 from abaw.timeline.alignment import frames_of
@@ -46,10 +47,14 @@ class Footage(NamedTuple):
 
 
 class Engine:
-    """A bundle that `unpack_bundle` has laid out in `folder`, ready to predict."""
+    """A bundle that `unpack_bundle` has laid out in `folder`, ready to predict.
 
-    def __init__(self, folder: Path, compute: ComputeConfig) -> None:
-        self.folder, self.compute = folder, compute
+    `embedders` are the frame-level models of tasks as ONNX, by `export_embedder`, for a CPU; those that are not there
+    are made out of the bundle, which takes some seconds.
+    """
+
+    def __init__(self, folder: Path, compute: ComputeConfig, embedders: Mapping[TaskName, Path] | None = None) -> None:
+        self.folder, self.compute, self.embedders = folder, compute, embedders or {}
         self.bundle = read_bundle(folder)
         self.device = runtime.start(compute, seed=0)
 
@@ -123,7 +128,13 @@ class _Run:
     def faces(self) -> pa.Table:
         """The `embeddings` table of all samples."""
         device, threads = self.engine.device, self.engine.compute.threads
-        embedder, spec = load_embedder(*self._stored(STATIC), device, threads)
+        weights, card = self._stored(STATIC)
+        if device.type == "cpu" and self.task in self.engine.embedders:
+            embedder, spec = open_embedder(self.engine.embedders[self.task], threads), StaticSpec.from_card(card)
+        else:
+            from abaw.static.embedder import load_embedder  # the backbones' libraries load only where they are needed
+
+            embedder, spec = load_embedder(weights, card, device, threads)
         samples = [row.sample for row in self.footage.rows]
         without_face = self.engine.bundle.settings.embedding.without_face
         return embed_faces(embedder, spec, self.footage.faces, samples, device, without_face)
@@ -150,6 +161,4 @@ class _Run:
         return describe_samples(ear, self.footage.tracks, self.footage.voiced)
 
     def _stored(self, model: str) -> tuple[Path, Card]:
-        """The weights and the card of a model; a card that lacks something says so in a sentence."""
-        stored = self.known.models[model]
-        return self.engine.folder / stored.weights, Card(stored.card, self.engine.folder / JSON_NAME)
+        return stored_model(self.engine.folder, self.engine.bundle, self.task, model)

@@ -14,6 +14,8 @@ from pydantic import ValidationError
 from abaw.bundle.form import FORM, JSON_NAME, VERSION, Bundle
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
+from abaw.tasks import TaskName
+from abaw.weights.cards import Card
 
 LARGEST_JSON_BYTES = 16 << 20
 _PIECE = 1 << 20
@@ -94,6 +96,12 @@ def files_of_bundle(path: Path) -> list[str]:
     if not path.is_dir():
         return [str(path)]
     return [str(path / name) for name in (JSON_NAME, *read_bundle(path).files)]
+
+
+def stored_model(folder: Path, bundle: Bundle, task: TaskName, name: str) -> tuple[Path, Card]:
+    """The weights of a model of the bundle in `folder`, and its card, which says in a sentence what it lacks."""
+    stored = bundle.tasks[task].models[name]
+    return folder / stored.weights, Card(stored.card, folder / JSON_NAME)
 
 
 def _pieces(path: Path, name: str) -> Iterator[bytes]:

@@ -72,6 +72,8 @@ def _arguments() -> argparse.ArgumentParser:
 def _predict(args: argparse.Namespace) -> None:
     from abaw.predict.calling import failed_videos, predict_folder
 
+    if args.to_s is not None and args.to_s <= args.from_s:
+        raise UserError(f"--to is {args.to_s:g} and --from is {args.from_s:g}; give --to a later second than --from")
     names = ("fps", "from_s", "to_s", "detect_every_s", "mouths_hz", "subjects", "recogniser", "same_person", "also")
     settings = {name: getattr(args, name) for name in names}
     predict_folder(args.videos, args.out, args.bundle, settings, args.cores)

@@ -282,4 +282,6 @@ def _sentence(detail: Any) -> str:
     message = message[0].lower() + message[1:]
     if not key:  # what two sections say together
         return message
+    if detail["type"] == "value_error" and isinstance(detail["input"], Mapping):  # what keys of a section say together
+        return f"{key}: {message}"
     return f"{key} is {detail['input']!r}: {message}"

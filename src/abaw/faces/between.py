@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -96,7 +97,7 @@ def _mouth(
     if is_kept:
         jpeg = encode_crop(np.ascontiguousarray(bgr[y0:y1, x0:x1]), settings.jpeg_quality)
         return cache(lambda: meter.measure(decode_crop(jpeg)))
-    rgb = np.ascontiguousarray(bgr[y0:y1, x0:x1, ::-1])
+    rgb = cv2.cvtColor(bgr[y0:y1, x0:x1], cv2.COLOR_BGR2RGB)
     return cache(lambda: meter.measure(rgb))
 
 

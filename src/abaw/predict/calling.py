@@ -1,8 +1,10 @@
 """Running the workflow from outside of it: a folder of videos, or one video as a pandas DataFrame."""
 
 import csv
+import ctypes
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,11 +12,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
+import yaml
+
 import abaw
-from abaw.bundle.reading import read_bundle
 from abaw.bundle.words import in_words
+from abaw.config import check_config
 from abaw.predict.films import find_films
-from abaw.predict.plan import default_bundle
+from abaw.predict.plan import Plan, plan_prediction
 from abaw.predict.progress import Progress
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
@@ -26,6 +30,8 @@ ROOT = Path(abaw.__file__).resolve().parents[2]
 HIDDEN = ".abaw"
 """The folder beside the results that holds what the stages make, so that the same command goes on."""
 Subjects = Literal["prominent", "all"] | int
+_PR_SET_PDEATHSIG = 1
+"""Of Linux's prctl (sys/prctl.h)."""
 
 
 def predict_file(
@@ -74,9 +80,6 @@ def predict_folder(
     carries is taken, and what it knows is said first. Raises `UserError` with a sentence for each job that failed; the
     other videos are done all the same.
     """
-    find_films(videos.expanduser())  # before anything is said or written
-    if bundle is None:
-        print(in_words(read_bundle(default_bundle())), file=sys.stderr)
     out = out.expanduser().resolve()
     section = {
         **settings,
@@ -84,11 +87,23 @@ def predict_folder(
         "bundle": None if bundle is None else str(Path(bundle).expanduser().resolve()),
         "out": str(out),
     }
+    plan = _plan(section)  # before anything is said or written
+    if bundle is None:
+        print(in_words(plan.bundle), file=sys.stderr)
     folder = out / HIDDEN
     with whole_file(folder / "predict.json") as beside:
         beside.write_text(json.dumps({"predict": section}, indent=2) + "\n", encoding="utf-8")
     files = [str(root() / "config" / "config.yaml"), str(folder / "predict.json")]
     run_workflow(["predict", "--configfile", *files, "--keep-going"], folder, cores)
+
+
+def _plan(section: Mapping[str, Any]) -> Plan:
+    """What the workflow will do by these keys of `predict`; `UserError` where it would refuse them as it starts."""
+    values = yaml.safe_load((root() / "config" / "config.yaml").read_text(encoding="utf-8"))
+    config = check_config(values | {"predict": values["predict"] | section})
+    plan = plan_prediction(config.predict, with_probe=False)
+    assert plan is not None  # the videos are named
+    return plan
 
 
 def failed_videos(out: Path) -> list[dict[str, str]]:
@@ -107,6 +122,16 @@ def root() -> Path:
     return ROOT
 
 
+def _end_with_parent() -> None:
+    """In a new process: be killed when the one that started it has ended, however that was, where the system can.
+
+    Else Snakemake, which nobody hears any more, would go on, or wait for ever, and the same command could not.
+    """
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def run_workflow(arguments: Sequence[str], folder: Path, cores: int | None) -> None:
     """Run the workflow in a folder and show how far it is; `UserError` with what its jobs said where some failed."""
     count = cores or len(os.sched_getaffinity(0))
@@ -123,6 +148,7 @@ def run_workflow(arguments: Sequence[str], folder: Path, cores: int | None) -> N
             text=True,
             encoding="utf-8",
             errors="replace",
+            preexec_fn=_end_with_parent,
         ) as process,
         Progress() as progress,
     ):

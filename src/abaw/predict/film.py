@@ -74,14 +74,17 @@ class Predicted:
         return found + [f"{one.found}: {one.remedy}" for one in decided]
 
 
-def predict_film(film: Film, bundle: Path, compute: ComputeConfig) -> Predicted:
+def predict_film(
+    film: Film, bundle: Path, compute: ComputeConfig, embedders: Mapping[TaskName, Path] | None = None
+) -> Predicted:
     """Predict every frame of a video for every subject by the preferred system of each task.
 
-    `bundle` is a folder that `unpack_bundle` has filled. A video without any face has one subject, of whom nothing is
-    known. Where nobody speaks, models that hear are given silence: whatever sounds there is nobody's.
+    `bundle` is a folder that `unpack_bundle` has filled, `embedders` what `Engine` takes. A video without any face has
+    one subject, of whom nothing is known. Where nobody speaks, models that hear are given silence: whatever sounds
+    there is nobody's.
     """
     began_s, began = time.monotonic(), datetime.now(UTC)
-    engine = Engine(bundle, compute)
+    engine = Engine(bundle, compute, embedders)
     times_s = np.array([float(at) for at in film.info.times()])
     rows = np.flatnonzero((times_s >= film.span_s[0]) & (times_s < film.span_s[1]))
     shown = Shown(rows + 1, times_s[rows], 1 / film.rate_hz)

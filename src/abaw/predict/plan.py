@@ -10,6 +10,7 @@ from abaw.config.predict import Also
 from abaw.media.video import EVERY_FRAME_HZ
 from abaw.predict.films import Films, find_films, readable
 from abaw.running.errors import UserError
+from abaw.tasks import TaskName
 from abaw.weights.manifest import Weights, weights_of_recogniser
 
 DEFAULT_BUNDLE = Path(__file__).resolve().parents[3] / "resources" / "bundles" / "default"
@@ -22,6 +23,9 @@ ALSO: dict[Also, str] = {
     "subtitles": "{film}.vtt",
     "speakers": "{film}.rttm",
 }
+
+HEAR_ONLY = {"acoustic", "voice_functional"}
+"""The models that see no face."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,13 @@ class Plan:
         """Whether a preferred system has a model that hears, or the gate asks for a voice."""
         models = {model for task in self.bundle.tasks.values() for model in task.systems[task.preferred].models}
         return bool(models - {"visual", "functional"}) or self.speech.gate.source != "mouth"
+
+    def embedded_on(self, device: str) -> list[TaskName]:
+        """The tasks for whose faces a network is exported: their systems see, and a CPU may be what runs them."""
+        if device == "cuda":
+            return []
+        tasks = self.bundle.tasks.items()
+        return [name for name, task in tasks if set(task.systems[task.preferred].models) - HEAR_ONLY]
 
     @property
     def mouths_hz(self) -> float:

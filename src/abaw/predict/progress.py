@@ -25,6 +25,7 @@ _STEPS = re.compile(r"(\d+) of (\d+) steps \(")
 _PLANNED = re.compile(r"(\w+) +(\d+)")
 _RULE = re.compile(r"(?:local)?rule (\w+):")
 _FINISHED = re.compile(r"Finished jobid: \d+ \(Rule: (\w+)\)")
+_REFUSED = re.compile(r"WorkflowError in .*:")
 _LOG = re.compile(r"    log: (.+?)(?: \(check log file.*)?")
 
 
@@ -53,6 +54,8 @@ class Progress:
 
     def hear(self, line: str) -> None:
         """Take in one line."""
+        if self._tail and _REFUSED.fullmatch(self._tail[-1]):
+            self._said.append(line)
         self._tail.append(line)
         if line.startswith("error: "):
             self._said.append(line.removeprefix("error: "))

@@ -61,7 +61,10 @@ def check_known(backbone: str, where: str) -> None:
 
 
 def build_backbone(name: str, drop_path: float, form: Mapping[str, Any] | None, input_px: int) -> nn.Module:
-    """A backbone with random weights; `UserError` where it cannot have such pictures, or no stochastic depth."""
+    """A backbone with random weights; `UserError` where its library does not know it, or it cannot have such pictures,
+    or no stochastic depth.
+    """
+    check_known(name, "the card of a frame-level model")
     if not name.startswith(HUGGING_FACE):
         return timm.create_model(name, pretrained=False, num_classes=0, drop_path_rate=drop_path)
     return HuggingFaceBackbone(name, form or {}, drop_path, input_px)

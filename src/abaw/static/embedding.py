@@ -1,31 +1,27 @@
-"""Embeddings of face crops, in batches (paper §2.2.2): ONNX Runtime on a CPU, half precision on a GPU."""
+"""Embeddings of face crops, in batches (paper §2.2.2); `abaw.static.embedder` makes what takes them."""
 
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import onnxruntime
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from abaw.faces.crop import decode_crop
-from abaw.nn import checkpoint
-from abaw.nn.runtime import half_on_gpu
-from abaw.static.model import Normaliser, StaticModel, StaticSpec, letterbox, seen, to_batch
+from abaw.static.images import Normaliser, letterbox, to_batch
+from abaw.static.spec import StaticSpec
 from abaw.tables.arrays import blocks, rows_by_sample
 from abaw.tables.files import read_rows, read_table
 from abaw.tables.schemas import EMBEDDING_SIZE, SCHEMAS
 
 BATCH = {"cpu": 4, "cuda": 256}
 """On a CPU small batches stay in its cache."""
-_OPSET = 17
 
 WithoutFace = Literal["leave_out", "repeat_last"]
 
@@ -33,52 +29,12 @@ Embedder = Callable[[Tensor], NDArray[np.float32]]
 """Normalised images (n, 3, input_px, input_px), on the model's device, to embeddings (n, 256)."""
 
 
-class _EmbeddingsOnly(nn.Module):
-    def __init__(self, model: StaticModel, spec: StaticSpec) -> None:
-        super().__init__()
-        self.model, self.spec = model, spec
-
-    def forward(self, images: Tensor) -> Tensor:
-        return seen(self.model, self.spec, images)[0]
-
-
-def make_embedder(model: StaticModel, spec: StaticSpec, device: torch.device, threads: int) -> Embedder:
-    """The quickest way through a trained model in evaluation mode; on a CPU with `threads` threads."""
-    embeddings = _EmbeddingsOnly(model, spec).eval()
-    if device.type == "cuda":
-        embeddings.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-        def on_gpu(images: Tensor) -> NDArray[np.float32]:
-            with torch.inference_mode(), half_on_gpu(device):
-                return embeddings(images.to(memory_format=torch.channels_last)).float().cpu().numpy()
-
-        return on_gpu
+def open_embedder(path: Path, threads: int) -> Embedder:
+    """The network that `abaw.static.embedder.export_embedder` wrote, on a CPU with `threads` threads."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    with TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about this exporter's age and about shapes, which are fixed here
-        path = str(Path(folder) / "embeddings.onnx")
-        torch.onnx.export(
-            embeddings,
-            (torch.zeros(1, 3, spec.input_px, spec.input_px),),
-            path,
-            dynamo=False,  # the other exporter wants a package that is not among ours
-            opset_version=_OPSET,
-            input_names=["images"],
-            output_names=["embeddings"],
-            dynamic_axes={"images": {0: "n"}, "embeddings": {0: "n"}},
-        )
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     return lambda images: session.run(["embeddings"], {"images": images.numpy()})[0]
-
-
-def load_embedder(
-    weights: Path, card: Mapping[str, Any], device: torch.device, threads: int
-) -> tuple[Embedder, StaticSpec]:
-    """The trained model that `card` describes, ready to embed, and how it is fed."""
-    spec = StaticSpec.from_card(card)
-    model = checkpoint.load(StaticModel(spec), weights, card).to(device)
-    return make_embedder(model, spec, device, threads), spec
 
 
 def embed_samples(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from abaw.faces.crop import decode_crop, refit_crop
 from abaw.running.ahead import ahead
-from abaw.static.model import letterbox
+from abaw.static.images import letterbox
 
 HELD_BYTES = 1 << 30
 """Pictures of a training or validation that are decoded once and kept, if they take no more: 28,500 of 112 px."""

@@ -13,7 +13,8 @@ from abaw.nn.runtime import half_on_gpu
 from abaw.static.augmentation import augmentation
 from abaw.static.changes import sent
 from abaw.static.feed import Batch
-from abaw.static.model import Normaliser, StaticSpec, as_images
+from abaw.static.images import Normaliser, as_images
+from abaw.static.spec import StaticSpec
 from abaw.tasks import TASKS, TaskName
 
 

@@ -19,9 +19,11 @@ from abaw.running.errors import UserError
 from abaw.static.crops import Crops
 from abaw.static.feed import Feed
 from abaw.static.imagenet import load_backbone_weights
+from abaw.static.images import Normaliser, as_images
 from abaw.static.layers import rate_groups, unfreezing
 from abaw.static.learning import picture_loss
-from abaw.static.model import Normaliser, StaticModel, StaticSpec, as_images, seen, start_from
+from abaw.static.model import StaticModel, seen, start_from
+from abaw.static.spec import StaticSpec
 from abaw.tasks import TASKS, TaskName
 from abaw.weights.cards import read_card
 

@@ -16,6 +16,7 @@ from abaw.media.video import decisions, probe
 from abaw.predict.film import Film, predict_film
 from abaw.running.files import whole_file
 from abaw.tables.files import read_metadata, write_csv, write_table
+from abaw.tasks import task_named
 
 
 def main() -> None:
@@ -25,6 +26,7 @@ def main() -> None:
     for name in ("video", "digest", "faces", "voiced", "bundle", "frames", "csv", "metadata"):
         arguments.add_argument(f"--{name}", type=Path, required=True)
     arguments.add_argument("--voice", type=Path, nargs="*", default=[], help="16 kHz track, where a model hears")
+    arguments.add_argument("--embedders", type=Path, nargs="*", default=[], help="TASK.onnx, for a CPU")
     arguments.add_argument("--from-s", type=float, required=True)
     arguments.add_argument("--to-s", type=float, nargs="?", const=inf, required=True)
     arguments.add_argument("--fps", type=float, required=True, help="analysed frames a second")
@@ -35,7 +37,7 @@ def main() -> None:
     info = probe(args.video)
     voice = next(iter(args.voice), None)
     film = Film(args.film, info, args.faces, args.voiced, voice, (args.from_s, args.to_s), args.fps)
-    found = predict_film(film, args.bundle, args.compute)
+    found = predict_film(film, args.bundle, args.compute, {task_named(path.stem): path for path in args.embedders})
     remarks = read_metadata(args.faces)
     about = found.about | {
         "video": args.film,

@@ -10,7 +10,8 @@ from pathlib import Path
 from abaw.commands.base import add_task, parser, run, settings_from
 from abaw.config import ComputeConfig, EmbeddingConfig
 from abaw.nn import runtime
-from abaw.static.embedding import embed_samples, load_embedder
+from abaw.static.embedder import load_embedder
+from abaw.static.embedding import embed_samples
 from abaw.tables.files import read_table, write_table
 from abaw.weights.cards import read_card
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from math import inf
 from os import PathLike
 
 import numpy as np
@@ -64,7 +65,7 @@ def followed_frames(
     people = 1 if len(subjects) == 1 and subjects[0].side is None else 2
     frames = tracked_frames(path, settings, threads, detector, span_s, mouths_hz=mouths_hz)
     if threads > 1:
-        frames = ahead(_measured(ahead(frames, AHEAD), people), AHEAD)
+        frames = measured_ahead(frames, people)
     for frame, faces in cast(frames, people, settings.subject):
         yield frame, [faces[place] for place in standing]
 
@@ -112,7 +113,12 @@ def _tracked(
         yield tracked, list(look.later)
 
 
-def _measured(frames: Iterable[TrackedFrame], people: int) -> Iterator[TrackedFrame]:
+def measured_ahead(frames: Iterable[TrackedFrame], people: float = inf) -> Iterator[TrackedFrame]:
+    """The same frames, found by one thread and their mouths measured by another while the caller has earlier ones."""
+    return ahead(_measured(ahead(frames, AHEAD), people), AHEAD)
+
+
+def _measured(frames: Iterable[TrackedFrame], people: float) -> Iterator[TrackedFrame]:
     """The frames, mouths measured where no more faces are seen than people are followed: most of these are theirs."""
     for frame in frames:
         if len(frame.faces) <= people:

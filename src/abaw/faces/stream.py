@@ -1,4 +1,4 @@
-"""The analysed frames of a video with their faces: decoded ahead where a thread is free."""
+"""The analysed frames of a video with their faces, decoded ahead of their use."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -38,14 +38,12 @@ def detected_frames(
     another number or time. While the faces hold, the detector is asked every `every_s` (`abaw.faces.asking`). With
     `mouths_hz` each comes with the frames after it that are nearest to the times of this rate.
 
-    With more than one thread the video is decoded while faces are sought, by `threads` threads at most; what comes out
-    is the same. Memory holds a batch, `AHEAD` frames and what the decoder keeps; of those in between as many as come in
-    `every_s`. Raises `UserError` for a video that
-    cannot be read; of one that breaks, what comes before the break is yielded first.
+    The video is decoded while faces are sought, by `threads` threads of a process of its own. Memory holds a batch,
+    `AHEAD` frames and what the decoder keeps; of those in between as many as come in `every_s`.
+
+    Raises `UserError` for a video that cannot be read; of one that breaks, what comes before the break is yielded first.
     """
-    frames: Iterable[SampledFrame] = _within(sample_frames(path, rate_hz, threads, mouths_hz), span_s)
-    if threads > 1:
-        frames = ahead(frames, detector.batch + AHEAD)
+    frames = ahead(_within(sample_frames(path, rate_hz, threads, mouths_hz), span_s), detector.batch + AHEAD)
     broken: list[BrokenVideoError] = []
     yield from ask(looks(_until_break(frames, broken)), detector, every_s)
     if broken:

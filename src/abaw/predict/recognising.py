@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import pdist
 
 from abaw.faces.crop import crop_region, decode_crop
 from abaw.faces.recognition import Recogniser, upright
@@ -89,6 +87,9 @@ def same_people(
     tracks = sorted(embeddings, key=lambda track: spans_s[track])
     if len(tracks) < 2:
         return {track: track for track in tracks}
+    from scipy.cluster.hierarchy import fcluster, linkage  # half a second to import, where somebody is recognised
+    from scipy.spatial.distance import pdist
+
     apart = pdist(np.stack([embeddings[track] for track in tracks]), "cosine")
     begin, end = np.array([spans_s[track] for track in tracks]).T
     one, other = np.triu_indices(len(tracks), 1)

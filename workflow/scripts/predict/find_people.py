@@ -21,7 +21,7 @@ from abaw.config import ComputeConfig, FacesConfig
 from abaw.faces.breaks import BROKEN, bridge_break
 from abaw.faces.detection import Detector
 from abaw.faces.detectors import make_detector
-from abaw.faces.pipeline import face_row, followed_frames, tracked_frames
+from abaw.faces.pipeline import face_row, followed_frames, measured_ahead, tracked_frames
 from abaw.faces.recognition import Recogniser
 from abaw.faces.row import Row
 from abaw.faces.subjects import Subject, TrackedFrame
@@ -57,7 +57,7 @@ def main() -> None:
         "--same-person", type=float, nargs="?", help="cosine from which on two faces are one person's"
     )
     arguments.add_argument("--mouths-hz", type=float, required=True, help="frames a second whose mouths are measured")
-    arguments.add_argument("--threads", type=int, required=True, help="of the decoder; 2 or more decode ahead")
+    arguments.add_argument("--threads", type=int, required=True, help="of the decoder")
     arguments.add_argument("--faces", type=Path, required=True)
     arguments.add_argument("--mouths", type=Path, required=True)
     args = arguments.parse_args()
@@ -68,7 +68,8 @@ def main() -> None:
         return
     span_s = (args.from_s, args.to_s)
     everybody, times = Everybody(1 / args.settings.analysis_rate_hz), list[tuple[int, float]]()
-    tracked = tracked_frames(args.video, args.settings, args.threads, detector, span_s, True, args.mouths_hz)
+    found = tracked_frames(args.video, args.settings, args.threads, detector, span_s, True, args.mouths_hz)
+    tracked = measured_ahead(found)
     with TemporaryDirectory() as folder:
         drafts = Path(folder) / "tracks.parquet", Path(folder) / "mouths.parquet"
         with table_writer("mouths", drafts[1]) as write:

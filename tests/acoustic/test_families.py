@@ -89,6 +89,8 @@ def test_a_second_has_fifty_steps(stored):
     assert (encoder.step_rate_hz, encoder.width) == (50, WIDTH)
     with torch.inference_mode():
         outputs = encoder.layer_outputs(sound())
+        [lowest] = encoder.layer_outputs(sound(), highest=1)
+        assert torch.equal(lowest, outputs[0])
         last = encoder(sound())
     assert len(outputs) == len(encoder.layers) == LAYERS
     assert {one.shape for one in [*outputs, last]} == {(2, 200 if family == "whisper" else 199, WIDTH)}

@@ -1,6 +1,7 @@
 """Apply a bundle: from faces and voices to a row a frame, by the functions that a run's test split goes through."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ import pyarrow as pa
 from abaw.acoustic.prediction import Heard, hear_samples, load_acoustic, tables_of
 from abaw.attention.prediction import predict_attention
 from abaw.bundle.encoders import frozen_encoder, trained_encoder
-from abaw.bundle.form import StoredCalibration, StoredTask
+from abaw.bundle.form import HEAR_ONLY, StoredCalibration, StoredTask
 from abaw.bundle.reading import read_bundle, stored_model
 from abaw.bundle.sources import STATIC
 from abaw.config import ComputeConfig
@@ -37,13 +38,14 @@ class Footage(NamedTuple):
     """What the stages before have made of some samples.
 
     The rows that are asked for of each, in order; the tables `faces` of their videos; the 16 kHz track of each sample;
-    and the table `voiced`.
+    and the table `voiced`. `embeddings` are the tables by `Engine.embeddings` of tasks, where they are on the way.
     """
 
     rows: Sequence[Rows]
     faces: Sequence[Path]
     tracks: Mapping[str, Path]
     voiced: pa.Table
+    embeddings: Mapping[TaskName, Future[pa.Table]] | None = None
 
 
 class Engine:
@@ -64,9 +66,9 @@ class Engine:
         names = list(names)
         members = {name: known.systems[name].models if name in known.systems else [name] for name in names}
         run = _Run(self, task, known, footage)
-        aligned = {
-            model: run.aligned(model) for model in dict.fromkeys(m for models in members.values() for m in models)
-        }
+        wanted = dict.fromkeys(model for models in members.values() for model in models)
+        # First those that need no face: meanwhile the faces may be embedded.
+        aligned = {model: run.aligned(model) for model in sorted(wanted, key=lambda model: model not in HEAR_ONLY)}
         found = {}
         for name in names:
             tables = [aligned[model] for model in members[name]]
@@ -76,6 +78,17 @@ class Engine:
             stored = None if system is None else system.calibration
             found[name] = fused if stored is None else _calibrated(task, fused, stored)
         return found
+
+    def embeddings(self, task: TaskName, faces: Sequence[Path], samples: Sequence[str]) -> pa.Table:
+        """The `embeddings` table of some samples of a task, whose videos have the tables `faces`."""
+        weights, card = stored_model(self.folder, self.bundle, task, STATIC)
+        if self.device.type == "cpu" and task in self.embedders:
+            embedder, spec = open_embedder(self.embedders[task], self.compute.threads), StaticSpec.from_card(card)
+        else:
+            from abaw.static.embedder import load_embedder  # the backbones' libraries load only where they are needed
+
+            embedder, spec = load_embedder(weights, card, self.device, self.compute.threads)
+        return embed_faces(embedder, spec, faces, samples, self.device, self.bundle.settings.embedding.without_face)
 
     def _fused(
         self, task: TaskName, models: Sequence[str], tables: Sequence[pa.Table], weights: list[list[float]]
@@ -127,17 +140,10 @@ class _Run:
     @cached_property
     def faces(self) -> pa.Table:
         """The `embeddings` table of all samples."""
-        device, threads = self.engine.device, self.engine.compute.threads
-        weights, card = self._stored(STATIC)
-        if device.type == "cpu" and self.task in self.engine.embedders:
-            embedder, spec = open_embedder(self.engine.embedders[self.task], threads), StaticSpec.from_card(card)
-        else:
-            from abaw.static.embedder import load_embedder  # the backbones' libraries load only where they are needed
-
-            embedder, spec = load_embedder(weights, card, device, threads)
-        samples = [row.sample for row in self.footage.rows]
-        without_face = self.engine.bundle.settings.embedding.without_face
-        return embed_faces(embedder, spec, self.footage.faces, samples, device, without_face)
+        made = (self.footage.embeddings or {}).get(self.task)
+        if made is not None:
+            return made.result()
+        return self.engine.embeddings(self.task, self.footage.faces, [row.sample for row in self.footage.rows])
 
     @cached_property
     def voices(self) -> pa.Table:

@@ -27,6 +27,8 @@ LARGEST_FILE_BYTES = 8 << 30
 LARGEST_BYTES = 32 << 30
 HEARING = frozenset({"acoustic", "self_attention", "cross_attention"})
 """The models that hear through the acoustic model's encoder."""
+HEAR_ONLY = frozenset({"acoustic", "voice_functional"})
+"""The models that see no face."""
 
 Floats = Literal["float32", "float16"]
 FileName = Annotated[str, Field(pattern=r"^[a-z0-9_]+/[a-z0-9_]+\.safetensors$")]
@@ -104,6 +106,11 @@ class StoredTask(Section):
     systems: dict[str, StoredSystem]
     preferred: str
     scores: list[StoredScore]
+
+    @property
+    def sees(self) -> bool:
+        """Whether the preferred system has a model that looks at faces."""
+        return bool(set(self.systems[self.preferred].models) - HEAR_ONLY)
 
 
 class StoredSettings(Section):

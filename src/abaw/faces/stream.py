@@ -41,7 +41,7 @@ def detected_frames(
     The video is decoded while faces are sought, by `threads` threads of a process of its own. Memory holds a batch,
     `AHEAD` frames and what the decoder keeps; of those in between as many as come in `every_s`.
 
-    Raises `UserError` for a video that cannot be read; of one that breaks, what comes before the break is yielded first.
+    Raises `UserError` for a video that cannot be read; of one that breaks, what comes before the break comes first.
     """
     frames = ahead(_within(sample_frames(path, rate_hz, threads, mouths_hz), span_s), detector.batch + AHEAD)
     broken: list[BrokenVideoError] = []

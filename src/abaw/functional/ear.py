@@ -83,7 +83,9 @@ class Ear:
         """The chosen layers (n, layers, steps, width)."""
         prepared, mask = self.encoder.prepare(waveforms, known), torch.from_numpy(known)
         with torch.inference_mode(), half_on_gpu(self.device):
-            outputs = self.encoder.layer_outputs(prepared.to(self.device), mask.to(self.device))
+            outputs = self.encoder.layer_outputs(
+                prepared.to(self.device), mask.to(self.device), max(self.settings.layers)
+            )
         return torch.stack([outputs[number - 1].float() for number in self.settings.layers], dim=1)
 
     def _spoken(self, starts: NDArray[np.float64], steps: int, runs: Runs) -> NDArray[np.bool_]:

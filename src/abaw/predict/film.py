@@ -3,6 +3,7 @@
 import platform
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,11 +95,14 @@ def predict_film(
     seen = {sample: Sightings.of(block) for sample, block in blocks(faces.take(order))}
     seen = {sample: sightings for sample, sightings in seen.items() if sightings.has_face.any()}
     voiced = read_table("voiced", film.voiced)
-    heard = heard_in(film.voice, film.info.has_audio) if seen else None
     gate = engine.bundle.settings.speech.gate
-    speaking = {sample: spoken_runs(runs_of(voiced, sample), heard, gate) for sample in seen}
-    with a_voice(film.voice, any(speaking.values())) as voice:
-        said = _said(engine, replace(film, voice=voice), list(seen))
+    with ThreadPoolExecutor(1) as pool:  # faces are embedded while the voice is heard
+        tasks = [name for name, task in engine.bundle.tasks.items() if task.sees and seen]
+        embeddings = {task: pool.submit(engine.embeddings, task, [film.faces], list(seen)) for task in tasks}
+        heard = heard_in(film.voice, film.info.has_audio) if seen else None
+        speaking = {sample: spoken_runs(runs_of(voiced, sample), heard, gate) for sample in seen}
+        with a_voice(film.voice, any(speaking.values())) as voice:
+            said = _said(engine, replace(film, voice=voice), list(seen), embeddings)
     tables = [
         people_rows(
             film.name,
@@ -131,14 +135,16 @@ def predict_film(
     return Predicted(table, about, film.info, engine.bundle.settings.faces.analysis_rate_hz)
 
 
-def _said(engine: Engine, film: Film, subjects: Sequence[str]) -> dict[TaskName, tuple[str, dict[str, Any]]]:
+def _said(
+    engine: Engine, film: Film, subjects: Sequence[str], embeddings: Mapping[TaskName, Future[pa.Table]]
+) -> dict[TaskName, tuple[str, dict[str, Any]]]:
     """For each task of the bundle its preferred system, and what that says of each subject: (n_frames, 2 or 8)."""
     if not subjects:
         return {}
     times_s = None if film.info.frame_times is None else tuple(map(float, film.info.frame_times))
     rows = [Rows(subject, film.info.n_frames, film.info.fps, times_s) for subject in subjects]
     tracks = {} if film.voice is None else dict.fromkeys(subjects, film.voice)
-    footage = Footage(rows, [film.faces], tracks, read_table("voiced", film.voiced))
+    footage = Footage(rows, [film.faces], tracks, read_table("voiced", film.voiced), embeddings)
     found: dict[TaskName, tuple[str, dict[str, Any]]] = {}
     for task, known in engine.bundle.tasks.items():
         [table] = engine.frames(task, [known.preferred], footage).values()

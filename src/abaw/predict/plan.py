@@ -24,9 +24,6 @@ ALSO: dict[Also, str] = {
     "speakers": "{film}.rttm",
 }
 
-HEAR_ONLY = {"acoustic", "voice_functional"}
-"""The models that see no face."""
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -49,10 +46,7 @@ class Plan:
 
     def embedded_on(self, device: str) -> list[TaskName]:
         """The tasks for whose faces a network is exported: their systems see, and a CPU may be what runs them."""
-        if device == "cuda":
-            return []
-        tasks = self.bundle.tasks.items()
-        return [name for name, task in tasks if set(task.systems[task.preferred].models) - HEAR_ONLY]
+        return [] if device == "cuda" else [name for name, task in self.bundle.tasks.items() if task.sees]
 
     @property
     def mouths_hz(self) -> float:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,10 @@ class Steps(NamedTuple):
 
     hidden: Tensor
     beside: Mapping[str, Any]
+
+
+class _EnoughError(Exception):
+    """Ends a pass through an encoder whose upper layers are not asked for."""
 
 
 class SpeechEncoder(nn.Module, ABC):
@@ -72,16 +77,19 @@ class SpeechEncoder(nn.Module, ABC):
         """The steps (n, steps, width) of prepared waveforms (n, n_samples) after the last layer."""
         return self.above(self.below(waveforms, known, 0), 0)
 
-    def layer_outputs(self, waveforms: Tensor, known: Tensor | None = None) -> list[Tensor]:
-        """What comes out of each layer, from the bottom to the top: a list of (n, steps, width)."""
+    def layer_outputs(self, waveforms: Tensor, known: Tensor | None = None, highest: int | None = None) -> list[Tensor]:
+        """What comes out of each layer, from the bottom to the `highest`, or the top: a list of (n, steps, width)."""
         found: list[Tensor] = []
 
         def keep(_: nn.Module, __: Any, output: Any) -> None:
             found.append(output if isinstance(output, Tensor) else output[0])
+            if len(found) == highest:
+                raise _EnoughError
 
         hooks = [layer.register_forward_hook(keep) for layer in self.layers]
         try:
-            self(waveforms, known)
+            with suppress(_EnoughError):
+                self(waveforms, known)
         finally:
             for hook in hooks:
                 hook.remove()

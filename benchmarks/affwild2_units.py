@@ -135,7 +135,8 @@ def separation() -> Work:
 def _static(task: str, preset: str = PAPER) -> tuple[Any, Any, Any]:
     import torch
 
-    from abaw.static.model import StaticModel, StaticSpec
+    from abaw.static.model import StaticModel
+    from abaw.static.spec import StaticSpec
 
     known = section("static", preset)["backbones"][task]
     half, form = (0.5, 0.5, 0.5), DINOV2 if known["backbone"].startswith("hf:") else None
@@ -186,7 +187,7 @@ def picture() -> Work:
     from abaw.faces.crop import encode_crop
     from abaw.static.augmentation import augmentation
     from abaw.static.feed import Feed, Jpegs
-    from abaw.static.model import as_images
+    from abaw.static.images import as_images
 
     _, spec, _ = _static("va")
     face = cv2.resize(skimage.data.astronaut()[0:240, 100:300], (200, 240))
@@ -205,7 +206,8 @@ def embedding(task: str) -> Work:
     """Embeddings by ONNX Runtime, batches of four."""
     import torch
 
-    from abaw.static.embedding import BATCH, make_embedder
+    from abaw.static.embedder import make_embedder
+    from abaw.static.embedding import BATCH
 
     model, spec, images = _static(task)
     embed = make_embedder(model.eval(), spec, torch.device("cpu"), 1)

@@ -15,8 +15,10 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from abaw.static.embedding import BATCH, make_embedder
-from abaw.static.model import StaticModel, StaticSpec
+from abaw.static.embedder import make_embedder
+from abaw.static.embedding import BATCH
+from abaw.static.model import StaticModel
+from abaw.static.spec import StaticSpec
 
 BACKBONE = "efficientnet_b1.ra4_e3600_r240_in1k"
 SPEC = StaticSpec(("expr",), BACKBONE, 240, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), dropout=0.1, drop_path=0.0)

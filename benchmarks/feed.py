@@ -37,8 +37,10 @@ from abaw.nn.compiling import compiled
 from abaw.nn.training import fit
 from abaw.static.augmentation import PROBABILITY, augmentation
 from abaw.static.feed import Batch, Feed, Jpegs
+from abaw.static.images import as_images, letterbox
 from abaw.static.learning import picture_loss
-from abaw.static.model import StaticModel, StaticSpec, as_images, letterbox
+from abaw.static.model import StaticModel
+from abaw.static.spec import StaticSpec
 
 # isort: split
 

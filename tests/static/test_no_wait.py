@@ -9,7 +9,8 @@ from trained_together import settings_of_phase
 
 from abaw.static import learning
 from abaw.static.feed import Batch
-from abaw.static.model import StaticModel, StaticSpec
+from abaw.static.model import StaticModel
+from abaw.static.spec import StaticSpec
 
 META = torch.device("meta")
 """Its tensors have shapes and no values, so whoever wants to know one gets an error."""

@@ -138,13 +138,13 @@ def test_pieces_are_resampled_to_what_the_whole_gives(length, pieces, rates):
 def test_a_tone_keeps_its_phase_and_none_is_folded_back():
     times = np.arange(3 * 44100) / 44100
     inner = slice(16000, 32000)
-    for tone_hz in (100, 3000, 7000):
+    for tone_hz, most in ((100, 1e-6), (3000, 1e-6), (5000, 1e-4), (7000, 1e-3)):  # soxr falls off from 5 kHz on
         found = np.concatenate(list(resampled([np.sin(2 * np.pi * tone_hz * times).astype(np.float32)], 44100, 16000)))
         expected = np.sin(2 * np.pi * tone_hz * np.arange(48000) / 16000)
-        assert np.abs(found - expected)[inner].max() < 1e-3
+        assert np.abs(found - expected)[inner].max() < most
     for tone_hz in (8500, 12000, 20000):
         found = np.concatenate(list(resampled([np.sin(2 * np.pi * tone_hz * times).astype(np.float32)], 44100, 16000)))
-        assert np.abs(found[inner]).max() < 1e-4
+        assert np.abs(found[inner]).max() < 1e-6
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ rule run_spleeter:
         " > {log:q} 2>&1"
 
 
-# Not a rule beside separate_speech where it is not wanted: two ways to each voice cost a plan of AffWild2 a tenth.
+# Not a rule beside separate_speech where it is not wanted: Snakemake would look both ways for each voice.
 if BY_PROGRAM:
 
     ruleorder: mix_down > separate_speech

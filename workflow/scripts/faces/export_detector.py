@@ -7,7 +7,6 @@ from pathlib import Path
 
 from abaw.commands.base import parser, run, settings_from
 from abaw.faces.retinaface_network import export_network, load_network
-from abaw.running.files import whole_file
 from abaw.weights.manifest import Weights
 
 
@@ -20,8 +19,7 @@ def main() -> None:
     args = arguments.parse_args()
 
     network = load_network(args.weights, args.file)
-    with whole_file(args.output) as beside:
-        export_network(network, beside)
+    export_network(network, args.output)
     print(f"{args.weights.name}: {args.output}, {args.output.stat().st_size} bytes")
 
 

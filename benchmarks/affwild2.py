@@ -9,7 +9,7 @@ that benchmarks/full_size.py has run, as docs/measured.json has them.
 
 What a GPU takes follows from what benchmarks/feed.py has measured on one: pictures a second that a training of each
 backbone learns from, decoding and augmentation included, and the share of that time in which kernels ran
-(--images-per-s, --busy; the defaults are those of one NVIDIA H200 with 16 cores). A picture that is only looked at
+(--images-per-s, --busy; else as docs/measured.json has them under feed_gpu). A picture that is only looked at
 takes a third of that, for a step has a forward pass and a backward pass of twice its arithmetic. A network over sound
 takes its arithmetic, counted here, at the rate at which ViT-B/16 was trained. Networks over time have next to no
 arithmetic: a step takes as long as Python and torch take here to ask for it.
@@ -246,7 +246,7 @@ def whole_h(lines: list[Line], units: Mapping[str, Unit], gpu: Gpu, cards: int, 
             names = [f"{line.stage} {number}" for number in range(line.jobs)]
             after = {name for name, job in jobs.items() if _waits(line.stage, job.stage)}
             jobs |= {name: Job(line.stage, hours, width, after) for name in names}
-    return first + makespan(jobs, cards) + after_the_networks().get("total_min", 0.0) / 60
+    return first + makespan(jobs, cards) + measured_before("full_size").get("total_min", 0.0) / 60
 
 
 @dataclass(frozen=True)
@@ -297,20 +297,19 @@ def makespan(jobs: Mapping[str, Job], cards: int) -> float:
     return now
 
 
-def after_the_networks() -> dict[str, float]:
-    """The stages that benchmarks/full_size.py has run, as one; empty where it has not been measured."""
-    measured_before = json.loads(MEASURED.read_text(encoding="utf-8")).get("full_size")
-    if measured_before is None:
-        return {}
-    return {name: measured_before["figures"][name] for name in ("core_hours", "total_min", "worst_gb")}
+def measured_before(benchmark: str) -> dict[str, Any]:
+    """The figures that docs/measured.json has of a benchmark; empty where it has none."""
+    return json.loads(MEASURED.read_text(encoding="utf-8")).get(benchmark, {"figures": {}})["figures"]
 
 
 def main() -> None:
     """Measure, multiply, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     said: dict[str, Any] = {"type": float, "nargs": 2, "metavar": ("B1", "VIT")}
-    parser.add_argument("--images-per-s", default=[1003, 920], help="gpu_images_per_s of benchmarks/feed.py", **said)
-    parser.add_argument("--busy", default=[0.401, 0.394], help="gpu_busy_share of benchmarks/feed.py", **said)
+    of_gpu = measured_before("feed_gpu")
+    rates, busy = ([*of_gpu[f"gpu_{what}"].values()] for what in ("images_per_s", "busy_share"))
+    parser.add_argument("--images-per-s", default=rates, help="gpu_images_per_s of benchmarks/feed.py", **said)
+    parser.add_argument("--busy", default=busy, help="gpu_busy_share of benchmarks/feed.py", **said)
     parser.add_argument("--cores", type=int, default=16, help="threads of the machine")
     args = parser.parse_args()
 
@@ -326,7 +325,7 @@ def main() -> None:
     gpu = Gpu(rates, busy | {BEST_BACKBONE: busy["expr"]}, trained_gflops)
     print(f"a GPU trains ViT-B/16 at {trained_gflops / 1e3:.0f} TFLOPS")
     stages, best = (stages_of(plan(epochs("pretraining", preset), preset), units, gpu) for preset in (PAPER, BEST))
-    if last := after_the_networks():
+    if last := measured_before("full_size"):
         about = {"units": 1, "core_hours": last["core_hours"], "gpu_hours": 0.0, "job_gib": round(last["worst_gb"], 1)}
         stages[AFTER] = about
     else:

@@ -5,12 +5,14 @@
 Three ways, in turns: the plain one (one thread decodes, fits and augments one picture after another, as version 0.1
 did), a torch DataLoader whose workers do the same, and ours (threads decode ahead; the device that trains augments the
 whole batch). Ours is timed up to the device's memory, and its augmentation apart. On a GPU the project's own training
-loop then trains EfficientNet-B1 and ViT-B/16 with random weights, with the values of config/affwild2.yaml.
+loop then trains EfficientNet-B1 and ViT-B/16 with random weights, with the values of config/affwild2.yaml; and again
+without recorded steps (`abaw.nn.recording`), without changes of the pictures, and without a feed as well.
 
 The last line printed is a JSON object. `ours_over_plain` and `ours_over_dataloader`: pictures a second of ours over
 theirs, medians of rounds; `host_ms_per_image` and `augment_ms_per_image`: of the processor, where the GPU augments of
-its time; of each network on a GPU `gpu_images_per_s`, `gpu_busy_share` (its kernels' time over that of the training)
-and `host_share_of_step` (what a thread decodes over that of the training), null without one.
+its time; of each network on a GPU `gpu_images_per_s`, the same `_unrecorded`, `_unchanged` and `_unfed`,
+`gpu_busy_share` (its kernels' time over that of the training) and `host_share_of_step` (what the threads decode over
+that of the training), null without one.
 """
 
 import argparse
@@ -20,7 +22,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -34,10 +36,12 @@ from abaw.config import ComputeConfig, ImageTrainingConfig
 from abaw.faces.crop import decode_crop, encode_crop
 from abaw.nn import runtime
 from abaw.nn.compiling import compiled
+from abaw.nn.recording import recorded
 from abaw.nn.training import fit
 from abaw.static.augmentation import PROBABILITY, augmentation
 from abaw.static.feed import Batch, Feed, Jpegs
 from abaw.static.images import as_images, letterbox
+from abaw.static.layers import rate_groups
 from abaw.static.learning import picture_loss
 from abaw.static.model import StaticModel
 from abaw.static.spec import StaticSpec
@@ -54,7 +58,17 @@ from one_by_one import twelve_one_by_one  # noqa: E402  (the folder need not be 
 CONFIG = ROOT / "config"
 SIDE_PX, CROP_PX, BATCH, N_CROPS = 240, 380, 64, 256
 NETWORKS = {"b1": ("efficientnet_b1.ra4_e3600_r240_in1k", 240), "vit": ("vit_base_patch16_224.augreg_in1k", 224)}
+FILES = ("config", "affwild2")
 CPU = torch.device("cpu")
+Load = Callable[[Iterable[Tensor]], Iterable[Batch]]
+
+
+class Training(NamedTuple):
+    """What an epoch of a training takes, and its kernels on a GPU, one after the other."""
+
+    epoch_s: float
+    kernels_s: float
+    kernels: int
 
 
 def crops() -> list[bytes]:
@@ -127,43 +141,55 @@ def augment_ms(jpegs: list[bytes], device: torch.device, rounds: int) -> float:
     return round(float(found) / len(jpegs) * 1e3, 3)
 
 
-def settings() -> ImageTrainingConfig:
-    """How the frames' model is fine-tuned on AffWild2, three epochs of it."""
+def affwild2() -> dict[str, Any]:
+    """The values of config/affwild2.yaml, and those of config/config.yaml that it leaves."""
 
     def merged(one: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
         inner = {key for key, value in other.items() if isinstance(value, dict) and one.get(key)}
         return {**one, **other, **{key: merged(one[key], other[key]) for key in inner}}
 
-    files = [yaml.safe_load((CONFIG / name).read_text(encoding="utf-8")) for name in ("config.yaml", "affwild2.yaml")]
-    static = reduce(merged, files)["static"]
-    training = static["training"] | {"epochs": 3, "keep": "last", "patience": None, "learning_rate": 1e-4}
+    return reduce(merged, [yaml.safe_load((CONFIG / f"{name}.yaml").read_text("utf-8")) for name in FILES])
+
+
+def settings(static: Mapping[str, Any]) -> ImageTrainingConfig:
+    """How the frames' model is fine-tuned on AffWild2, a few epochs of it."""
+    training = static["training"] | {"keep": "last", "patience": None, "learning_rate": 1e-4}
     own = {name: static[name] for name in ImageTrainingConfig.model_fields}
-    return ImageTrainingConfig.model_validate(own | {"training": training, "lowest_layer_rate": 0.0})
+    return ImageTrainingConfig.model_validate(own | {"training": training})
 
 
-def on_gpu(
-    network: str, jpegs: list[bytes], device: torch.device, threads: int, steps: int, compile_steps: bool
-) -> dict[str, float]:
-    """A training by the project's loop; the same without changes of the pictures, and without a feed as well."""
+def on_gpu(network: str, jpegs: list[bytes], device: torch.device, steps: int, compile_steps: bool) -> dict[str, float]:
+    """A training by the project's loop; then without recording, without changes of the pictures, and without a feed."""
+    config = affwild2()
     backbone, side_px = NETWORKS[network]
     half = (0.5, 0.5, 0.5)
     spec = StaticSpec(("expr",), backbone, side_px, half, half, dropout=0.1, drop_path=0.2 if network == "b1" else 0.0)
     model = StaticModel(spec).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    learner = compiled(model) if compile_steps else model
-    n = steps * BATCH
-    repeated = Jpegs.of(jpegs, side_px, threads)[np.arange(n) % len(jpegs)]
-    feed, labels = Feed(repeated, side_px, device, threads, held_bytes=0), np.arange(n) % 8.0
+    n, threads = steps * BATCH, config["compute"]["decoding_threads"]
+    feed = Feed(Jpegs.of(jpegs, side_px)[np.arange(n) % len(jpegs)], side_px, device, threads, held_bytes=0)
     [first] = feed.batches([torch.arange(BATCH)])
     on_device = Batch(first.items, first.pixels.to(device))
-    unchanged = settings().model_copy(update={"augmentation": "none"})
+    chosen = settings(config["static"])
+    unchanged = chosen.model_copy(update={"augmentation": "none"})
 
-    def trained(load: Callable[[Iterable[Tensor]], Iterable[Batch]], chosen: ImageTrainingConfig) -> dict[str, float]:
-        return timed_training(model, picture_loss(learner, spec, {"expr": labels}, chosen, device), n, load, chosen)
+    def trained(load: Load, chosen: ImageTrainingConfig, record: bool = True, counted: bool = False) -> Training:
+        whole = compiled(model) if compile_steps else model
+        learner = recorded(whole, BATCH, device) if record else whole
+        loss = picture_loss(learner, spec, {"expr": np.arange(n) % 8.0}, chosen, device)
+        return timed_training(model, loss, n, load, chosen, counted)
 
-    found = trained(feed.batches, settings())
-    return found | {
-        "unchanged": trained(feed.batches, unchanged)["images_per_s"],
-        "unfed": trained(lambda orders: (on_device for _ in orders), unchanged)["images_per_s"],
+    ways = {
+        "": trained(feed.batches, chosen, counted=True),
+        "_unrecorded": trained(feed.batches, chosen, record=False),
+        "_unchanged": trained(feed.batches, unchanged),
+        "_unfed": trained(lambda orders: (on_device for _ in orders), unchanged),
+    }
+    found = ways[""]
+    return {
+        **{f"images_per_s{way}": round(n / other.epoch_s) for way, other in ways.items()},
+        "busy_share": round(found.kernels_s / found.epoch_s, 3),
+        "kernels_per_step": round(found.kernels / steps),
+        "step_ms": found.epoch_s / steps * 1e3,
     }
 
 
@@ -171,34 +197,39 @@ def timed_training(
     model: StaticModel,
     loss: Callable[[Batch], Tensor],
     n: int,
-    load: Callable[[Iterable[Tensor]], Iterable[Batch]],
+    load: Load,
     chosen: ImageTrainingConfig,
-) -> dict[str, float]:
-    """Three epochs of `n` pictures: the second is timed, and of the third the kernels are counted."""
+    counted: bool,
+) -> Training:
+    """Two epochs of `n` pictures, the second timed; where they are `counted`, a third whose kernels are."""
     marks: list[float] = []
-    profiler = torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA])
+    profiler = torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA], acc_events=True)
 
     def mark(epoch: int) -> None:
         torch.cuda.synchronize()
         marks.append(time.perf_counter())
-        if epoch == 3:
+        if epoch == 3 and counted:
             profiler.start()
 
     def done() -> dict[str, float]:
-        torch.cuda.synchronize()
-        profiler.stop()
+        mark(0)
+        if counted:
+            profiler.stop()
         return {"m": 0.0}
 
-    fit(model, loss, n, done, "m", chosen.training, 0, load=load, before_epoch=mark)
-    seconds = marks[2] - marks[1]
-    kernels = [event for event in profiler.events() if event.device_type == torch.autograd.DeviceType.CUDA]
-    busy_s = sum(event.time_range.elapsed_us() for event in kernels) / 1e6
-    return {
-        "images_per_s": round(n / seconds),
-        "busy": round(busy_s / seconds, 3),
-        "step_ms": seconds / n * 1e3,
-        "kernels": round(len(kernels) / (n / BATCH)),
-    }
+    training = chosen.training.model_copy(update={"epochs": 3 if counted else 2})
+    groups = rate_groups(model, chosen)
+    fit(model, loss, n, done, "m", training, 0, load=load, before_epoch=mark, groups=groups)
+    ran = []
+    if counted:  # as the profiler holds them: what it makes of so many takes it minutes
+        events = profiler.profiler.kineto_results.events()  # type: ignore[union-attr]
+        ran = [event.duration_ns() for event in events if event.device_type() == torch.autograd.DeviceType.CUDA]
+    found = Training(marks[2] - marks[1], sum(ran) / 1e9, len(ran))
+    print(
+        f"{n / found.epoch_s:,.0f} pictures a second, of {found.epoch_s:.2f} s kernels {found.kernels_s:.2f} s",
+        flush=True,
+    )
+    return found
 
 
 def main() -> None:
@@ -218,18 +249,11 @@ def main() -> None:
     host["augment_ms_per_image"] = augment_ms(jpegs, device, args.rounds)
     gpu: dict[str, Any] = {"gpu_images_per_s": None, "gpu_busy_share": None, "host_share_of_step": None}
     if device.type == "cuda":
-        found = {name: on_gpu(name, jpegs, device, args.threads, args.steps, args.compile) for name in NETWORKS}
-        gpu = {
-            "gpu_images_per_s": {name: each["images_per_s"] for name, each in found.items()},
-            "gpu_busy_share": {name: each["busy"] for name, each in found.items()},
-            "gpu_kernels_per_step": {name: each["kernels"] for name, each in found.items()},
-            "gpu_images_per_s_unchanged": {name: each["unchanged"] for name, each in found.items()},
-            "gpu_images_per_s_unfed": {name: each["unfed"] for name, each in found.items()},
-            "host_share_of_step": {
-                name: round(host["host_ms_per_image"] / each["step_ms"] / args.threads, 3)
-                for name, each in found.items()
-            },
-        }
+        found = {name: on_gpu(name, jpegs, device, args.steps, args.compile) for name in NETWORKS}
+        steps_ms = {name: each.pop("step_ms") for name, each in found.items()}
+        gpu = {f"gpu_{what}": {name: found[name][what] for name in found} for what in found["b1"]}
+        host_ms = host["host_ms_per_image"] * BATCH / affwild2()["compute"]["decoding_threads"]
+        gpu["host_share_of_step"] = {name: round(host_ms / step_ms, 3) for name, step_ms in steps_ms.items()}
     print(json.dumps(host | gpu))
 
 

@@ -3,8 +3,8 @@
     python tools/measure.py          all that benchmarks/figures.yaml lists, one after another; some take long
     python tools/measure.py elm dwf  these alone
 
-A benchmark's last line is a JSON object of its figures. What needs ../shared is left out, with a word, where that is
-missing. Nothing else should run on the machine meanwhile.
+A benchmark's last line is a JSON object of its figures. What needs ../shared or a GPU is left out, with a word, where
+that is missing. Nothing else should run on the machine meanwhile.
 """
 
 import argparse
@@ -21,6 +21,10 @@ from typing import Any
 import measured
 from generate import generate
 
+from abaw.running.machine import has_gpu
+
+NEEDS = {"shared": ("../shared", (measured.ROOT.parent / "shared").is_dir), "gpu": ("a GPU", has_gpu)}
+
 
 def main() -> None:
     """Measure what was asked for; exit with a sentence for each benchmark that failed."""
@@ -32,8 +36,9 @@ def main() -> None:
         sys.exit(f"there is no benchmark {', '.join(unknown)}; expected some of {', '.join(named)}")
     commit, failed = _commit(), []
     for name in asked:
-        if named[name].get("needs") == "shared" and not (measured.ROOT.parent / "shared").is_dir():
-            print(f"{name}: left out, for it needs ../shared, which this machine does not have")
+        need, here = NEEDS.get(named[name].get("needs"), ("", lambda: True))
+        if not here():
+            print(f"{name}: left out, for it needs {need}, which this machine does not have")
             continue
         print(f"{name}: {named[name]['command']}", flush=True)
         figures = run(named[name]["command"])

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 from trained_together import settings_of_phase
 
 from abaw.static import learning
@@ -17,9 +18,25 @@ META = torch.device("meta")
 N, SIDE_PX = 256, 32
 
 
+class NothingIsWaitedFor(TorchDispatchMode):
+    """Values come to the device without a wait for it; a tensor made there of numbers of the host is waited for."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        found = function(*args, **(kwargs or {}))
+        if function is torch.ops.aten._to_copy.default and found.is_meta and not args[0].is_meta:
+            assert kwargs["non_blocking"]
+        return found
+
+
+def on_host(device):
+    assert device is None or torch.device(device).type == "cpu", "a tensor is made on the device of numbers of the host"
+    return 0
+
+
 @pytest.mark.parametrize("augmentation", ["paper", "strong"])
 @pytest.mark.parametrize("losses", [("ccc", "cross_entropy"), ("rmse", "focal")])
 def test_a_step_reads_nothing_back_from_its_device(augmentation, losses, monkeypatch):
+    made = torch.tensor
     monkeypatch.setattr(learning, "half_on_gpu", lambda device: nullcontext())  # meta has no half precision
     half = (0.5, 0.5, 0.5)
     spec = StaticSpec(("va", "expr"), "test_efficientnet", SIDE_PX, half, half, dropout=0.1, drop_path=0.1)
@@ -28,9 +45,12 @@ def test_a_step_reads_nothing_back_from_its_device(augmentation, losses, monkeyp
     labels["va"][::3] = labels["expr"][::5] = np.nan
     changes = {"augmentation": augmentation, "mixup": 0.2, "va_loss": losses[0], "expression_loss": losses[1]}
     loss = learning.picture_loss(model, spec, labels, settings_of_phase(changes), META)
+    batch = Batch(torch.arange(N), torch.zeros((N, SIDE_PX, SIDE_PX, 3), dtype=torch.uint8))
     torch.manual_seed(0)
-    found = loss(Batch(torch.arange(N), torch.zeros((N, SIDE_PX, SIDE_PX, 3), dtype=torch.uint8)))
-    found.backward()
+    monkeypatch.setattr(torch, "tensor", lambda *values, device=None, **form: made(*values, **form) + on_host(device))
+    with NothingIsWaitedFor():
+        found = loss(batch)
+        found.backward()
     learned = list(model.parameters())
     torch.nn.utils.clip_grad_norm_(learned, 1.0)
     assert all(parameter.grad is not None and parameter.grad.is_meta for parameter in learned)

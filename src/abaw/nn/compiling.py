@@ -4,9 +4,6 @@ Only the steps of a training run compiled. What is judged, embedded and predicte
 training on a CPU, whose results are the same to the last bit.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
 from torch import nn
 
@@ -19,7 +16,7 @@ FORMS = 64
 for each again when another layer begins to learn (`abaw.static.layers.unfreezing`)."""
 
 
-def compiled(network: nn.Module) -> Callable[..., Any]:
+def compiled(network: nn.Module) -> nn.Module:
     """What to call in place of `network` in a training step; it has the same weights, which the network keeps.
 
     It is compiled at its first call, in as many processes as this one has threads. Where algorithms are deterministic,
@@ -31,7 +28,7 @@ def compiled(network: nn.Module) -> Callable[..., Any]:
     of_forms.recompile_limit = FORMS
     of_programs.deterministic = torch.are_deterministic_algorithms_enabled()
     of_programs.compile_threads = torch.get_num_threads()
-    return torch.compile(network, backend=BACKEND, dynamic=False)
+    return torch.compile(network, backend=BACKEND, dynamic=False)  # type: ignore[return-value]
 
 
 def check_compiler(device: torch.device) -> None:

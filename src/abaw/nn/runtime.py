@@ -4,6 +4,7 @@ import ctypes
 import os
 
 import torch
+from torch.backends import cuda
 
 from abaw.config import ComputeConfig
 from abaw.nn.parallel import join, team
@@ -40,6 +41,9 @@ def start(compute: ComputeConfig, seed: int) -> torch.device:
     torch.backends.cudnn.benchmark = quickest
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")
+        # Fused attention adds its gradients in any order, unless every operation had to have one that does not.
+        for enable in (cuda.enable_flash_sdp, cuda.enable_mem_efficient_sdp, cuda.enable_cudnn_sdp):
+            enable(quickest)
     # It would fill all memory that is yet to be written, for nothing: a fifth of a training step on a CPU.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if team().first:

@@ -2,7 +2,8 @@
 
 Each image has draws of its own, out of torch's generator on the CPU, so that they do not depend on the device; only
 noise is drawn where it is added. torchvision's transforms draw once for a whole batch: its functions serve where all
-images that are changed alike can be changed together, `abaw.static.changes` where each has strengths of its own.
+images that are changed alike can be changed together, `abaw.static.changes` where each has strengths of its own, or
+where torchvision waits for the device.
 """
 
 import abaw.nn.vision  # noqa: F401  (it makes torchvision importable, so it comes first)
@@ -10,7 +11,6 @@ import abaw.nn.vision  # noqa: F401  (it makes torchvision importable, so it com
 # isort: split
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Literal
 
 import torch
@@ -64,8 +64,8 @@ def twelve(side_px: int) -> list[Change]:
         lambda images: changes.in_perspective(images, distortion=0.5),
         lambda images: changes.moved(images, degrees=90),
         lambda images: changes.cropped(images, area=(0.7**2, 0.9**2)),
-        _one_of([partial(functional.posterize, bits=bits) for bits in (1, 2)]),
-        _one_of([partial(functional.adjust_sharpness, sharpness_factor=factor) for factor in (0.1, 0.5, 2.0, 3.0)]),
+        lambda images: changes.posterized(images, bits=(1, 2)),
+        lambda images: changes.sharpened(images, factors=(0.1, 0.5, 2.0, 3.0)),
         functional.equalize,
         functional.horizontal_flip,
         functional.vertical_flip,
@@ -90,19 +90,11 @@ def _sometimes(change: Change, probability: float) -> Change:
     return lambda images: _where(images, torch.rand(len(images)) < probability, change)
 
 
-def _one_of(several: Sequence[Change]) -> Change:
-    """Apply one of several changes to each image, all equally likely."""
-
-    def change(images: Tensor) -> Tensor:
-        which = torch.randint(len(several), (len(images),))
-        for number, each in enumerate(several):
-            images = _where(images, which == number, each)
-        return images
-
-    return change
-
-
 def _where(images: Tensor, chosen: Tensor, change: Change) -> Tensor:
     """Apply a change to the images that are `chosen` (n,), bool on the CPU; the batch is written over."""
-    places = changes.sent(chosen.nonzero()[:, 0], images.device)
-    return images.index_copy_(0, places, change(images[places])) if len(places) else images
+    places = chosen.nonzero()[:, 0]
+    if len(places):
+        changed = change(images[changes.sent(places, images.device)])
+        # In one kernel; `index_copy_` sorts the places first where algorithms are deterministic.
+        torch._foreach_copy_([images[place] for place in places.tolist()], list(changed))
+    return images

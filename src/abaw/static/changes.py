@@ -8,11 +8,12 @@ import abaw.nn.vision  # noqa: F401  (it makes torchvision importable, so it com
 # isort: split
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import grid_sample, interpolate, pad
+from torch.nn.functional import avg_pool2d, grid_sample, interpolate, pad
 from torchvision.transforms.v2.functional import rgb_to_grayscale
 
 Range = tuple[float, float]
@@ -90,6 +91,24 @@ def jittered(images: Tensor, brightness: float, contrast: float, saturation: flo
     return images
 
 
+def posterized(images: Tensor, bits: Sequence[int]) -> Tensor:
+    """Leave each image one of the numbers of `bits` for each colour (`RandomPosterize`)."""
+    levels = _one_of([2.0**each for each in bits], images)
+    return images.mul(levels).floor_().minimum(levels - 1).div_(levels)
+
+
+def sharpened(images: Tensor, factors: Sequence[float]) -> Tensor:
+    """Blur or sharpen each image by one of `factors`: 0 smooths it, 1 leaves it as it is (`RandomAdjustSharpness`).
+
+    torchvision's function makes its 3x3 kernel on the host, and a GPU is waited for until it is there.
+    """
+    inner = images[..., 1:-1, 1:-1]
+    smooth = (avg_pool2d(images, 3, stride=1) * 9 + inner * 4) / 13
+    found = images.clone()
+    found[..., 1:-1, 1:-1] = _blended(inner, smooth, _one_of(factors, images))
+    return found
+
+
 def erased(images: Tensor, area: Range, ratio: Range) -> Tensor:
     """Hide a rectangle of each image: its share of the area, and its height over its width (`RandomErasing`)."""
     n, side = len(images), images.shape[-1]
@@ -100,6 +119,12 @@ def erased(images: Tensor, area: Range, ratio: Range) -> Tensor:
     along = torch.arange(side, device=images.device)
     within = (along >= first) & (along < first + size)
     return images.masked_fill((within[0][:, :, None] & within[1][:, None, :])[:, None], 0.0)
+
+
+def _one_of(values: Sequence[float], images: Tensor) -> Tensor:
+    """One of some values for each image, all equally likely, (n, 1, 1, 1)."""
+    drawn = torch.randint(len(values), (len(images),))
+    return sent(torch.tensor(values)[drawn], images.device).view(-1, 1, 1, 1)
 
 
 def _uniform(n: int, between: Range) -> Tensor:

@@ -12,6 +12,7 @@ from abaw.config import PhaseConfig
 from abaw.nn.compiling import compiled
 from abaw.nn.depthwise import learn_from_small_maps
 from abaw.nn.parallel import share_statistics, team
+from abaw.nn.recording import recorded
 from abaw.nn.resume import Resume
 from abaw.nn.runtime import half_on_gpu
 from abaw.nn.training import History, Scores, fit
@@ -83,7 +84,7 @@ def train_static(
     chooser = measures[0] if len(measures) == 1 else MEAN_MEASURE
     in_part = len(tasks) < len(spec.tasks) or settings.unfrozen_layers is not None
     whole = team().learner(model, device, in_part)
-    learner = compiled(whole) if compile_steps else whole
+    learner = recorded(compiled(whole) if compile_steps else whole, settings.training.batch_size, device)
     history = fit(
         model,
         picture_loss(learner, spec, labels, settings, device, expression_weight),

@@ -29,6 +29,8 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
 from runs import environment  # noqa: E402  (the folders need not be installed)
 
+from abaw.running.children import end_with_parent  # noqa: E402
+
 MEDIA = ROOT.parent / "shared" / "media"
 CLIP, SOUND = MEDIA / "pexels" / "WolfgangLanger_Pexels.mp4", MEDIA / "dialogue" / "sample.wav"
 RATE_HZ = 5.0
@@ -72,7 +74,7 @@ def repeated(clip: Path, sound: Path, path: Path, minutes: float) -> Path:
         call += ["-stream_loop", "-1", "-i", str(source)]
     call += ["-map", "0:v:0", "-map", "1:a:0", "-t", str(60 * minutes)]
     call += ["-vf", "scale=-2:720", "-r", "30", "-preset", "veryfast", str(path)]
-    subprocess.run(call, check=True, stdin=subprocess.DEVNULL)
+    subprocess.run(call, check=True, stdin=subprocess.DEVNULL, preexec_fn=end_with_parent)
     return path
 
 

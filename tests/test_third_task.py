@@ -26,7 +26,8 @@ from abaw.corpus.labels import read_labels
 from abaw.corpus.layout import read_folders
 from abaw.dynamic.training import Sequences, build_dynamic, predict_over_time, train_over_time
 from abaw.foreign.predictions import asked_of, foreign_predictions
-from abaw.functional.model import Windows, choose
+from abaw.functional.choosing import choose
+from abaw.functional.model import Windows
 from abaw.fusion.dirichlet import DirichletWeightedFusion
 from abaw.fusion.forest import fuse_by_forests
 from abaw.report.bootstrap import drawn_measures

@@ -16,7 +16,8 @@ from torch import nn
 from abaw.bundle.export import _speech, _write_weights
 from abaw.bundle.sources import Sources
 from abaw.config import check_config
-from abaw.functional.model import FunctionalModel, Scaling, about, load_model, restored, save_model
+from abaw.functional.kernels import Expansion
+from abaw.functional.model import FunctionalModel, Scaling, about, load_model, save_model
 from abaw.nn import checkpoint
 from abaw.weights.manifest import sha256_of
 
@@ -82,13 +83,13 @@ def test_a_functional_model_of_half_floats_says_nearly_the_same(tmp_path, factor
     rng = np.random.default_rng(0)
     basis, coefficients = rng.normal(size=(20, 6)), factor * rng.normal(size=(20, 2))
     scaling = Scaling("standard", rng.normal(size=6), rng.uniform(1, 2, 6))
-    model = FunctionalModel(["mean"], scaling, restored("rbf", 0.3, coefficients, basis), [0])
+    model = FunctionalModel(["mean"], scaling, Expansion.of("rbf", 0.3, coefficients, basis), [0])
     save_model(model, tmp_path / "whole")
     _write_weights(tmp_path / "whole", tmp_path / "half", "float16")
     card = json.loads(json.dumps(about(model) | {"sha256": sha256_of(tmp_path / "half")}))
     loaded = load_model(tmp_path / "half", card)
     features = scaling.of(rng.normal(size=(5, 6)), np.zeros(5, np.int64))
-    outputs = [one.elm.predict(features) for one in (model, loaded)]
+    outputs = [one.elm.outputs(features) for one in (model, loaded)]
     np.testing.assert_allclose(outputs[1], outputs[0], atol=5e-3 * factor)
-    assert (loaded.elm.coef_ == coefficients).all() == (factor > 1)  # those that half floats do not hold stay
-    assert loaded.elm.basis_.dtype == np.float64
+    assert (loaded.elm.coefficients == coefficients).all() == (factor > 1)  # those that half floats do not hold stay
+    assert loaded.elm.basis.dtype == np.float64

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics.pairwise import pairwise_kernels
+from sklearn.preprocessing import normalize
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from abaw.functional.elm import LONG_GRID, KernelELMClassifier, KernelELMRegressor, path_outputs
+from abaw.functional.kernels import Expansion, kernel_matrix, of_unit_length
 
 GRID = np.logspace(-3, 3, LONG_GRID + 2).tolist()
 KERNELS = {"linear": {}, "rbf": {"gamma": 1 / 6}, "poly": {"gamma": 1 / 6, "degree": 3, "coef0": 1}}
@@ -16,6 +18,27 @@ KERNELS = {"linear": {}, "rbf": {"gamma": 1 / 6}, "poly": {"gamma": 1 / 6, "degr
 def rows():
     rng = np.random.default_rng(3)
     return rng.normal(size=(60, 6)), rng.normal(size=(60, 2)), rng.uniform(0.2, 3, 60), rng.normal(size=(20, 6))
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_kernels_and_unit_lengths_are_scikit_learn_s_to_the_bit(rows, kernel):
+    X, _, _, at = rows
+    given = {"gamma": 1 / 6, "degree": 3, "coef0": 1.0}
+    for one in (at, X):
+        expected = pairwise_kernels(one, X, metric=kernel, **KERNELS[kernel])
+        np.testing.assert_array_equal(kernel_matrix(kernel, one, X, **given), expected)
+    with_zeros = np.vstack([at, np.zeros(6), np.full(6, 1e-18)])
+    np.testing.assert_array_equal(of_unit_length(with_zeros), normalize(with_zeros))
+    with pytest.raises(ValueError, match="kernel is 'sigmoid', expected one of linear, rbf, poly"):
+        kernel_matrix("sigmoid", at, X, **given)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_an_expansion_says_what_its_estimator_says(rows, kernel):
+    X, y, _, at = rows
+    elm = KernelELMRegressor(3.0, kernel).fit(X, y)
+    expansion = Expansion.of(kernel, elm.gamma_, elm.coef_, elm.basis_)
+    np.testing.assert_array_equal(expansion.outputs(at), elm.predict(at))
 
 
 @parametrize_with_checks([KernelELMRegressor(), KernelELMClassifier(), KernelELMRegressor(kernel="linear")])

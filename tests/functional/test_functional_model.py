@@ -6,7 +6,8 @@ import pytest
 from sklearn.kernel_ridge import KernelRidge
 
 from abaw.config import FunctionalConfig
-from abaw.functional.model import Scaling, Windows, about, choose, load_model, save_model
+from abaw.functional.choosing import choose
+from abaw.functional.model import Scaling, Windows, about, load_model, save_model
 from abaw.metrics import score
 from abaw.running.errors import UserError
 from abaw.tables.arrays import blocks
@@ -86,8 +87,8 @@ def test_more_windows_than_are_solved_exactly_are_approximated():
     assert len(train.labels) > 100
     exact = choose("va", train, val, few.model_copy(update={"exact_rows": 12_000})).best.elm
     approximate = choose("va", train, val, few).best.elm
-    assert not np.array_equal(np.sort(exact.basis_, axis=0), np.sort(approximate.basis_, axis=0)) or not np.allclose(
-        exact.coef_, approximate.coef_
+    assert not np.array_equal(np.sort(exact.basis, axis=0), np.sort(approximate.basis, axis=0)) or not np.allclose(
+        exact.coefficients, approximate.coefficients
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import entropy
 from sklearn.base import clone
 from sklearn.metrics import f1_score
 from small_models import data, measure
@@ -15,11 +16,10 @@ from abaw.fusion.dirichlet import (
     BLOCK_ROWS,
     DirichletWeightedFusion,
     ccc_means,
-    fuse,
     macro_f1s,
     weight_pool,
-    weighted_inputs,
 )
+from abaw.fusion.weighting import fuse, weighted_inputs
 from abaw.tasks import TASKS
 
 
@@ -249,3 +249,10 @@ def test_the_unsure_have_no_say():
         assert found.tolist() == [expected[0].tolist(), [0.0] * 8, expected[2].tolist()]
     [found] = weighted_inputs("expr", [border[None]], ["acoustic"], np.log(2) - 1e-9, "probabilities")
     assert found.sum() == 0
+
+
+def test_entropies_are_scipy_s_to_the_bit():
+    classes = np.random.default_rng(5).dirichlet(np.full(8, 0.3), size=2000) * 0.7
+    limit = float(np.median(entropy(classes, axis=1)))
+    [gated] = weighted_inputs("expr", [classes], ["acoustic"], limit, "probabilities")
+    np.testing.assert_array_equal(gated.any(axis=1), entropy(classes, axis=1) <= limit)

@@ -10,7 +10,8 @@ import pytest
 from scipy.special import softmax
 from small_models import frames_table, measure
 
-from abaw.fusion.dirichlet import DirichletWeightedFusion, weighted_inputs
+from abaw.fusion.dirichlet import DirichletWeightedFusion
+from abaw.fusion.weighting import weighted_inputs
 from abaw.running.errors import UserError
 from abaw.tables.arrays import matrix
 from abaw.tables.files import read_metadata, read_table, write_table

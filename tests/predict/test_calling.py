@@ -104,8 +104,8 @@ def test_what_cannot_be_is_named_before_anything_is_written(tmp_path, monkeypatc
 
 KILLED = """
 import subprocess, sys
-from abaw.predict import calling
-child = subprocess.Popen(["sleep", "60"], preexec_fn=calling._end_with_parent, stdout=subprocess.PIPE)
+from abaw.running.children import end_with_parent
+child = subprocess.Popen(["sleep", "60"], preexec_fn=end_with_parent, stdout=subprocess.PIPE)
 print(child.pid, flush=True)
 child.wait()
 """

@@ -1,5 +1,7 @@
 """Rows of a film: the frames that a player shows, each at its own time, whatever the container's clock is."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from fractions import Fraction
 
@@ -15,7 +17,15 @@ from abaw.predict.film import NOBODY, Film, predict_film
 from abaw.tables.files import write_table
 from abaw.tables.schemas import SCHEMAS
 
+HEAVY = {"sklearn", "scipy.stats", "scipy.optimize", "timm", "transformers"}
 COMPUTE = ComputeConfig(device="cpu", threads=1, deterministic=True)
+
+
+def test_to_predict_takes_no_library_that_only_fits_models():
+    """Each is a part of a second or more of every video's job; nothing but models that learn asks for them."""
+    code = f"import abaw.predict.film, sys; print(*({HEAVY} & sys.modules.keys()))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.split() == []
 
 
 def film(path, folder, span_s=(0.0, float("inf"))):

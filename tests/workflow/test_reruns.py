@@ -222,6 +222,10 @@ EDITS = {
     "static/training.py": Edit(line("src/abaw/static/training.py"), "train_static"),
     "functional/elm.py": Edit(
         line("src/abaw/functional/elm.py"),
+        "train_functional train_voice_functional",
+    ),
+    "functional/kernels.py": Edit(
+        line("src/abaw/functional/kernels.py"),
         "train_functional predict_functional train_voice_functional predict_voice_functional",
     ),
     "functional/ear.py": Edit(line("src/abaw/functional/ear.py"), "describe_voice", spared=SYSTEMS),

@@ -22,7 +22,7 @@ from abaw.functional.ear import Ear, describe_samples
 from abaw.functional.model import predict_functional
 from abaw.functional.voice import predict_voices
 from abaw.fusion.calibration import Calibration
-from abaw.fusion.dirichlet import as_probabilities, fuse, weighted_inputs
+from abaw.fusion.weighting import as_probabilities, fuse, weighted_inputs
 from abaw.nn import runtime
 from abaw.static.embedding import embed_samples as embed_faces
 from abaw.static.embedding import open_embedder

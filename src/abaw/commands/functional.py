@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from abaw.commands.base import add_task, settings_from
-from abaw.functional.model import Cell, Choice, Windows, about, save_model
+from abaw.functional.choosing import Cell, Choice
+from abaw.functional.model import Windows, about, save_model
 from abaw.running.files import whole_file
 from abaw.tables.arrays import candidates_table
 from abaw.tables.files import write_table

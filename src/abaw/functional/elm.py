@@ -24,13 +24,11 @@ from scipy import linalg
 from scipy.linalg import lapack
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin, clone
 from sklearn.kernel_approximation import Nystroem
-from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-Kernel = Literal["linear", "rbf", "poly"]
-Array = NDArray[np.float64]
+from abaw.functional.kernels import COEF0, DEGREE, Array, Kernel, kernel_matrix
 
 LONG_GRID = 7
 """From so many values of C on, tridiagonal form is cheaper: it costs about five Cholesky factorisations (measured)."""
@@ -53,8 +51,8 @@ class _KernelELM(BaseEstimator):
         C: float = 1.0,
         kernel: Kernel = "rbf",
         gamma: float | Literal["scale"] = "scale",
-        degree: int = 3,
-        coef0: float = 1.0,
+        degree: int = DEGREE,
+        coef0: float = COEF0,
         exact_rows: int = 12_000,
         components: int = 2_000,
         random_state: int = 0,
@@ -111,7 +109,7 @@ class _KernelELM(BaseEstimator):
         return each[self.kernel]
 
     def _kernel(self, X: Array, basis: Array) -> Array:
-        return pairwise_kernels(X, basis, metric=self.kernel, **self._kernel_parameters())
+        return kernel_matrix(self.kernel, X, basis, self.gamma_, self.degree, self.coef0)
 
     def _outputs(self, X: ArrayLike, coefficients: Array) -> Array:
         """The kernel of `X` with the basis times `coefficients` (n_basis, k): shape (n, k)."""
@@ -157,8 +155,8 @@ class KernelELMClassifier(ClassifierMixin, _KernelELM):
         C: float = 1.0,
         kernel: Kernel = "rbf",
         gamma: float | Literal["scale"] = "scale",
-        degree: int = 3,
-        coef0: float = 1.0,
+        degree: int = DEGREE,
+        coef0: float = COEF0,
         class_weight: Any = None,
         exact_rows: int = 12_000,
         components: int = 2_000,

@@ -1,16 +1,16 @@
 """A functional model: functionals of embeddings, scaled, into a kernel ELM (paper §2.2.2, Figure 2).
 
+`abaw.functional.choosing` fits it.
+
 As in the authors' code each feature is standardised over training, and each window scaled to unit length, or, as in
 what they submitted, neither; or each feature is standardised over the windows of its own track, which takes out what is
-particular to a person and is fitted on nothing else. Set of functionals, scaling, kernel and C are those with the best
-challenge measure on the windows of validation. The ELM is fitted to the classes' indicators; what it says of a class,
-at least 0.001 and at most 1, counts as its share, whose logarithm is written, so that the softmax of the next stage
-gives these shares in proportion.
+particular to a person and is fitted on nothing else. The ELM is fitted to the classes' indicators; what it says of a
+class, at least 0.001 and at most 1, counts as its share, whose logarithm is written, so that the softmax of the next
+stage gives these shares in proportion.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
-from sklearn.preprocessing import normalize
 
-from abaw import metrics
-from abaw.config import FunctionalConfig, KelmConfig, ScalingName
-from abaw.functional.elm import KernelELMClassifier, KernelELMRegressor, path_outputs
+from abaw.config import FunctionalConfig, ScalingName
 from abaw.functional.functionals import Functional, WindowStatistics, window_statistics
+from abaw.functional.kernels import Expansion, of_unit_length
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
 from abaw.tables.arrays import blocks, embedding_matrix, labels_at, labels_by_sample
@@ -33,7 +31,6 @@ from abaw.tasks import TASKS, TaskName
 from abaw.weights.cards import check_card
 
 LEAST_SHARE = 1e-3
-Kelm = KernelELMRegressor | KernelELMClassifier
 
 
 @dataclass(frozen=True)
@@ -131,10 +128,10 @@ class Scaling:
         With per_video, features of a track of a single window, which has nothing to be compared with, are zeros.
         """
         if self.name == "per_video" and len(features):
-            return normalize(_standardised_within(features, of_sample))
+            return of_unit_length(_standardised_within(features, of_sample))
         if self.mean is None or self.deviation is None or not len(features):
             return features
-        return normalize((features - self.mean) / self.deviation)
+        return of_unit_length((features - self.mean) / self.deviation)
 
 
 def _standardised_within(features: NDArray[np.float64], of_sample: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -164,7 +161,7 @@ class FunctionalModel:
 
     functionals: Sequence[Functional]
     scaling: Scaling
-    elm: KernelELMRegressor
+    elm: Expansion
     classes: list[int]
 
     def outputs(self, task: TaskName, statistics: WindowStatistics) -> NDArray[np.float64]:
@@ -172,109 +169,14 @@ class FunctionalModel:
         if not len(statistics.start_s):
             return np.empty((0, len(TASKS[task].outputs)))
         features = self.scaling.of(statistics.features(self.functionals), statistics.of_sample)
-        return _as_outputs(task, path_outputs([self.elm], features)[0], self.classes)
+        return as_outputs(task, self.elm.outputs(features), self.classes)
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """Everything that is a number in it, for `save_model`."""
-        found = {"coef": self.elm.coef_}
+        found = {"coef": self.elm.coefficients}
         if self.scaling.mean is not None and self.scaling.deviation is not None:
             found |= {"mean": self.scaling.mean, "deviation": self.scaling.deviation}
-        return found if self.elm.basis_ is None else found | {"basis": self.elm.basis_}
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One combination that `choose` tried, what it says of all windows of validation, (n, 2 or 8), and its scores."""
-
-    functionals: Sequence[Functional]
-    scaling: ScalingName
-    kernel: str
-    c: float
-    outputs: NDArray[np.float16]
-    scores: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Every cell that was tried, and for each set of functionals its best model with the number of its cell."""
-
-    cells: list[Cell]
-    best_of_sets: list[tuple[FunctionalModel, int]]
-    best: FunctionalModel
-    chosen: int
-
-
-def choose(task: TaskName, train: Windows, val: Windows, settings: KelmConfig) -> Choice:
-    """Fit every combination on `train` and keep the best on `val`, the first of equals.
-
-    Raises `UserError` where a split has no labelled window.
-    """
-    for windows, split in ((train, "training"), (val, "validation")):
-        if np.isnan(windows.labels).any(axis=1).all():
-            raise UserError(f"no window of the {split} split of {task} has both enough {windows.of_what} and a label")
-    measure = TASKS[task].challenge_measure
-    cells: list[Cell] = []
-    best_of_sets = []
-    for functionals in settings.sets:
-        own: list[tuple[FunctionalModel, int]] = []
-        for scaling, kernel in product(settings.scalings, settings.kernels):
-            for model, cell in _fit(task, train, val, functionals, scaling, kernel, settings):
-                cells.append(cell)
-                if not own or cell.scores[measure] > cells[own[0][1]].scores[measure]:
-                    own = [(model, len(cells) - 1)]
-        best_of_sets += own
-    best, chosen = max(best_of_sets, key=lambda one: cells[one[1]].scores[measure])
-    return Choice(cells, best_of_sets, best, chosen)
-
-
-def _fit(
-    task: TaskName,
-    train: Windows,
-    val: Windows,
-    functionals: Sequence[Functional],
-    name: ScalingName,
-    kernel: Any,
-    settings: KelmConfig,
-) -> list[tuple[FunctionalModel, Cell]]:
-    """The models of one set, scaling and kernel, along all C, with their cells."""
-    known, scored = (~np.isnan(windows.labels).any(axis=1) for windows in (train, val))
-    features = train.statistics.features(functionals)
-    scaling = Scaling.fitted(name, features[known])
-    rows = scaling.of(features, train.statistics.of_sample)[known]
-    at = scaling.of(val.statistics.features(functionals), val.statistics.of_sample)
-    labels, classes = train.labels[known], [0]
-    path: Sequence[Any]
-    if TASKS[task].kind != "classes":
-        labels = 2 * labels - 1 if TASKS[task].kind == "flags" else labels  # the ELM has no term that is constant
-        path = KernelELMRegressor(kernel=kernel, exact_rows=settings.exact_rows).fit_path(
-            rows, labels, settings.regularisation
-        )
-    else:
-        weight = "balanced" if settings.weighted else None
-        elm = KernelELMClassifier(kernel=kernel, class_weight=weight, exact_rows=settings.exact_rows)
-        path = elm.fit_path(rows, labels[:, 0].astype(int), settings.regularisation)
-        classes = elm.classes_.tolist()
-    found = []
-    for c, elm, outputs in zip(settings.regularisation, path, path_outputs(path, at), strict=True):
-        said = _as_outputs(task, outputs, classes)
-        scores = metrics.score(task, val.labels[scored], said[scored])
-        model = FunctionalModel(functionals, scaling, restored(elm.kernel, elm.gamma_, elm.coef_, elm.basis_), classes)
-        found.append((model, Cell(functionals, name, kernel, c, said.astype(np.float16), scores)))
-    return found
-
-
-def restored(
-    kernel: Any, gamma: float, coefficients: NDArray[np.float64], basis: NDArray[np.float64] | None
-) -> KernelELMRegressor:
-    """An estimator that gives the outputs that these coefficients stand for; what was fitted no longer matters.
-
-    Arrays are laid out as a file has them: the order of a sum, and its last digit, depends on that.
-    """
-    elm = KernelELMRegressor(kernel=kernel, gamma=gamma)
-    elm.gamma_, elm.coef_, elm.flat_ = gamma, np.ascontiguousarray(coefficients), False
-    elm.basis_ = None if basis is None else np.ascontiguousarray(basis)
-    elm.n_features_in_ = len(coefficients) if basis is None else basis.shape[1]
-    return elm
+        return found if self.elm.basis is None else found | {"basis": self.elm.basis}
 
 
 def save_model(model: FunctionalModel, path: Path) -> None:
@@ -285,7 +187,7 @@ def save_model(model: FunctionalModel, path: Path) -> None:
 
 def about(model: FunctionalModel) -> dict[str, Any]:
     """What the card has to say for `load_model`."""
-    gamma = float(model.elm.gamma_)
+    gamma = float(model.elm.gamma)
     return {
         "functionals": list(model.functionals),
         "scaling": model.scaling.name,
@@ -300,7 +202,7 @@ def load_model(path: Path, card: Mapping[str, Any]) -> FunctionalModel:
     check_card(path, card)
     try:
         arrays = {name: array.astype(np.float64) for name, array in load_file(path).items()}
-        elm = restored(card["kernel"], card["gamma"], arrays["coef"], arrays.get("basis"))
+        elm = Expansion.of(card["kernel"], card["gamma"], arrays["coef"], arrays.get("basis"))
         scaling = Scaling(card["scaling"], arrays.get("mean"), arrays.get("deviation"))
         return FunctionalModel(card["functionals"], scaling, elm, card["classes"])
     except (OSError, SafetensorError, KeyError) as error:
@@ -318,7 +220,8 @@ def predict_functional(
     return predictions_table(task, windows.samples, *spans, outputs, windows.names, card["prior"])
 
 
-def _as_outputs(task: TaskName, values: NDArray[np.float64], classes: Sequence[int]) -> NDArray[np.float64]:
+def as_outputs(task: TaskName, values: NDArray[np.float64], classes: Sequence[int]) -> NDArray[np.float64]:
+    """What an ELM of these classes says, as the outputs of a model: see `FunctionalModel.outputs`."""
     if TASKS[task].kind == "flags":
         return (values.clip(-1, 1) + 1) / 2
     if TASKS[task].kind == "values":

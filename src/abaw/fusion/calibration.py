@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from abaw import metrics
@@ -76,6 +75,8 @@ def _temperature(logits: Array, classes: NDArray[np.intp]) -> float:
 
     def loss(log_temperature: float) -> float:
         return -float(log_softmax(logits / np.exp(log_temperature), axis=1)[rows, classes].mean())
+
+    from scipy.optimize import minimize_scalar  # half a second to import, where something is fitted
 
     return round(float(np.exp(minimize_scalar(loss, bounds=LOG_TEMPERATURES, method="bounded").x)), 4)
 

@@ -8,8 +8,8 @@ With `search="refine"` the best of the pool is the start of a steepest ascent: w
 for one output at a time, as long as the measure rises, in steps that halve down to 1/512.
 
 Where the authors' code differs: it has no seed and neither single models nor the mean in its pool, and for expression
-it zeroes audio rows whose entropy exceeds 1.8 nats, which the paper does not mention (`weighted_inputs`, an option).
-Like theirs, fused class scores are not renormalised over the classes.
+it zeroes audio rows whose entropy exceeds 1.8 nats, which the paper does not mention (an option, see
+`abaw.fusion.weighting.weighted_inputs`). Like theirs, fused class scores are not renormalised over the classes.
 
 Cost of a candidate: for CCC O(models^2), from means and covariances alone; for F1 one pass over the rows, a block of
 rows at a time, so that memory does not grow with the number of candidates.
@@ -21,11 +21,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import softmax
-from scipy.stats import entropy
 from sklearn.base import BaseEstimator
 
-from abaw.tables.arrays import logits_of
+from abaw.fusion.weighting import fuse
 from abaw.tasks import TASKS, TaskName
 
 BLOCK_ROWS, BLOCK_CANDIDATES = 2048, 8
@@ -100,33 +98,6 @@ def weight_pool(n_models: int, n_outputs: int, candidates: int, concentration: f
     return np.concatenate([np.repeat(fixed[:, :, None], n_outputs, axis=2), draws.transpose(0, 2, 1)])
 
 
-def weighted_inputs(
-    task: TaskName,
-    outputs: Sequence[np.ndarray],
-    models: Sequence[str],
-    max_entropy_nats: float | None,
-    combined: Literal["probabilities", "logits"],
-) -> list[np.ndarray]:
-    """What of the outputs (n, 2 or 8) of each model is weighted.
-
-    Of expressions that is as `combined` says; with `max_entropy_nats` speech has no say where its classes are less
-    sure: its rows are zeros.
-    """
-    if TASKS[task].kind != "classes":
-        return list(outputs)
-    found = [logits_of(one) if combined == "logits" else one for one in outputs]
-    if max_entropy_nats is not None and "acoustic" in models:
-        place = models.index("acoustic")
-        unsure = entropy(outputs[place], axis=1) > max_entropy_nats
-        found[place] = np.where(unsure[:, None], 0.0, found[place])
-    return found
-
-
-def as_probabilities(task: TaskName, fused: np.ndarray, combined: Literal["probabilities", "logits"]) -> np.ndarray:
-    """What comes of weighting, (n, 2 or 8), as a system says it: the classes of weighted logits sum to one."""
-    return softmax(fused, axis=1) if TASKS[task].kind == "classes" and combined == "logits" else fused
-
-
 def _ascend(weights: np.ndarray, score: float, measure: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, float]:
     """Climb from `weights` (models, outputs) to a local optimum of `measure`, which takes a pool of such matrices."""
     step = LARGEST_STEP
@@ -152,17 +123,6 @@ def _neighbours(weights: np.ndarray, step: float) -> np.ndarray:
             moved[taker, output] += given
             found.append(moved)
     return np.array(found).reshape(-1, *weights.shape)
-
-
-def fuse(outputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Sum over the models of `outputs` (models, n, outputs) times `weights` (models, outputs): shape (n, outputs).
-
-    Outputs of another layout go with weights that broadcast to it; the order of the sum, and so each bit, is the same.
-    """
-    total = outputs[0] * weights[0]
-    for one, weight in zip(outputs[1:], weights[1:], strict=True):
-        total += one * weight
-    return total
 
 
 def ccc_means(weights: np.ndarray, outputs: np.ndarray, truth: ArrayLike) -> np.ndarray:

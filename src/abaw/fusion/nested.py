@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from abaw import metrics
 from abaw.config import DirichletConfig, ForestConfig, FusionConfig, TimelineConfig
 from abaw.fusion.calibration import fit_calibration
-from abaw.fusion.dirichlet import DirichletWeightedFusion, as_probabilities, weighted_inputs
+from abaw.fusion.dirichlet import DirichletWeightedFusion
 from abaw.fusion.forest import fuse_by_forests
 from abaw.fusion.systems import Members
+from abaw.fusion.weighting import as_probabilities, weighted_inputs
 from abaw.report.bootstrap import drawn_measures
 from abaw.tables.arrays import candidate_outputs, matrix
 from abaw.tables.priors import predictions_table

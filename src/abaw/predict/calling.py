@@ -1,10 +1,8 @@
 """Running the workflow from outside of it: a folder of videos, or one video as a pandas DataFrame."""
 
 import csv
-import ctypes
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,6 +18,7 @@ from abaw.config import check_config
 from abaw.predict.films import find_films
 from abaw.predict.plan import Plan, plan_prediction
 from abaw.predict.progress import Progress
+from abaw.running.children import end_with_parent
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
 
@@ -30,8 +29,6 @@ ROOT = Path(abaw.__file__).resolve().parents[2]
 HIDDEN = ".abaw"
 """The folder beside the results that holds what the stages make, so that the same command goes on."""
 Subjects = Literal["prominent", "all"] | int
-_PR_SET_PDEATHSIG = 1
-"""Of Linux's prctl (sys/prctl.h)."""
 
 
 def predict_file(
@@ -122,16 +119,6 @@ def root() -> Path:
     return ROOT
 
 
-def _end_with_parent() -> None:
-    """In a new process: be killed when the one that started it has ended, however that was, where the system can.
-
-    Else Snakemake, which nobody hears any more, would go on, or wait for ever, and the same command could not.
-    """
-    prctl = getattr(ctypes.CDLL(None), "prctl", None)
-    if prctl is not None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def run_workflow(arguments: Sequence[str], folder: Path, cores: int | None) -> None:
     """Run the workflow in a folder and show how far it is; `UserError` with what its jobs said where some failed."""
     count = cores or len(os.sched_getaffinity(0))
@@ -148,7 +135,7 @@ def run_workflow(arguments: Sequence[str], folder: Path, cores: int | None) -> N
             text=True,
             encoding="utf-8",
             errors="replace",
-            preexec_fn=_end_with_parent,
+            preexec_fn=end_with_parent,  # or Snakemake, which nobody hears any more, would go on
         ) as process,
         Progress() as progress,
     ):

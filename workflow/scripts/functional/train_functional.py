@@ -13,7 +13,8 @@ from abaw.commands.base import parser, run
 from abaw.commands.functional import add_functional_arguments, write_choice
 from abaw.commands.predictions import read_embedded
 from abaw.config import FunctionalConfig
-from abaw.functional.model import Windows, choose
+from abaw.functional.choosing import choose
+from abaw.functional.model import Windows
 from abaw.tables.arrays import scored_table
 from abaw.tables.files import read_tables, write_table
 from abaw.tables.provenance import trained_from

@@ -9,7 +9,7 @@ from pathlib import Path
 from abaw.commands.base import parser, run
 from abaw.commands.functional import add_functional_arguments, write_choice
 from abaw.config import VoiceFunctionalConfig
-from abaw.functional.model import choose
+from abaw.functional.choosing import choose
 from abaw.functional.voice import voice_windows
 from abaw.tables.files import read_metadata, read_table, read_tables
 from abaw.tables.provenance import trained

@@ -16,7 +16,8 @@ import pyarrow as pa
 from abaw.commands.base import parser, run, settings_from
 from abaw.commands.fusion import add_fusion_arguments, check_counts, read_models, read_truth
 from abaw.config import DirichletConfig
-from abaw.fusion.dirichlet import DirichletWeightedFusion, as_probabilities, weighted_inputs
+from abaw.fusion.dirichlet import DirichletWeightedFusion
+from abaw.fusion.weighting import as_probabilities, weighted_inputs
 from abaw.running.files import whole_file
 from abaw.tables.arrays import frames_table
 from abaw.tables.files import read_metadata, write_table

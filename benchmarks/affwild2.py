@@ -8,11 +8,11 @@ the peak memory of the process. Sizes are AffWild2's, as its users counted them.
 that benchmarks/full_size.py has run, as docs/measured.json has them.
 
 What a GPU takes follows from what benchmarks/feed.py has measured on one: pictures a second that a training of each
-backbone learns from, decoding and augmentation included, and the share of that time in which kernels ran
-(--images-per-s, --busy; else as docs/measured.json has them under feed_gpu). A picture that is only looked at
-takes a third of that, for a step has a forward pass and a backward pass of twice its arithmetic. A network over sound
-takes its arithmetic, counted here, at the rate at which ViT-B/16 was trained. Networks over time have next to no
-arithmetic: a step takes as long as Python and torch take here to ask for it.
+backbone learns from, decoding and augmentation included (--images-per-s; else as docs/measured.json has them under
+feed_gpu). A picture that is only looked at takes a third of that, for a step has a forward pass and a backward pass of
+twice its arithmetic. A network over sound takes its arithmetic, counted here, at the rate at which ViT-B/16 was
+trained. Networks over time have next to no arithmetic: a step takes as long as Python and torch take here to ask for
+it.
 
 config/affwild2_best.yaml is summed up in the same way, with units of its own. Each fold trains, judges, embeds and
 predicts anew; a backbone whose layers all stay as they are is only looked through; DINOv2's arithmetic is done at
@@ -53,8 +53,6 @@ PRETRAINING = 850_000
 BEST_EPOCH = {"pretraining": 30, "static": 20, "dynamic": 20, "attention": 20}
 """The epoch that is kept, an assumption: patience then trains on for as many epochs as it says."""
 CARDS = {"one_card": 1, "two_cards": 2, "four_cards": 4, "eight_cards": 8}
-WANTED_BUSY = 0.9
-"""The share of a training in which kernels should run, and do not yet."""
 BEST_BACKBONE = "best"
 BEFORE = "pre-training"
 AFTER = "after the networks"
@@ -85,17 +83,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Gpu:
-    """Pictures a second that each backbone learns from, the share of that time with kernels, and GFLOP a second."""
+    """Pictures a second that each backbone learns from, and GFLOP a second."""
 
     images_per_s: Mapping[str, float]
-    busy: Mapping[str, float]
     gflops: float
-
-    def at(self, busy: float) -> "Gpu":
-        """The same, if kernels ran for that share of the time."""
-        faster = {name: rate * busy / self.busy[name] for name, rate in self.images_per_s.items()}
-        gain = faster["expr"] / self.images_per_s["expr"]
-        return Gpu(faster, dict.fromkeys(self.busy, busy), self.gflops * gain)
 
 
 @dataclass(frozen=True)
@@ -306,10 +297,8 @@ def main() -> None:
     """Measure, multiply, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     said: dict[str, Any] = {"type": float, "nargs": 2, "metavar": ("B1", "VIT")}
-    of_gpu = measured_before("feed_gpu")
-    rates, busy = ([*of_gpu[f"gpu_{what}"].values()] for what in ("images_per_s", "busy_share"))
+    rates = [*measured_before("feed_gpu")["gpu_images_per_s"].values()]
     parser.add_argument("--images-per-s", default=rates, help="gpu_images_per_s of benchmarks/feed.py", **said)
-    parser.add_argument("--busy", default=busy, help="gpu_busy_share of benchmarks/feed.py", **said)
     parser.add_argument("--cores", type=int, default=16, help="threads of the machine")
     args = parser.parse_args()
 
@@ -320,9 +309,8 @@ def main() -> None:
             units[stage] = unit = pool.submit(measured, stage).result()
         print(f"{stage}: {unit.seconds * 1e3:.2f} ms of one thread, {unit.gflop:.2f} GFLOP, {unit.peak_gib:.1f} GiB")
     trained_gflops = args.images_per_s[1] * TRAINING * units["static_forward_expr"].gflop
-    rates, busy = (dict(zip(TASKS, said, strict=True)) for said in (args.images_per_s, args.busy))
-    rates[BEST_BACKBONE] = trained_gflops / TRAINING / units["static_forward_best"].gflop
-    gpu = Gpu(rates, busy | {BEST_BACKBONE: busy["expr"]}, trained_gflops)
+    best_rate = trained_gflops / TRAINING / units["static_forward_best"].gflop
+    gpu = Gpu(dict(zip(TASKS, args.images_per_s, strict=True)) | {BEST_BACKBONE: best_rate}, trained_gflops)
     print(f"a GPU trains ViT-B/16 at {trained_gflops / 1e3:.0f} TFLOPS")
     stages, best = (stages_of(plan(epochs("pretraining", preset), preset), units, gpu) for preset in (PAPER, BEST))
     if last := measured_before("full_size"):
@@ -354,27 +342,23 @@ def stages_of(lines: list[Line], units: Mapping[str, Unit], gpu: Gpu) -> dict[st
 
 
 def ways(units: Mapping[str, Unit], gpu: Gpu, cores: int) -> dict[str, dict[str, float]]:
-    """Hours of the whole by way and number of cards; two jobs on a card do not slow each other where both wait."""
+    """Hours of the whole by way and number of cards."""
     by_patience_alone = by_patience("pretraining", section("static")["pretraining"]["training"]["patience"])
     configured, best = (epochs("pretraining", preset) for preset in (PAPER, BEST))
     chosen = {
-        "configured": (plan(configured), gpu, 1, False),
-        "two_jobs": (plan(configured), gpu, 2, False),
-        "together": (plan(configured), gpu, 1, True),
-        "busy": (plan(configured), gpu.at(WANTED_BUSY), 1, False),
-        "patience": (plan(by_patience_alone), gpu, 1, False),
-        "given": (plan(0), gpu, 1, False),
-        "given_two_jobs": (plan(0), gpu, 2, False),
-        "best": (plan(best, BEST), gpu, 1, False),
-        "best_two_jobs": (plan(best, BEST), gpu, 2, False),
-        "best_given": (plan(0, BEST), gpu, 1, False),
+        "configured": (plan(configured), False),
+        "together": (plan(configured), True),
+        "patience": (plan(by_patience_alone), False),
+        "given": (plan(0), False),
+        "best": (plan(best, BEST), False),
+        "best_given": (plan(0, BEST), False),
     }
     return {
         way: {
-            name: round(whole_h(lines, units, on, cards * jobs, cores, max(1, cards // 2) if shared else 1), 1)
+            name: round(whole_h(lines, units, gpu, cards, cores, max(1, cards // 2) if shared else 1), 1)
             for name, cards in CARDS.items()
         }
-        for way, (lines, on, jobs, shared) in chosen.items()
+        for way, (lines, shared) in chosen.items()
     }
 
 

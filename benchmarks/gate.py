@@ -6,8 +6,10 @@
 The folder holds a folder of clips for each set. Each clip shows who is heard, so that a voice is the speaker's; of a
 set with `two` in its name the voice may be either of two people's, and their runs are put together. Faces are analysed
 at the rate of config/config.yaml, and mouths measured at that rate, at that of the gate (--rate-hz, else as there), and
-at every frame. Speech is compared in seconds: what the gate finds is right where the witness hears a voice. The witness
-is no truth: lips open before the voice and close after it, and of a voice off the picture it hears as much.
+at every frame. With --predict the mouths at the gate's rate are those that `predict` has by default: of the pass that
+finds the faces, at predict.mouths_hz, the detector asked every predict.detect_every_s. Speech is compared in seconds:
+what the gate finds is right where the witness hears a voice. The witness is no truth: lips open before the voice and
+close after it, and of a voice off the picture it hears as much.
 
 With --choose the thresholds of `movement` are chosen from a grid on one set, by its F1 and without a missed clip, and
 judged on the other. The last line printed is a JSON object, of the sets CREMA-D and GRID at the rate of
@@ -33,10 +35,12 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 from embedded_truth import seconds  # noqa: E402  (the folders need not be installed)
 
 from abaw.config import Config, GateConfig, check_config  # noqa: E402
-from abaw.faces.pipeline import analyse_video  # noqa: E402
+from abaw.faces.detectors import make_detector  # noqa: E402
+from abaw.faces.pipeline import analyse_video, followed_frames  # noqa: E402
 from abaw.faces.subjects import Subject  # noqa: E402
 from abaw.media.sound import MIXTURE_RATE_HZ, extract_stereo  # noqa: E402
 from abaw.media.video import probe  # noqa: E402
+from abaw.predict.mouths import mouth_rows  # noqa: E402
 from abaw.speech.gate import Runs, authors_runs, join_runs, moving_runs, tidied  # noqa: E402
 from abaw.speech.mouths import Boxes, measure_mouths  # noqa: E402
 from abaw.speech.resampling import resampled  # noqa: E402
@@ -73,7 +77,7 @@ class Clip:
         return join_runs(sorted(runs), 0.0)
 
 
-def clips(folder: Path, sets: Sequence[str], config: Config) -> Iterator[Clip]:
+def clips(folder: Path, sets: Sequence[str], config: Config, as_predict: bool) -> Iterator[Clip]:
     """The clips with sound, analysed."""
     for group in sets:
         paths = sorted(path for path in (folder / group).iterdir() if path.suffix in SUFFIXES)
@@ -88,10 +92,22 @@ def clips(folder: Path, sets: Sequence[str], config: Config) -> Iterator[Clip]:
                 [row for frame in measure_mouths(path, boxes, rate_hz, config.faces.margin_px) for row in frame]
                 for rate_hz in (config.speech.gate.rate_hz, None)
             ]
+            if as_predict:
+                tables[1] = rows_of_predict(path, subjects, config)
             mono = (block.mean(axis=1).astype(np.float32) / 32768 for block in extract_stereo(path))
             heard = heard_runs(resampled(mono, MIXTURE_RATE_HZ, SAMPLE_RATE_HZ))
             series = {rate: [_series(table, name) for name in boxes] for rate, table in zip(RATES, tables, strict=True)}
             yield Clip(group, path.name, series, heard)
+
+
+def rows_of_predict(path: Path, subjects: list[Subject], config: Config) -> list[dict]:
+    """The mouths of a clip as `predict` measures them."""
+    faces = config.faces.model_copy(update={"detect_every_s": config.predict.detect_every_s})
+    detector, rate_hz = make_detector(faces, 1), config.speech.gate.rate_hz
+    found: list[dict] = []
+    for frame, seen in followed_frames(path, subjects, faces, 1, detector, mouths_hz=rate_hz):
+        found += mouth_rows(frame, zip([one.sample for one in subjects], seen, strict=True))
+    return found
 
 
 RATES = ("analysed", "the gate's", "every frame")
@@ -150,16 +166,18 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sets", nargs="+", default=list(CHOSEN_ON), help="folders in it")
     parser.add_argument("--rate-hz", type=float, help="of the gate, in place of speech.gate.rate_hz")
+    parser.add_argument("--predict", action="store_true", help="mouths as predict has them, at its rate")
     parser.add_argument("--choose", action="store_true", help="choose thresholds on one set, judge them on the other")
     args = parser.parse_args()
 
     config = check_config(yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8")))
-    if args.rate_hz:
-        rated = config.speech.gate.model_copy(update={"rate_hz": args.rate_hz})
+    rate_hz = config.predict.mouths_hz if args.predict else args.rate_hz
+    if rate_hz:
+        rated = config.speech.gate.model_copy(update={"rate_hz": rate_hz})
         speech = config.speech.model_copy(update={"gate": rated})
         config = config.model_copy(update={"speech": speech})
     gate = config.speech.gate
-    found = list(clips(args.folder, args.sets, config))
+    found = list(clips(args.folder, args.sets, config, args.predict))
     both = [clip for clip in found if clip.group in CHOSEN_ON]
     heads = ["set", "clips", "speech_s", "rate", "rule", "called_s", "recall", "precision", "F1", "missed"]
     print("{:12} {:>5} {:>8} {:12} {:9} {:>8} {:>7} {:>9} {:>6} {:>7}".format(*heads))

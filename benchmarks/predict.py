@@ -7,9 +7,10 @@ The clip, by default one of ../shared/media, is repeated until it is as long as 
 that of another file, also repeated, by default a dialogue, for the clip is silent; without a bundle the one that the
 repository carries predicts. `realtime_factor` is the time of the whole command, on two cores, over the length of the
 video; `analysed_fps` the analysed frames (five a second) over the same time; `stage_over_decode` the time of
-`find_people`, which finds faces and measures mouths, over that of decoding the video, all frames, on one thread, and
-doing nothing with them; `memory_30min_over_1min` the largest memory of any job for the longer video over that for the
-shorter one. The last line printed is a JSON object of them, with the seconds of each stage.
+`find_people`, which finds faces and measures mouths, run once more by itself, over that of decoding the video, all
+frames, on one thread, and doing nothing with them; `stage_beside_over_decode` the same of the run itself, in which
+other jobs take a part of the two cores; `memory_30min_over_1min` the largest memory of any job for the longer video
+over that for the shorter one. The last line printed is a JSON object of them, with the seconds of each stage.
 """
 
 import argparse
@@ -53,7 +54,10 @@ def main() -> None:
         length_s = 60 * args.minutes
         found["realtime_factor"] = round(wall_s / length_s, 3)
         found["analysed_fps"] = round(RATE_HZ * length_s / wall_s, 1)
-        found["stage_over_decode"] = round(stages["find_people"]["s"] / decoding_s(video), 2)
+        decode_s = decoding_s(video)
+        found["decoding_s"] = round(decode_s, 1)
+        found["stage_over_decode"] = round(alone_s("find_people", Path(folder) / "out") / decode_s, 2)
+        found["stage_beside_over_decode"] = round(stages["find_people"]["s"] / decode_s, 2)
         found["stages_s"] = {name: round(stage["s"], 1) for name, stage in sorted(stages.items())}
         if args.memory_minutes:
             most_mb = []
@@ -84,8 +88,25 @@ def predicted(video: Path, bundle: Path | None, out: Path) -> tuple[float, dict[
     call = [sys.executable, "-m", "abaw", "predict", str(video.parent), "--out", str(out)]
     call += [] if bundle is None else ["--bundle", str(bundle)]
     variables = environment() | {"PYTHONPATH": str(ROOT / "src")}
-    subprocess.run([*call, "--cores", "2"], check=True, env=variables, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+    call += ["--cores", "2"]
+    subprocess.run(
+        call, check=True, env=variables, stdin=subprocess.DEVNULL, stdout=sys.stderr, preexec_fn=end_with_parent
+    )
     wall_s = time.perf_counter() - begin_s
+    return wall_s, stages_of(out)
+
+
+def alone_s(rule: str, out: Path) -> float:
+    """The seconds of a job of the one video, run once more with nothing beside it."""
+    call = [sys.executable, "-m", "snakemake", "results/films/faces/film.parquet", "--forcerun", rule, "--cores", "2"]
+    call += ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(out / ".abaw"), "--quiet", "all"]
+    call += ["--configfile", str(ROOT / "config" / "config.yaml"), str(out / ".abaw" / "predict.json")]
+    subprocess.run(call, check=True, env=environment(), stdin=subprocess.DEVNULL, preexec_fn=end_with_parent)
+    return stages_of(out)[rule]["s"]
+
+
+def stages_of(out: Path) -> dict[str, dict[str, float]]:
+    """The seconds and the memory (MB) of each job that has run, the last time of each."""
     stages = {}
     for path in (out / ".abaw" / "results" / "benchmarks").rglob("*.tsv"):
         with path.open(newline="", encoding="utf-8") as handle:
@@ -95,7 +116,7 @@ def predicted(video: Path, bundle: Path | None, out: Path) -> tuple[float, dict[
             "s": float(row["s"]),
             "max_rss": 0.0 if row["max_rss"] in ("NA", "-") else float(row["max_rss"]),
         }
-    return wall_s, stages
+    return stages
 
 
 def decoding_s(video: Path) -> float:

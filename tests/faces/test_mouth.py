@@ -1,5 +1,6 @@
 """The mouth's area and the two rules of when it speaks."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ from skimage import data
 
 from abaw.config import GateConfig
 from abaw.faces.mouth import MouthMeter, strip_area
+from abaw.faces.solutions import FaceDetection, FaceMesh, face_detection, face_mesh, start
 from abaw.speech.authors_gate import WINDOW_ROWS, kept_rows, open_flags
 from abaw.speech.gate import authors_runs, gated_runs
 
@@ -51,6 +53,30 @@ def test_the_area_opens_with_the_mouth_and_is_a_share_of_the_crop():
     assert 0 < areas[0] < areas[1] < areas[2] < 0.05
     wide = meter.measure(np.ascontiguousarray(cv2.copyMakeBorder(FACE, 0, 0, 70, 70, cv2.BORDER_REPLICATE)))
     assert wide.area == pytest.approx(meter.measure(FACE).area / 2, rel=0.3)  # the crop is twice as wide
+
+
+def test_near_to_where_it_was_a_mouth_is_the_same_and_elsewhere_it_is_sought():
+    meter = MouthMeter()
+    found = meter.measure(FACE)
+    near = meter.measure(FACE, found.place)
+    assert near.opening == pytest.approx(found.opening, abs=0.01)
+    assert near.corners == pytest.approx(found.corners, abs=2)
+    wide = cv2.copyMakeBorder(FACE, 30, 0, 20, 0, cv2.BORDER_REPLICATE)
+    moved = meter.measure(wide, found.place.moved(np.array([20, 30])))
+    assert moved.corners - [20, 30] == pytest.approx(found.corners, abs=2)
+    lost = replace(found.place, x_px=-500.0, width_px=20.0, height_px=20.0)
+    assert np.array_equal(meter.measure(FACE, lost).corners, found.corners)
+    assert meter.measure(np.full_like(FACE, 90), found.place) is None
+
+
+def test_graphs_in_the_caller_s_thread_give_mediapipe_s_own_bits():
+    for ours, theirs, options, name in [
+        (FaceMesh, face_mesh.FaceMesh, {"static_image_mode": True}, "multi_face_landmarks"),
+        (FaceDetection, face_detection.FaceDetection, {"model_selection": 0}, "detections"),
+        (FaceDetection, face_detection.FaceDetection, {"model_selection": 1}, "detections"),
+    ]:
+        found = [getattr(start(kind, **options).process(data.astronaut()), name) for kind in (ours, theirs)]
+        assert len(found[0]) == 1 and [str(one) for one in found[0]] == [str(one) for one in found[1]]
 
 
 def test_the_authors_flags_on_their_own_areas(shared):

@@ -4,18 +4,17 @@ Faces move slowly: those of the analysed frames around say where a face is. `aba
 second pass, out of the table of faces.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from abaw.config import FacesConfig
-from abaw.faces.crop import crop_region, decode_crop, encode_crop
+from abaw.faces.crop import crop_region
 from abaw.faces.detection import Detection
-from abaw.faces.mouth import Mouth, MouthMeter
+from abaw.faces.following import Crop, pixels_of, to_measure
+from abaw.faces.mouth import MouthMeter
 from abaw.faces.subjects import TrackedFrame
 from abaw.faces.tracking import overlaps
 from abaw.media.video import SampledFrame
@@ -23,7 +22,6 @@ from abaw.running.errors import BrokenVideoError
 
 Followed = tuple[TrackedFrame, list[SampledFrame]]
 """An analysed frame, and the pictures after it up to the next one."""
-Measured = Callable[[], Mouth | None]
 
 
 def with_later_mouths(
@@ -31,8 +29,9 @@ def with_later_mouths(
 ) -> Iterator[TrackedFrame]:
     """Yield the frames, each with the mouths of its faces in the pictures after it.
 
-    A mouth is measured when it is asked for. Until then its crop is held, as JPEG where the frames `are_kept` by who
-    looks ahead; the pictures are let go. Frames before a `BrokenVideoError` come first.
+    A mouth is measured when it is asked for, near to where the mesh was in the picture before. Until then its crop is
+    held, as JPEG where the frames `are_kept` by who looks ahead; the pictures are let go. Frames before a
+    `BrokenVideoError` come first.
     """
     before: Followed | None = None
     broken: BrokenVideoError | None = None
@@ -62,10 +61,12 @@ def _with_later(
     faces = []
     for face in frame.faces:
         later = []
+        last: Crop | None = Crop(face.face.box, face.corner_px, face.mouth)
         for picture in pictures:
             share = (picture.time_s - frame.time_s) / between_s if between_s else 0.0
             box = _box(face.face, now.get(face.track), share)
-            later.append(_mouth(picture.bgr, box, settings, meter, are_kept))
+            last = _crop(picture.bgr, box, settings, meter, are_kept, last)
+            later.append(_no_mouth if last is None else last.mouth)
         faces.append(replace(face, later=later))
     return replace(frame, faces=faces, later=[(picture.number, picture.time_s) for picture in pictures])
 
@@ -85,20 +86,22 @@ def _box(before: Detection, after: Detection | None, share: float) -> NDArray[np
     return other if share > 0.5 else one
 
 
-def _mouth(
-    bgr: NDArray[np.uint8], box: NDArray[np.float64] | None, settings: FacesConfig, meter: MouthMeter, is_kept: bool
-) -> Measured:
-    """What measures the mouth in a box of a picture."""
+def _crop(
+    bgr: NDArray[np.uint8],
+    box: NDArray[np.float64] | None,
+    settings: FacesConfig,
+    meter: MouthMeter,
+    is_kept: bool,
+    before: Crop | None,
+) -> Crop | None:
+    """The crop of a box in a picture; None where there is none."""
     if box is None:
-        return _no_mouth
+        return None
     x0, y0, x1, y1 = crop_region(box, settings.margin_px, bgr.shape[1], bgr.shape[0])
     if x1 <= x0 or y1 <= y0:
-        return _no_mouth
-    if is_kept:
-        jpeg = encode_crop(np.ascontiguousarray(bgr[y0:y1, x0:x1]), settings.jpeg_quality)
-        return cache(lambda: meter.measure(decode_crop(jpeg)))
-    rgb = cv2.cvtColor(bgr[y0:y1, x0:x1], cv2.COLOR_BGR2RGB)
-    return cache(lambda: meter.measure(rgb))
+        return None
+    pixels = pixels_of(bgr[y0:y1, x0:x1], settings.jpeg_quality if is_kept else None)
+    return to_measure(pixels, box, (x0, y0), meter, before)
 
 
 def _no_mouth() -> None:

@@ -11,9 +11,10 @@ import numpy as np
 from abaw.config import FacesConfig
 from abaw.faces.asking import Look
 from abaw.faces.between import Followed, with_later_mouths
-from abaw.faces.crop import crop_region, decode_crop, encode_crop, fitted
+from abaw.faces.crop import crop_region, encode_crop, fitted
 from abaw.faces.detection import Detection, Detector
 from abaw.faces.detectors import make_detector
+from abaw.faces.following import held, pixels_of
 from abaw.faces.mouth import MouthMeter
 from abaw.faces.row import Row, bare_row
 from abaw.faces.stream import AHEAD, WHOLE, Span, ahead, detected_frames
@@ -81,9 +82,10 @@ def tracked_frames(
 ) -> Iterator[TrackedFrame]:
     """The analysed frames in `span_s` with all their faces, followed and cropped.
 
-    `careful` is that of `Tracker`; it is meant for who lets each frame go before the next. Where the detector was not
-    asked and the mesh finds no face, or a mouth that lies outside the face, it is asked now. With `mouths_hz` the faces
-    come with their mouths in the frames after theirs that are nearest to the times of this rate.
+    `careful` is that of `Tracker`; it is meant for who lets each frame go before the next: a crop's pixels are held as
+    they are until its mouth is measured, not as JPEG. Where the detector was not asked and the mesh finds no face, or a
+    mouth that lies outside the face, it is asked now. With `mouths_hz` the faces come with their mouths in the frames
+    after theirs that are nearest to the times of this rate.
     """
     meter = MouthMeter(settings.mesh)
     looked = detected_frames(
@@ -101,10 +103,10 @@ def _tracked(
     tracker, shot = Tracker(careful), 0
     for look in looked:
         frame, found = look.frame, look.faces
-        faces = [_cropped(frame, face, settings, meter) for face in found]
+        faces = [_cropped(frame, face, settings, meter, not careful) for face in found]
         if not look.asked and any(map(_is_doubtful, faces)):
             found = detector.detect(frame.bgr)
-            faces = [_cropped(frame, face, settings, meter) for face in found]
+            faces = [_cropped(frame, face, settings, meter, not careful) for face in found]
         tracker.resize(look.growth)
         shot += look.is_cut
         tracks = tracker.update(frame.time_s, found, look.is_cut)
@@ -128,15 +130,17 @@ def _measured(frames: Iterable[TrackedFrame], people: float) -> Iterator[Tracked
         yield frame
 
 
-def _cropped(frame: SampledFrame, face: Detection, settings: FacesConfig, meter: MouthMeter) -> TrackedFace:
-    """A face with its crop, on no track yet."""
+def _cropped(
+    frame: SampledFrame, face: Detection, settings: FacesConfig, meter: MouthMeter, is_kept: bool
+) -> TrackedFace:
+    """A face with its crop, on no track yet; its pixels are kept as JPEG for who looks ahead."""
     height, width = frame.bgr.shape[:2]
     x0, y0, x1, y1 = crop_region(face.box, settings.margin_px, width, height)
     seen = np.ascontiguousarray(frame.bgr[y0:y1, x0:x1])
-    whole = crop = encode_crop(seen, settings.jpeg_quality)
-    if (smaller := fitted(seen, settings.crop_side_px)) is not seen:
-        crop = encode_crop(smaller, settings.jpeg_quality)
-    return TrackedFace(-1, face, crop, (x0, y0), cache(lambda: meter.measure(decode_crop(whole))))
+    smaller = fitted(seen, settings.crop_side_px)
+    crop = encode_crop(smaller, settings.jpeg_quality)
+    pixels = held(crop) if is_kept and smaller is seen else pixels_of(seen, settings.jpeg_quality if is_kept else None)
+    return TrackedFace(-1, face, crop, (x0, y0), cache(lambda: meter.measure(pixels())))
 
 
 def _is_doubtful(face: TrackedFace) -> bool:

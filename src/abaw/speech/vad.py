@@ -26,7 +26,7 @@ def heard_runs(blocks: Iterable[NDArray[np.float32]]) -> Runs:
     for block in blocks:
         held = np.concatenate([held, block])
         whole = len(held) - len(held) % CHUNK
-        for chunk in torch.from_numpy(held[:whole]).split(CHUNK):
+        for chunk in torch.from_numpy(held[:whole].reshape(-1, CHUNK)):
             length += CHUNK
             for kind, sample in (listen(chunk) or {}).items():
                 if kind == "start":

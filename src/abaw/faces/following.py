@@ -15,6 +15,8 @@ from abaw.faces.crop import decode_crop, encode_crop
 from abaw.faces.mouth import Mouth, MouthMeter, Place
 
 Measured = Callable[[], Mouth | None]
+Pixels = Callable[[], np.ndarray]
+"""The pixels of a crop: height x width x 3, uint8, RGB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +36,7 @@ class Crop:
         return mouth.place.moved(moved + np.array(self.corner_px) - np.array(corner_px))
 
 
-def pixels_of(bgr: NDArray[np.uint8], jpeg_quality: int | None) -> Callable[[], NDArray[np.uint8]]:
+def pixels_of(bgr: np.ndarray, jpeg_quality: int | None) -> Pixels:
     """The pixels of a part of a picture as RGB, which may be let go; with a quality held as JPEG until then."""
     if jpeg_quality is None:
         rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
@@ -42,13 +44,13 @@ def pixels_of(bgr: NDArray[np.uint8], jpeg_quality: int | None) -> Callable[[], 
     return held(encode_crop(np.ascontiguousarray(bgr), jpeg_quality))
 
 
-def held(jpeg: bytes) -> Callable[[], NDArray[np.uint8]]:
+def held(jpeg: bytes) -> Pixels:
     """The pixels of a JPEG as RGB."""
     return lambda: decode_crop(jpeg)
 
 
 def to_measure(
-    pixels: Callable[[], NDArray[np.uint8]],
+    pixels: Pixels,
     box: NDArray[np.float64],
     corner_px: tuple[int, int],
     meter: MouthMeter,

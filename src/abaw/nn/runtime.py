@@ -1,6 +1,5 @@
 """The device and the threads of a job, set once before any tensor is made."""
 
-import ctypes
 import os
 
 import torch
@@ -9,10 +8,7 @@ from torch.backends import cuda
 from abaw.config import ComputeConfig
 from abaw.nn.parallel import join, team
 from abaw.running.errors import UserError
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-"""Options of glibc's mallopt (malloc.h)."""
-_KEPT_BYTES = 2**31 - 1
+from abaw.running.memory import keep_freed_memory
 
 
 def half_on_gpu(device: torch.device) -> torch.autocast:
@@ -29,7 +25,7 @@ def start(compute: ComputeConfig, seed: int) -> torch.device:
 
     Raises `UserError` where the device is cuda and this job sees none.
     """
-    _keep_freed_memory()
+    keep_freed_memory()
     torch.set_num_threads(compute.threads)
     torch.manual_seed(seed)
     device, why = _device(compute.device)
@@ -50,18 +46,6 @@ def start(compute: ComputeConfig, seed: int) -> torch.device:
         together = f", {team().size} of them" if team().size > 1 else ""
         print(f"device: {_name(device, compute.threads)}{together}{why}", flush=True)
     return device
-
-
-def _keep_freed_memory() -> None:
-    """Let freed memory stay with the process, to be taken again by the next step.
-
-    glibc gives large blocks back at once and asks for them anew, and the kernel clears each page: more than a quarter
-    of a training step of EfficientNet-Lite0. Other C libraries have no such option.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
-        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 def _device(wanted: str) -> tuple[torch.device, str]:

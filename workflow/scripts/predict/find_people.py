@@ -30,6 +30,7 @@ from abaw.predict.everybody import Everybody, Wanted
 from abaw.predict.mouths import mouth_rows, mouth_times
 from abaw.predict.recognising import COLUMNS, MOST_TRACKS, embeddings_of, portraits, same_people
 from abaw.running.errors import BrokenVideoError
+from abaw.running.memory import keep_freed_memory
 from abaw.speech.mouths import MouthRow
 from abaw.tables.files import read_groups, table_writer
 from abaw.tables.schemas import SCHEMAS
@@ -62,6 +63,7 @@ def main() -> None:
     arguments.add_argument("--mouths", type=Path, required=True)
     args = arguments.parse_args()
 
+    keep_freed_memory()
     info, detector = probe(args.video), detector_of(args)
     if args.subjects == "prominent":
         follow_prominent(args, info, detector)

@@ -35,9 +35,10 @@ def settings_of_phase(changes: dict[str, object]) -> JointPhaseConfig:
     """Two epochs of batches of 16, the last of them a short one, without anything that is drawn for each picture."""
     form = STATIC["backbones"]["va"] | {"input_px": 32, "dropout": 0.0}
     training = STATIC["pretraining"]["training"] | {"epochs": 2, "batch_size": 16, "learning_rate": 0.003}
-    training |= {"optimiser": "sgd", "warmup": 0.0}
+    training |= {"optimiser": "sgd", "warmup": 0.0, "keep": "best", "ema_decay": None}
     own = settings_of("pretraining", STATIC, BackboneConfig.model_validate(form))
-    return JointPhaseConfig.model_validate(own | {"augmentation": "none", "training": training} | changes)
+    own |= {"augmentation": "none", "class_weights": "inverse", "unfrozen_layers": None}
+    return JointPhaseConfig.model_validate(own | {"training": training} | changes)
 
 
 def main() -> None:

@@ -120,3 +120,25 @@ def test_one_factor_sharpens_as_torchvision_does(factor):
 @pytest.mark.parametrize("bits", [1, 2, 8])
 def test_one_number_of_bits_posterizes_as_torchvision_does(bits):
     assert torch.equal(changes.posterized(batch(2), [bits]), functional.posterize(batch(2), bits))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_pictures_without_colours_are_changed_as_with_three_equal_ones(seed):
+    grey = functional.rgb_to_grayscale(batch(40))
+    change = augmentation("strong", SIDE_PX)
+    torch.manual_seed(seed)
+    three = change(grey.expand(-1, 3, -1, -1).clone())
+    torch.manual_seed(seed)
+    one = change(grey.clone())
+    assert one.shape == (40, 1, SIDE_PX, SIDE_PX)
+    torch.testing.assert_close(one.expand_as(three), three, atol=1e-3, rtol=0)  # its weights of colours sum to 0.9999
+    assert (one - grey).abs().mean() > 0.05
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_each_of_the_twelve_takes_pictures_without_colours(number):
+    torch.manual_seed(number)
+    grey = functional.rgb_to_grayscale(batch(8))
+    changed = twelve(SIDE_PX)[number](grey.clone())
+    assert changed.shape == grey.shape
+    assert 0 <= changed.min() <= changed.max() <= 1

@@ -153,8 +153,10 @@ def phase(**changes: object) -> JointPhaseConfig:
     static = DEFAULT["static"]
     form = static["backbones"]["expr"] | {"input_px": 32}
     own = {name: value for name, value in static["pretraining"].items() if name != "enabled"}
-    training = own["training"] | {"epochs": 3, "batch_size": 8, "weight_decay": 0.0}
-    return JointPhaseConfig.model_validate(own | form | {"augmentation": "none", "training": training} | changes)
+    training = own["training"] | {"epochs": 3, "batch_size": 8, "learning_rate": 0.0005, "weight_decay": 0.0}
+    own |= {"augmentation": "none", "class_weights": "inverse", "unfrozen_layers": None}
+    own["training"] = training | {"keep": "best", "ema_decay": None}
+    return JointPhaseConfig.model_validate(own | form | changes)
 
 
 def coloured(n: int, valued: bool) -> Crops:
@@ -208,6 +210,28 @@ def test_a_head_without_any_label_stays_as_it_was_and_absent_classes_do_no_harm(
         assert torch.equal(tensor, before[name])
     with pytest.raises(UserError, match="none of 6 validation images has a label of expr"):
         train_static(coloured(16, valued=False), coloured(6, valued=True), one, 1, CPU)
+
+
+def test_a_network_learns_from_smaller_pictures_than_it_is_judged_by(monkeypatch):
+    sides, forward = set(), StaticModel.forward
+
+    def watched(self: StaticModel, images: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        sides.add((self.training, images.shape[-1]))
+        return forward(self, images)
+
+    monkeypatch.setattr(StaticModel, "forward", watched)
+    one = phase(input_px=64, learning_scale=0.75, training=phase().training.model_dump() | {"epochs": 1})
+    _, spec, _ = train_static(coloured(16, valued=False), coloured(6, valued=False), one, 1, CPU)
+    assert spec.input_px == 64
+    assert {side for learns, side in sides if learns} == {48}
+    assert (False, 64) in sides
+
+
+def test_a_backbone_that_takes_one_size_says_that_it_cannot_learn_from_another(monkeypatch):
+    monkeypatch.setattr(training, "load_backbone_weights", lambda model, settings: None)
+    vit = phase(backbone="vit_tiny_patch16_224.augreg_in21k_ft_in1k", weights="hub", input_px=224, learning_scale=0.5)
+    with pytest.raises(UserError, match=r"vit_tiny.* cannot learn from pictures of 112 px .*set learning_scale to 1"):
+        train_static(coloured(4, valued=False), coloured(2, valued=False), vit, 1, CPU)
 
 
 class Killed(Resume):

@@ -118,7 +118,17 @@ class ImageTrainingConfig(Section):
         description="Layers of the backbone that are trained from the first epoch on, counted from the top; one more "
         "each epoch (authors' code, by a flag: 7, with the head's); null: all from the start."
     )
+    learning_scale: Annotated[float, Field(ge=0.5, le=1)] = Field(
+        description="Side of the pictures that it learns from, as a share of input_px, at which it is scored and "
+        "embeds: a network that has learned from smaller ones is often better at somewhat larger ones, and learns "
+        "sooner (Touvron et al. 2019), such as 0.875. A backbone that takes one size only, as most ViTs, needs 1 "
+        "(authors: 1)."
+    )
     training: TrainingConfig
+
+    def learning_px(self, input_px: int) -> int:
+        """Side of the pictures that a network learns from which sees them at `input_px`."""
+        return round(input_px * self.learning_scale)
 
 
 class PhaseConfig(BackboneConfig, ImageTrainingConfig):

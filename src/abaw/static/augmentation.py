@@ -24,7 +24,7 @@ PROBABILITY = 0.05
 
 Augmentation = Literal["none", "paper", "strong"]
 Change = Callable[[Tensor], Tensor]
-"""Maps images (n, 3, side_px, side_px), float in [0, 1], to as many of the same form."""
+"""Maps images (n, 3, side_px, side_px), float in [0, 1], to as many of the same form; without colours (n, 1, ...)."""
 
 
 def augmentation(kind: Augmentation, side_px: int) -> Change:
@@ -73,7 +73,7 @@ def twelve(side_px: int) -> list[Change]:
 
 
 def _grey(images: Tensor) -> Tensor:
-    return functional.rgb_to_grayscale(images, num_output_channels=3)
+    return functional.rgb_to_grayscale(images, num_output_channels=images.shape[1])
 
 
 def _in_turn(all_changes: Sequence[Change]) -> Change:

@@ -1,6 +1,7 @@
 """Changes of images with a strength of its own for each image of a batch, drawn as torchvision's transforms draw it.
 
-Images are (n, 3, side, side), float in [0, 1]. What is moved is black where nothing was.
+Images are (n, 3, side, side), or (n, 1, side, side) without colours; float in [0, 1]. What is moved is black where
+nothing was.
 """
 
 import abaw.nn.vision  # noqa: F401  (it makes torchvision importable, so it comes first)
@@ -71,8 +72,11 @@ def in_perspective(images: Tensor, distortion: float) -> Tensor:
 
 
 def jittered(images: Tensor, brightness: float, contrast: float, saturation: float, hue: float) -> Tensor:
-    """Change light and colours of each image, in an order that is drawn for all (`ColorJitter`)."""
-    n = len(images)
+    """Change light and colours of each image, in an order that is drawn for all (`ColorJitter`).
+
+    Of images without colours the light alone is changed, by the same draws.
+    """
+    n, coloured = len(images), images.shape[1] == 3
 
     def factors(strength: float) -> Tensor:
         return sent(_uniform(n, (1 - strength, 1 + strength)), images.device).view(n, 1, 1, 1)
@@ -84,9 +88,9 @@ def jittered(images: Tensor, brightness: float, contrast: float, saturation: flo
             images = (images * by_brightness).clamp_(0, 1)
         elif step == 1:
             images = _blended(images, rgb_to_grayscale(images).mean(dim=(1, 2, 3), keepdim=True), by_contrast)
-        elif step == 2:
+        elif step == 2 and coloured:
             images = _blended(images, rgb_to_grayscale(images), by_saturation)
-        else:
+        elif coloured:
             images = _hue_shifted(images, by_hue)
     return images
 

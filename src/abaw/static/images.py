@@ -34,6 +34,15 @@ def as_images(pixels: Tensor, device: torch.device) -> Tensor:
     return pixels.to(device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
 
 
+def as_grey(images: Tensor) -> Tensor:
+    """Images (n, 3, side, side) without their colours, (n, 1, side, side); such ones stay as they are."""
+    if images.shape[1] == 1:
+        return images
+    red, green, blue = images.unbind(1)
+    # As torchvision's, to the last bit.
+    return red.mul(0.2989).add_(green, alpha=0.587).add_(blue, alpha=0.114).unsqueeze(1)
+
+
 class Normaliser:
     """Brings images in [0, 1] on a device into the form that the backbone wants: less the mean, over the deviation.
 
@@ -47,9 +56,7 @@ class Normaliser:
         self.mean, self.std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (spec.mean, spec.std))
 
     def __call__(self, images: Tensor) -> Tensor:
-        """A batch (n, 3, input_px, input_px), normalised."""
+        """A batch (n, 3, side_px, side_px), normalised; of a grey network (n, 1, side_px, side_px) may come too."""
         if self.grey:
-            red, green, blue = images.unbind(1)
-            luma = red.mul(0.2989).add_(green, alpha=0.587).add_(blue, alpha=0.114)  # as torchvision's, to the last bit
-            images = luma.unsqueeze(1).expand_as(images)
+            images = as_grey(images).expand(-1, 3, -1, -1)
         return ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)

@@ -13,7 +13,7 @@ from abaw.nn.runtime import half_on_gpu
 from abaw.static.augmentation import augmentation
 from abaw.static.changes import sent
 from abaw.static.feed import Batch
-from abaw.static.images import Normaliser, as_images
+from abaw.static.images import Normaliser, as_grey, as_images
 from abaw.static.spec import StaticSpec
 from abaw.tasks import TASKS, TaskName
 
@@ -47,7 +47,7 @@ def picture_loss(
     }
     weights = {task: expression_weight if TASKS[task].kind == "classes" and len(labels) > 1 else 1.0 for task in labels}
     truth = {task: torch.from_numpy(known).float().to(device) for task, known in labels.items()}
-    augment = augmentation(settings.augmentation, spec.input_px)
+    augment = augmentation(settings.augmentation, settings.learning_px(spec.input_px))
     normalise = Normaliser(spec, device)
 
     def loss_of(outputs: Mapping[TaskName, Tensor], items: Tensor) -> Tensor:
@@ -55,7 +55,8 @@ def picture_loss(
         return torch.stack(each).sum()
 
     def batch_loss(batch: Batch) -> Tensor:
-        images = augment(as_images(batch.pixels, device))
+        images = as_images(batch.pixels, device)
+        images = augment(as_grey(images) if spec.grey else images)
         items = batch.items.to(device, non_blocking=True)
         share, partners = 1.0, items
         if settings.mixup is not None:

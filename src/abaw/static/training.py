@@ -71,7 +71,11 @@ def train_static(
     share_statistics(model, device)
     if device.type == "cpu":
         learn_from_small_maps(model)
-    learned, judged = (Feed(part.jpegs, spec.input_px, device, decoding_threads) for part in (train, val))
+    learning_px = settings.learning_px(spec.input_px)
+    if learning_px != spec.input_px:
+        _check_takes(model, spec.backbone, learning_px, device)
+    learned = Feed(train.jpegs, learning_px, device, decoding_threads)
+    judged = Feed(val.jpegs, spec.input_px, device, decoding_threads)
     labels = {task: train.labels[task] for task in tasks}
 
     def evaluate() -> Scores:
@@ -118,6 +122,17 @@ def predict_fed(
     with torch.inference_mode(), half_on_gpu(device):
         found = [seen(model, spec, normalise(as_images(batch.pixels, device)))[1] for batch in batches]
     return {task: torch.cat([part[task] for part in found]).float().cpu().numpy() for task in spec.tasks}
+
+
+def _check_takes(model: StaticModel, backbone: str, side_px: int, device: torch.device) -> None:
+    try:
+        with torch.inference_mode():
+            model.eval()(torch.zeros((1, 3, side_px, side_px), device=device))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        raise UserError(
+            f"{backbone} cannot learn from pictures of {side_px} px ({error}); set learning_scale to 1, or to a share "
+            "of input_px that it can take"
+        ) from error
 
 
 def _known(labels: NDArray[np.float64]) -> bool:

@@ -72,6 +72,13 @@ def write_sound(path, samples, rate_hz, codec, layout="mono"):
     return path
 
 
+def shade(luma):
+    """A frame of 16 x 16 px of one shade of grey, from 16 to 235."""
+    planes = np.full((24, 16), 128, np.uint8)
+    planes[:16] = luma
+    return av.VideoFrame.from_ndarray(planes, format="yuv420p")
+
+
 def write_clicks(path, fps, seconds, clicks, codec, rate_hz=44100):
     """A dark video with a white frame, and a burst of sound, at the frames in `clicks`."""
     samples = np.zeros(seconds * rate_hz, np.float32)
@@ -84,12 +91,12 @@ def write_clicks(path, fps, seconds, clicks, codec, rate_hz=44100):
         film.width = film.height = 16
         film.pix_fmt = "yuv420p"
         sound = output.add_stream(codec, rate=rate_hz, layout="mono")
-        shades = {lit: np.full((16, 16, 3), 255 * lit, np.uint8) for lit in (False, True)}
+        dark, lit = shade(16), shade(235)
         per_second = round(fps)
         frames = int(seconds * fps)
         for first in range(0, frames, per_second):
             for number in range(first, min(first + per_second, frames)):
-                frame = av.VideoFrame.from_ndarray(shades[number in clicks], format="rgb24")
+                frame = lit if number in clicks else dark  # each is encoded again and again
                 frame.pts, frame.time_base = number, 1 / fps
                 output.mux(film.encode(frame))
         kind = sound.codec_context.format.name

@@ -43,7 +43,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def undisturbed(tmp_path_factory) -> tuple[Path, dict[str, str]]:
     """A folder in which the shrunken workflow has run on two cores, and the digest of each file that this made.
 
-    The tests run in several processes: the first that asks makes it, the others wait for it.
+    The first job of each rule begins as a user's does. The others are forked (tests/warm.py), as are all of the run
+    that is killed (tests/workflow/test_kill.py): the bytes are the same. The tests run in several processes: the first
+    that asks makes it, the others wait for it.
     """
     base = tmp_path_factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
@@ -51,7 +53,8 @@ def undisturbed(tmp_path_factory) -> tuple[Path, dict[str, str]]:
     with FileLock(base / "undisturbed.lock"):
         if not told.exists():
             shutil.rmtree(folder, ignore_errors=True)
-            snakemake(copy_tree(folder), "--cores", "2", *SHRUNKEN)
+            begun = tmp_path_factory.mktemp("begun")
+            snakemake(copy_tree(folder), "--cores", "2", *SHRUNKEN, FIRST_ANEW=str(begun))
             told.write_text(json.dumps(digests(folder)))
     return folder, json.loads(told.read_text())
 

@@ -159,7 +159,7 @@ def second_run(run: Disturbed) -> None:
     """A second run is started beside the first, which goes on."""
     with run.running() as process:
         run.wait_for_a_job()
-        said = snakemake(run.folder, *ARGUMENTS, check=False)
+        said = snakemake(run.folder, *ARGUMENTS, check=False, warm=False)
         if f"another run is writing in {run.folder} (process {process.pid})" not in said or "Traceback" in said:
             sys.exit(f"a second run said:\n{said}")
         time.sleep(2)
@@ -199,14 +199,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         begin = time.monotonic()
         folder = args.undisturbed or copy_tree(Path(scratch) / "undisturbed")
-        snakemake(folder, *ARGUMENTS)
+        snakemake(folder, *ARGUMENTS, warm=False)
         expected = contents(folder)
         whole_s = _seconds_of_jobs(folder)
         print(
             f"undisturbed: {len(expected)} files, {whole_s:.0f} s of jobs, {time.monotonic() - begin:.0f} s", flush=True
         )
         begin = time.monotonic()
-        snakemake(folder, *ARGUMENTS)  # with nothing to do it takes what it takes before a first job
+        snakemake(folder, *ARGUMENTS, warm=False)  # with nothing to do it takes what it takes before a first job
         start_s = time.monotonic() - begin
         with small_disk(Path(scratch) / "disk") as disk:
             run = Disturbed(disk, Path(scratch))
@@ -222,7 +222,7 @@ def main() -> None:
                 if not unfinished:
                     sys.exit("the run was done before all kills; give fewer with --kills, or another --seed")
             begin = time.monotonic()
-            snakemake(run.folder, *ARGUMENTS)
+            snakemake(run.folder, *ARGUMENTS, warm=False)
             run.spent_s += time.monotonic() - begin
             found = contents(run.folder)
             differ = [name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)]

@@ -1,19 +1,17 @@
 """Running the workflow in a folder of its own: copies of the project, runs, dry runs, and what they leave behind."""
 
 import hashlib
-import multiprocessing
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-import warm
 import yaml
+from warm import python
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ["Snakefile", "workflow", "profiles", "config", "envs", "resources", "src", "tests"]
@@ -32,23 +30,26 @@ def copy_tree(folder: Path) -> Path:
     return folder
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "snakemake", *arguments]
+def command(*arguments: str, warm: bool = False) -> list[str]:
+    """Snakemake with these arguments; `warm`, in a process that finds its libraries loaded (tests/warm.py)."""
+    return [str(python()) if warm else sys.executable, "-m", "snakemake", *arguments]
 
 
-def environment() -> dict[str, str]:
-    """As in an activated environment: `python` is the one that runs the tests."""
-    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+def environment(warm: bool = False) -> dict[str, str]:
+    """As in an activated environment: `python` is the one that runs the tests, or one that has loaded the libraries."""
+    folders = [*([python().parent] if warm else []), Path(sys.executable).parent, os.environ["PATH"]]
+    return {**os.environ, "PATH": ":".join(map(str, folders))}
 
 
-def snakemake(folder: Path, *arguments: str, check: bool = True) -> str:
-    """What a run says, which has to end well or, without `check`, badly."""
-    if "-n" in arguments:
-        return dry_run(folder, *arguments, check=check)
+def snakemake(folder: Path, *arguments: str, check: bool = True, warm: bool = True, **more: str) -> str:
+    """What a run says, which has to end well or, without `check`, badly; `warm` are it and its jobs.
+
+    `more` goes into its environment.
+    """
     done = subprocess.run(
-        command(*arguments),
+        command(*arguments, warm=warm),
         cwd=folder,
-        env=environment(),
+        env=environment(warm) | more,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -61,27 +62,16 @@ def snakemake(folder: Path, *arguments: str, check: bool = True) -> str:
     return done.stdout
 
 
-def in_background(folder: Path, *arguments: str, said: int | IO = subprocess.DEVNULL, **more: str) -> subprocess.Popen:
-    """A run in a process group of its own, which can be killed as a whole; `more` goes into its environment."""
-    streams = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": said}
-    variables = environment() | more
-    return subprocess.Popen(command(*arguments), cwd=folder, env=variables, start_new_session=True, **streams)
+def in_background(
+    folder: Path, *arguments: str, said: int | IO = subprocess.DEVNULL, warm: bool = False, **more: str
+) -> subprocess.Popen:
+    """A run in a process group of its own, which can be killed as a whole; `more` goes into its environment.
 
-
-def dry_run(folder: Path, *arguments: str, check: bool = True) -> str:
-    """The same of a dry run, in a process that finds Snakemake and its libraries already imported.
-
-    Each dry run is a process of its own, forked from one that has run nothing, so that none knows of another.
+    It is a Snakemake of its own in any case; `warm` are its jobs.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["warm"])
-    with tempfile.TemporaryDirectory() as place:
-        said = Path(place) / "said"
-        process = context.Process(target=warm.dry_run, args=(folder, said, arguments, environment()))
-        process.start()
-        process.join()
-        assert (process.exitcode == 0) == check, said.read_text()[-6000:]
-        return said.read_text()
+    streams = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": said}
+    variables = environment(warm) | more
+    return subprocess.Popen(command(*arguments), cwd=folder, env=variables, start_new_session=True, **streams)
 
 
 @dataclass

@@ -42,7 +42,7 @@ def cluster(tmp_path_factory):
 def local(tmp_path_factory) -> dict[str, bytes]:
     """What a run on this machine alone ends with."""
     folder = copy_tree(tmp_path_factory.mktemp("local") / "flow")
-    snakemake(folder, "--cores", "2", *SHRUNKEN)
+    snakemake(folder, "--cores", "2", *SHRUNKEN, warm=False)
     return contents(folder)
 
 
@@ -87,7 +87,7 @@ def test_every_job_runs_where_the_profile_says_and_the_bytes_are_those_of_a_loca
     monkeypatch.setenv("TMPDIR", str(scratch))
     n_jobs = sum(planned(folder).jobs.values())
     started = time.monotonic()
-    snakemake(folder, *THROUGH_SLURM)
+    snakemake(folder, *THROUGH_SLURM, warm=False)
     wall_s = time.monotonic() - started
     done = jobs(folder)
     print(f"{n_jobs} jobs of the workflow in {len(done)} jobs of SLURM, {wall_s:.0f} s")  # pytest -s shows it
@@ -101,8 +101,8 @@ def test_every_job_runs_where_the_profile_says_and_the_bytes_are_those_of_a_loca
     assert len(done) < n_jobs / 2
     assert_same(contents(folder), local)
     assert list(scratch.glob("abaw.*")) == []
-    assert "Nothing to be done" in snakemake(folder, *THROUGH_SLURM)
-    assert "Nothing to be done" in snakemake(folder, "--cores", "2", *SHRUNKEN)
+    assert "Nothing to be done" in snakemake(folder, *THROUGH_SLURM, warm=False)
+    assert "Nothing to be done" in snakemake(folder, "--cores", "2", *SHRUNKEN, warm=False)
 
 
 def test_cancelled_jobs_a_node_down_and_a_killed_run_end_with_the_same_bytes(cluster, local, tmp_path):
@@ -121,11 +121,11 @@ def test_cancelled_jobs_a_node_down_and_a_killed_run_end_with_the_same_bytes(clu
     finally:
         os.killpg(process.pid, signal.SIGKILL)  # as where the login node goes down
         process.wait()
-    said = snakemake(folder, *THROUGH_SLURM, check=False)
+    said = snakemake(folder, *THROUGH_SLURM, check=False, warm=False)
     [left] = re.findall(r"jobs of an earlier run still wait or run in .*: scancel (.*)", said)
     assert "Traceback" not in said
     slurm("scancel", *left.split())
     while jobs_left(folder):
         time.sleep(0.3)
-    snakemake(folder, *THROUGH_SLURM)
+    snakemake(folder, *THROUGH_SLURM, warm=False)
     assert_same(contents(folder), local)

@@ -6,7 +6,7 @@ import re
 import pytest
 import yaml
 from affwild2 import write_affwild2
-from runs import ROOT, copy_tree, dry_run
+from runs import ROOT, copy_tree, snakemake
 
 from abaw.corpus.layout import WITHOUT_TRACKS
 
@@ -16,7 +16,7 @@ FOLDS = 5
 
 def planned_jobs(folder, preset):
     """How many jobs of each rule a dry run lists."""
-    said = dry_run(folder, "-n", "--quiet", "rules", "--configfile", f"config/{preset}.yaml", "mine.json")
+    said = snakemake(folder, "-n", "--quiet", "rules", "--configfile", f"config/{preset}.yaml", "mine.json")
     return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", said, re.MULTILINE)}
 
 

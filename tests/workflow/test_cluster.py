@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from runs import SHRUNKEN, copy_tree, dry_run, pins_of
+from runs import SHRUNKEN, copy_tree, pins_of, snakemake
 
 from abaw.running.errors import UserError
 from abaw.running.machine import has_gpu
@@ -57,7 +57,7 @@ def test_networks_are_trained_on_a_gpu_and_no_job_that_others_share_asks_for_one
 def test_a_training_on_pictures_asks_for_its_cards_and_is_started_on_each(tmp_path):
     folder = copy_tree(tmp_path / "flow")
     wanted = ["-n", "-p", *SHRUNKEN, "--cores", "2", "--config"]
-    said = dry_run(folder, *wanted, "compute={device: cuda, gpus: 2, compile: true}", "--resources", "gpu=2")
+    said = snakemake(folder, *wanted, "compute={device: cuda, gpus: 2, compile: true}", "--resources", "gpu=2")
     jobs = dict(re.findall(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", said, re.MULTILINE | re.DOTALL))
     assert re.search(r"^    resources: .*\bgpu=2\b", jobs["train_static"], re.MULTILINE)
     assert "-m abaw.commands.cards 2 workflow/scripts/static/train_static.py " in jobs["train_static"]
@@ -65,7 +65,7 @@ def test_a_training_on_pictures_asks_for_its_cards_and_is_started_on_each(tmp_pa
     assert re.search(r"^    resources: .*\bgpu=1\b", jobs["train_dynamic"], re.MULTILINE)
     assert not re.search("abaw.commands.cards|--compile", jobs["train_dynamic"] + jobs["train_acoustic"])
     if not has_gpu():
-        said = dry_run(folder, *wanted, "compute={device: auto, compile: true}", check=False)
+        said = snakemake(folder, *wanted, "compute={device: auto, compile: true}", check=False)
         assert "compute.compile is true, but there is no GPU here" in said
         assert "Traceback" not in said
 

@@ -43,7 +43,9 @@ def tree(tmp_path_factory) -> Path:
     return folder
 
 
-def begin(folder: Path, standin: str, *arguments: str, targets: Sequence[str], **more: str) -> subprocess.Popen:
+def begin(
+    folder: Path, standin: str, *arguments: str, targets: Sequence[str], warm: bool = False, **more: str
+) -> subprocess.Popen:
     """Train cells with a stand-in for `python`, four at a time where nothing stands against it."""
     program = folder / "bin" / "python"
     program.parent.mkdir(exist_ok=True)
@@ -51,16 +53,15 @@ def begin(folder: Path, standin: str, *arguments: str, targets: Sequence[str], *
     program.chmod(0o755)
     (folder / "trace").write_text("")
     variables = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}", **more}
-    call = command(
-        *targets, "--allowed-rules", "train_dynamic", "--cores", "4", "--forcerun", "train_dynamic", *arguments
-    )
+    only = ["--allowed-rules", "train_dynamic", "--forcerun", "train_dynamic"]
+    call = command(*targets, *only, "--cores", "4", *arguments, warm=warm)
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     return subprocess.Popen(call, cwd=folder, env=variables, text=True, **streams)
 
 
 def train(folder: Path, standin: str, *arguments: str, targets: Sequence[str] = CELLS, **more: str) -> tuple[str, str]:
     """What Snakemake said of such a training, and what the stand-in wrote down."""
-    said = begin(folder, standin, *arguments, targets=targets, **more).communicate()[0]
+    said = begin(folder, standin, *arguments, targets=targets, warm=True, **more).communicate()[0]
     return said, (folder / "trace").read_text()
 
 

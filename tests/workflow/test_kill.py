@@ -1,4 +1,7 @@
-"""A run that is killed twice, on one core, against an undisturbed one on two."""
+"""A run that is killed twice, on one core, against an undisturbed one on two.
+
+All jobs of the one that is killed are forked (tests/warm.py); of the other the first job of each rule is not.
+"""
 
 import os
 import signal
@@ -14,10 +17,10 @@ def test_a_kill_and_one_core_end_with_the_same_bytes(request, tmp_path):
     folder = copy_tree(tmp_path / "killed")
     arguments = ["--cores", "1", *SHRUNKEN]
     for log in ("logs/train_static", "logs/predict_dynamic"):
-        process = in_background(folder, *arguments)
-        while process.poll() is None and not (folder / log).exists():
-            time.sleep(0.2)
-        time.sleep(3)  # into the job, past its imports
+        process = in_background(folder, *arguments, warm=True)
+        while process.poll() is None and not any(path.stat().st_size for path in (folder / log).glob("*")):
+            time.sleep(0.1)  # until the job has said what it computes on
+        time.sleep(0.5)
         assert process.poll() is None, "the run ended before it could be killed"
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

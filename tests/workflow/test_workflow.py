@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from runs import ROOT, SHRUNKEN, copy_tree, in_background, planned, snakemake
+from warm import python
 
 from abaw.corpus.template import read_template
 from abaw.submission import check_predictions
@@ -39,7 +40,7 @@ def test_the_submissions_match_their_template(finished, task):
 
 def test_every_number_of_the_report_can_be_recomputed_from_the_tables(finished):
     script = ROOT / "tests" / "recompute_report.py"
-    arguments = [sys.executable, script, ".", "--configfile", "tests/config/shrunken.yaml"]
+    arguments = [python(), script, ".", "--configfile", "tests/config/shrunken.yaml"]
     done = subprocess.run(arguments, cwd=finished, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     for part in ("scores", "smoothing", "forests", "functionals", "tables", "page"):

@@ -38,6 +38,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # each core has a process
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,7 +64,13 @@ KEPT = (
 
 def snakemake(folder: Path, config: Mapping[str, Any], cores: int, *arguments: str) -> None:
     """Run the workflow in a folder with a whole configuration; exit with what it said last where it fails."""
-    (folder / "cell.json").write_text(json.dumps(config), encoding="utf-8")
+    # config.yaml's own systems, where nothing stands in their place, may have models that this configuration has not.
+    one, *_ = config["systems"].values()
+    systems = (
+        dict.fromkeys(yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))["systems"], one)
+        | config["systems"]
+    )
+    (folder / "cell.json").write_text(json.dumps({**config, "systems": systems}), encoding="utf-8")
     call = command("--cores", str(cores), "--configfile", "cell.json", "--quiet", "all", *arguments)
     with (folder / "said.log").open("w") as said:
         done = subprocess.run(call, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=said, stderr=said)

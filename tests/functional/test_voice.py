@@ -20,7 +20,7 @@ from abaw.functional.ear import Ear, counted_steps, moments
 from abaw.functional.model import Scaling
 from abaw.functional.voice import voice_windows
 from abaw.running.errors import UserError
-from abaw.speech.audio import write_flac
+from abaw.speech.audio import Track, write_flac
 from abaw.tables.files import read_table, write_table
 from abaw.tables.schemas import SCHEMAS
 from abaw.timeline.rows import rows_of
@@ -79,7 +79,7 @@ def test_a_silent_window_has_statistics_too():
     assert not of_speaker.any()
 
 
-def test_a_track_is_covered_and_another_speaker_is_left_out(ear):
+def test_a_track_is_covered_and_another_speaker_is_left_out(ear, tmp_path):
     """Two seconds of the speaker, then of somebody else: what the other one says changes nothing where it may not."""
     ours, theirs = track(2), track(2, seed=1)
     table = ear.statistics("a", np.concatenate([ours, theirs, track(3, 2)]), [(0.0, 2.0)])
@@ -90,6 +90,8 @@ def test_a_track_is_covered_and_another_speaker_is_left_out(ear):
     assert table.cast(SCHEMAS["voice_statistics"]).equals(
         ear.statistics("a", np.concatenate([ours, theirs, track(3, 2)]), [(0.0, 2.0)]).cast(SCHEMAS["voice_statistics"])
     )
+    write_flac([np.concatenate([ours, theirs, track(3, 2)])], 16000, 1, tmp_path / "a.flac")
+    assert table.equals(ear.statistics("a", Track(tmp_path / "a.flac"), [(0.0, 2.0)]))
     encoder = ear.encoder
     waveforms = np.concatenate([ours, theirs])[None]
     with torch.inference_mode():

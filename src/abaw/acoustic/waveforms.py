@@ -5,11 +5,17 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from abaw.speech.audio import Track
+
 SAMPLE_RATE_HZ = 16_000
 _FULL_SCALE = 32768
 
 
-def cut(track: NDArray[np.int16], start_s: float, window_s: float) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+Sound = NDArray[np.int16] | Track
+"""A 16 kHz track."""
+
+
+def cut(track: Sound, start_s: float, window_s: float) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
     """One window of a 16 kHz track: samples (n_samples,), zeros beyond the track's end, and which of them are known."""
     length = round(window_s * SAMPLE_RATE_HZ)
     first = round(start_s * SAMPLE_RATE_HZ)
@@ -19,9 +25,7 @@ def cut(track: NDArray[np.int16], start_s: float, window_s: float) -> tuple[NDAr
     return window, np.arange(length) < len(found)
 
 
-def cut_windows(
-    places: Iterable[tuple[NDArray[np.int16], float]], window_s: float
-) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+def cut_windows(places: Iterable[tuple[Sound, float]], window_s: float) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
     """Windows (n, n_samples) from tracks at their starts (s), and which samples are known: those within the track."""
     windows, known = zip(*(cut(track, start_s, window_s) for track, start_s in places), strict=True)
     return np.stack(windows), np.stack(known)

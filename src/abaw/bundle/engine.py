@@ -58,7 +58,7 @@ class Engine:
     def __init__(self, folder: Path, compute: ComputeConfig, embedders: Mapping[TaskName, Path] | None = None) -> None:
         self.folder, self.compute, self.embedders = folder, compute, embedders or {}
         self.bundle = read_bundle(folder)
-        self.device = runtime.start(compute, seed=0)
+        self.device = runtime.start(compute, seed=0, keeps_memory=False)
 
     def frames(self, task: TaskName, names: Iterable[str], footage: Footage) -> dict[str, pa.Table]:
         """The `frames` table of each of the systems, or models, that are named, by the bundle's own smoothing."""

@@ -19,12 +19,12 @@ from tqdm import tqdm
 from abaw.acoustic.encoders.base import SpeechEncoder
 from abaw.acoustic.encoders.loading import load_encoder
 from abaw.acoustic.voices import Runs
-from abaw.acoustic.waveforms import SAMPLE_RATE_HZ, cut_windows
+from abaw.acoustic.waveforms import SAMPLE_RATE_HZ, Sound, cut_windows
 from abaw.acoustic.windows import windows_over
 from abaw.config import VoiceStatisticsConfig
 from abaw.nn.runtime import half_on_gpu
 from abaw.running.errors import UserError
-from abaw.speech.audio import read_flac
+from abaw.speech.audio import Track, read_blocks
 from abaw.tables.arrays import runs_of
 from abaw.tables.schemas import SCHEMAS, VOICED
 
@@ -59,7 +59,7 @@ class Ear:
             )
         return cls(encoder.to(device).eval(), settings, device)
 
-    def statistics(self, sample: str, track: NDArray[np.int16], runs: Runs) -> pa.Table:
+    def statistics(self, sample: str, track: Sound, runs: Runs) -> pa.Table:
         """The `voice_statistics` of a whole 16 kHz track, whose target speaker speaks in `runs` (start_s, end_s)."""
         length_s = self.settings.window_s
         starts: NDArray[np.float64] = np.array(
@@ -107,9 +107,8 @@ def describe_samples(ear: Ear, tracks: Mapping[str, Path], voiced: pa.Table) -> 
     """
     tables = [SCHEMAS["voice_statistics"].empty_table()]
     for sample, path in tqdm(tracks.items(), "samples", disable=None):
-        track = read_flac(path)
-        if track.any():
-            tables.append(ear.statistics(sample, track, runs_of(voiced, sample)).cast(tables[0].schema))
+        if any(block.any() for block in read_blocks(path)):
+            tables.append(ear.statistics(sample, Track(path), runs_of(voiced, sample)).cast(tables[0].schema))
     return pa.concat_tables(tables)
 
 

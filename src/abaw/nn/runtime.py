@@ -8,7 +8,7 @@ from torch.backends import cuda
 from abaw.config import ComputeConfig
 from abaw.nn.parallel import join, team
 from abaw.running.errors import UserError
-from abaw.running.memory import keep_freed_memory
+from abaw.running.memory import give_large_memory_back, keep_freed_memory
 
 
 def half_on_gpu(device: torch.device) -> torch.autocast:
@@ -17,15 +17,18 @@ def half_on_gpu(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=has_units)
 
 
-def start(compute: ComputeConfig, seed: int) -> torch.device:
+def start(compute: ComputeConfig, seed: int, keeps_memory: bool = True) -> torch.device:
     """Set threads, seed, algorithms and precision, and return the device, which is said in the log.
 
     Algorithms are deterministic, but for a GPU's where `compute.deterministic` is false. Where a GPU computes in
-    float32 its matrices are TF32.
+    float32 its matrices are TF32. Who `keeps_memory` is quicker, and grows by what lies between blocks of many sizes.
 
     Raises `UserError` where the device is cuda and this job sees none.
     """
-    keep_freed_memory()
+    if keeps_memory:
+        keep_freed_memory()
+    else:
+        give_large_memory_back()
     torch.set_num_threads(compute.threads)
     torch.manual_seed(seed)
     device, why = _device(compute.device)

@@ -62,6 +62,21 @@ def read_flac(path: Path) -> NDArray[np.int16]:
     return soundfile.read(path, dtype="int16")[0]
 
 
+class Track:
+    """A mono track in a file as if it were an array int16[n]: slices are read as they are asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = soundfile.SoundFile(path)
+
+    def __len__(self) -> int:
+        return int(self._file.frames)
+
+    def __getitem__(self, span: slice) -> NDArray[np.int16]:
+        first, after, _ = span.indices(len(self))
+        self._file.seek(first)
+        return self._file.read(max(0, after - first), dtype="int16")
+
+
 def as_stereo(blocks: Iterable[NDArray[np.int16]]) -> Iterator[Stereo]:
     """Blocks (n, 2) of 16 bits as `read_blocks` gives them."""
     return (block.T.astype(np.float32) / np.float32(32768) for block in blocks)

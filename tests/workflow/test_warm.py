@@ -87,8 +87,8 @@ def test_a_signal_reaches_it(written, tmp_path):
     _, child = map(int, process.stdout.readline().split())
     process.send_signal(signal.SIGTERM)
     assert process.wait() == 1
+    os.kill(child, signal.SIGKILL)  # it has the same stream, and would keep it open
     assert process.stderr.read() == "told to end\n"
-    os.kill(child, signal.SIGKILL)
 
 
 def test_who_kills_its_caller_kills_it_and_what_it_has_begun(written, tmp_path):

@@ -59,8 +59,8 @@ PYTEST := OMP_NUM_THREADS=1 python -m pytest -n $(WORKERS) --dist worksteal
 test: setup  ## run the tests, a shrunken run of the workflow among them
 	$(PYTEST)
 
-test-fast: setup  ## run the tests that do without a run of the workflow
-	$(PYTEST) -m "not workflow and not slurm and not conda and not environment"
+test-fast: setup  ## run the tests that do without a run of the workflow and take less than five seconds each
+	$(PYTEST) -m "not workflow and not slow and not slurm and not conda and not environment"
 
 test-fuzz: setup  ## read 5,000 mutated videos: results or sentences, and nothing else (docs/media.md)
 	python tests/fuzz.py --files 5000 --jobs $(CORES)

@@ -139,6 +139,7 @@ def f1(truth, outputs):
     return f1_score(truth[known], outputs[known] >= 0.5, average="macro", zero_division=0)
 
 
+@pytest.mark.slow
 def test_from_label_files_to_the_submission(third, tmp_path, monkeypatch):
     corpus, template = written(tmp_path)
     layout = read_folders(corpus)

@@ -65,6 +65,7 @@ def test_a_batch_is_heard_once_for_all_models(windows, calls):
     assert first[0] is second[0] and first[1] is not second[1]
 
 
+@pytest.mark.slow
 def test_an_exact_trunk_hears_each_window_once_for_all_epochs(windows, calls):
     train_acoustic("expr", BOTH, windows, windows, settings("whisper_tiny_en", 2, 3, "none"), 0, CPU)
     assert calls == [(len(windows), False)]
@@ -92,6 +93,7 @@ def state(found):
     return [tensor for model, _, _ in found for tensor in model.state_dict().values()]
 
 
+@pytest.mark.slow
 def test_a_model_is_the_same_whichever_it_trains_beside(windows):
     together = train_acoustic("expr", BOTH, windows, windows, settings(), 0, CPU)
     for number, name in enumerate(BOTH):
@@ -100,6 +102,7 @@ def test_a_model_is_the_same_whichever_it_trains_beside(windows):
 
 
 @pytest.mark.parametrize("stopped_at", [3, 5, 6])
+@pytest.mark.slow
 def test_an_interrupted_training_ends_with_the_same_weights(windows, tmp_path, monkeypatch, stopped_at):
     """Stopped within an epoch, and after one of the models has ended it while the other has not."""
     undisturbed = train_acoustic("expr", BOTH, windows, windows, settings(epochs=3), 0, CPU)

@@ -141,6 +141,7 @@ soundfile.write(folder, _speaker()("en-us+m1", text, speed=160, pitch=42, range_
 """
 
 
+@pytest.mark.slow
 def test_the_embedded_corpus_s_voice_is_understood(tmp_path, whole):
     """espeak-ng carries its state along, and works in a folder of its own: it speaks in a process of its own."""
     text, path = "What if it comes back before we get out of here?", tmp_path / "spoken.wav"

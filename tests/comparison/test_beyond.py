@@ -196,6 +196,7 @@ def test_fitted_scores_are_of_what_is_best_on_all_videos(trained):
     assert judged.score(expected) > judged.score(judged.outputs(PAPER, config)[0])
 
 
+@pytest.mark.slow
 def test_what_comes_after_the_networks_is_read_off_one_training(trained, tmp_path):
     folder, setting = trained
     asked = [Asked(name, setting.config(name, 5), setting.tasks_of(name)) for name in (OFF, "smoothing", "class_bias")]

@@ -90,6 +90,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_the_voices_speak_from_an_environment_that_lies_deep_in_folders(tmp_path):
     deep = tmp_path.joinpath(*["a folder of some length"] * 8)
     shutil.copytree(Path(espeakng_loader.__file__).parent, deep / "espeakng_loader")
@@ -173,12 +174,14 @@ def test_planning_needs_no_heavy_library() -> None:
     assert subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": source}, check=False).returncode == 0
 
 
+@pytest.mark.slow
 def test_the_files_are_those_of_the_plan(small: CorpusPlan, made: Path) -> None:
     truth = small.truth_files(made / "truth")
     written = [path for path in made.rglob("*") if path.is_file()]
     assert sorted([*small.files(_config(made)), *truth]) == sorted(written)
 
 
+@pytest.mark.slow
 def test_the_same_bytes_come_again_and_from_two_processes(small: CorpusPlan, made: Path, tmp_path: Path) -> None:
     first = CorpusPlan(small.videos[:2])
     write_corpus(first, _config(tmp_path), tmp_path / "truth", workers=2)
@@ -188,6 +191,7 @@ def test_the_same_bytes_come_again_and_from_two_processes(small: CorpusPlan, mad
         assert path.read_bytes() == (made / path.relative_to(tmp_path)).read_bytes(), path.name
 
 
+@pytest.mark.slow
 def test_it_enters_by_the_door_of_the_real_corpus(small: CorpusPlan, made: Path) -> None:
     layout = read_folders(_config(made))
     found = {track.sample: (track.video, dict(track.splits)) for track in layout.tracks}
@@ -203,6 +207,7 @@ def test_it_enters_by_the_door_of_the_real_corpus(small: CorpusPlan, made: Path)
 
 
 @pytest.mark.parametrize("task", TASKS)
+@pytest.mark.slow
 def test_labels_go_round_through_the_form_of_a_submission(small: CorpusPlan, made: Path, task: TaskName) -> None:
     """What the file says, `frames_table` carries and a submission says again; frames without a label are left out."""
     tracks = [track for split in ("train", "val") for track in small.annotated(task, split)]
@@ -222,6 +227,7 @@ def test_labels_go_round_through_the_form_of_a_submission(small: CorpusPlan, mad
         assert again == [raw[frame - 1] for frame in keys["frame"].to_pylist()]
 
 
+@pytest.mark.slow
 def test_labels_are_the_latents(small: CorpusPlan, made: Path) -> None:
     invalid_rows = 0
     for _, track in _everyone(small):
@@ -250,6 +256,7 @@ def test_labels_are_the_latents(small: CorpusPlan, made: Path) -> None:
     assert invalid_rows > 0
 
 
+@pytest.mark.slow
 def test_templates_ask_for_every_row_in_turn(small: CorpusPlan, made: Path) -> None:
     for task, name in (
         ("va", "CVPR_6th_ABAW_VA_test_set_sample.txt"),
@@ -261,6 +268,7 @@ def test_templates_ask_for_every_row_in_turn(small: CorpusPlan, made: Path) -> N
         assert rows == [f"{track.sample}/{k:05d}.jpg," for track in tracks for k in range(1, track.n_rows + 1)]
 
 
+@pytest.mark.slow
 def test_videos_have_the_planned_rate_frames_and_sound(small: CorpusPlan, made: Path) -> None:
     for video in small.videos:
         path = made / "videos" / video.path
@@ -272,6 +280,7 @@ def test_videos_have_the_planned_rate_frames_and_sound(small: CorpusPlan, made: 
 
 
 @pytest.mark.parametrize("name", ["video29", "476"])
+@pytest.mark.slow
 def test_sound_and_pictures_begin_together(name: str, small: CorpusPlan, made: Path) -> None:
     video = next(video for video in small.videos if video.name == name)
     clean, _ = soundfile.read(speech_file(made / "truth", video))
@@ -287,6 +296,7 @@ def _sound(path: Path) -> np.ndarray:
     return np.concatenate(list(to_mono(blocks, RATE_HZ)))
 
 
+@pytest.mark.slow
 def test_the_mouth_follows_the_loudness_of_who_speaks(small: CorpusPlan, made: Path) -> None:
     spoken = _spoken(made)
     for video, track in _everyone(small):
@@ -305,6 +315,7 @@ def test_the_mouth_follows_the_loudness_of_who_speaks(small: CorpusPlan, made: P
         assert np.corrcoef(opening[seen], expected[seen])[0, 1] > 0.75, track.sample
 
 
+@pytest.mark.slow
 def test_who_never_speaks_has_no_runs_and_a_still_mouth(small: CorpusPlan, made: Path) -> None:
     spoken = _spoken(made)
     silent = [track for track in small.tracks if not track.speaks]
@@ -314,6 +325,7 @@ def test_who_never_speaks_has_no_runs_and_a_still_mouth(small: CorpusPlan, made:
         assert np.nanmax(np.abs(np.diff(_truth(made, track)["mouth_opening"]))) < 0.02
 
 
+@pytest.mark.slow
 def test_a_face_mesh_sees_the_faces_and_their_mouths(small: CorpusPlan, made: Path) -> None:
     meter = MouthMeter()
     for video in small.videos:
@@ -336,6 +348,7 @@ def test_a_face_mesh_sees_the_faces_and_their_mouths(small: CorpusPlan, made: Pa
                 assert np.corrcoef(np.nan_to_num(measured), expected)[0, 1] > 0.6, track.sample
 
 
+@pytest.mark.slow
 def test_faces_and_speech_are_found_where_they_are(made: Path) -> None:
     """What `benchmarks/mouth.py` measures on the whole corpus, at the embedded default's settings."""
     config = yaml.safe_load((Path(__file__).parents[2] / "config" / "config.yaml").read_text())
@@ -354,6 +367,7 @@ def test_faces_and_speech_are_found_where_they_are(made: Path) -> None:
     assert scores.f1("movement") > 0.85 > scores.f1("authors")
 
 
+@pytest.mark.slow
 def test_the_face_is_away_where_the_plan_says(small: CorpusPlan, made: Path) -> None:
     away = [track for track in small.tracks if track.away_s]
     assert away

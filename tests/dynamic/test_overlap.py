@@ -111,6 +111,7 @@ def test_a_frame_of_many_windows_has_one_prediction_their_mean():
         assert found == pytest.approx(outputs[rows == row][:, 3].mean(), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_windows_of_400_frames_train_predict_and_repeat_themselves():
     lengths = {"a": 900, "b": 120}
     made = []

@@ -4,8 +4,10 @@ from collections import Counter
 
 import fuzz
 import numpy as np
+import pytest
 
 
+@pytest.mark.slow
 def test_a_hundred_mutated_files_give_results_or_sentences(tmp_path):
     clips = fuzz.encoded_clips(tmp_path)
     found = Counter((name, word) for name, word, _ in fuzz.fuzz(clips, range(100), 1, tmp_path / "kept"))

@@ -37,6 +37,7 @@ def trained(weights: str, compile_steps: bool) -> History:
     return train_static(crops(42, 1), crops(20, 2), settings_of_phase(changes), 1, CPU, compile_steps=compile_steps)[2]
 
 
+@pytest.mark.slow
 def test_compiled_steps_have_the_losses_of_others_and_are_compiled_for_each_form(tiny, monkeypatch):
     """Whole batches and a shorter one, of a network of which one layer more learns in the second epoch."""
     monkeypatch.setattr(compiling, "BACKEND", "aot_eager")  # all of torch's compiler but the programs that it writes
@@ -53,6 +54,7 @@ def test_compiled_steps_have_the_losses_of_others_and_are_compiled_for_each_form
 
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch compiles by g++ for a CPU")
+@pytest.mark.slow
 def test_where_nothing_can_be_compiled_a_sentence_says_what_is_missing(monkeypatch):
     from torch._inductor import config
 

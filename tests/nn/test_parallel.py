@@ -33,6 +33,7 @@ def trained(folder: Path, processes: int, settings: dict[str, object]) -> dict:
     return json.loads(path.read_text())
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_learns(tmp_path):
     """CCC, class weights and batch normalisation are those of the whole batch, or this would differ by a thousandth."""
     alone, both = (trained(tmp_path, processes, {"va_loss": "ccc", "unfrozen_layers": 3}) for processes in (1, 2))

@@ -104,6 +104,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it is glibc that gives memory back")
+@pytest.mark.slow
 def test_memory_that_a_step_has_freed_is_there_for_the_next():
     faults = [
         int(

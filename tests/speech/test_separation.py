@@ -54,6 +54,7 @@ def clean():
     return spoken()
 
 
+@pytest.mark.slow
 def test_in_silence_no_network_is_asked_and_what_it_would_say_is_silence(stems, clean):
     asked = []
     counting = tuple(lambda seen, stem=stem: asked.append(1) or stem(seen) for stem in stems)
@@ -102,6 +103,7 @@ def test_other_weights_are_refused(tmp_path, monkeypatch):
     assert not (tmp_path / "made").exists()
 
 
+@pytest.mark.slow
 def test_networks_are_the_same_bytes_each_time(tmp_path):
     once, again = (export_stems(tmp_path / folder) for folder in "ab")
     assert [path.read_bytes() for path in once] == [path.read_bytes() for path in again]

@@ -19,6 +19,7 @@ from abaw.speech.spleeter_network import export_stems
 from abaw.speech.spleeter_program import SEGMENT, WEIGHTS, separate_in_pieces
 
 
+@pytest.mark.slow
 def test_pieces_give_what_the_whole_gives(tmp_path):
     stems = spleeter.load_stems(export_stems(tmp_path), threads=1)
 

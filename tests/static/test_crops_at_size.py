@@ -80,6 +80,7 @@ def embedded(path):
     return table["sample"].to_pylist(), table["frame"].to_pylist(), greys
 
 
+@pytest.mark.slow
 def test_embeddings_of_more_crops_than_an_array_of_arrow_s_holds(faces, in_a_process):
     (samples, frames, greys), mb = in_a_process(embedded, faces)
     numbers = np.r_[0:CROPS:2, 1:CROPS:2]

@@ -181,6 +181,7 @@ def joined(first: Crops, second: Crops) -> Crops:
     return Crops(Jpegs.of((part.jpegs.read(n) for part in (first, second) for n in range(len(part))), 32), labels)
 
 
+@pytest.mark.slow
 def test_both_heads_learn_from_corpora_that_have_one_kind_of_label_each():
     torch.manual_seed(0)
     train = joined(coloured(24, valued=True), coloured(24, valued=False))

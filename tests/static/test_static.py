@@ -66,6 +66,7 @@ def test_the_papers_sizes_are_those_with_the_imagenet_classifier(backbone, paper
     "backbone",
     [PACKAGE_BACKBONE, "efficientnet_b1.ra4_e3600_r240_in1k", "vit_tiny_patch16_224.augreg_in21k_ft_in1k"],
 )
+@pytest.mark.slow
 def test_the_quick_way_gives_the_embeddings_of_the_model(backbone):
     torch.manual_seed(0)
     spec = spec_of(backbone, 224 if "vit" in backbone else 64)
@@ -110,6 +111,7 @@ def settled(model: StaticModel, images: torch.Tensor) -> StaticModel:
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.slow
 def test_a_model_of_several_scales_says_the_mean_over_them_however_it_is_asked(mirrored):
     """Against the middles that OpenCV cuts out and enlarges."""
     torch.manual_seed(0)
@@ -230,6 +232,7 @@ def test_without_a_way_to_the_hub_the_error_says_what_else_there_is(tmp_path):
         ("vit_b_16", "vit_base_patch16_224.augreg_in1k", 224),
     ],
 )
+@pytest.mark.slow
 def test_torchvisions_weights_do_in_timms_network_what_they_do_in_their_own(name, backbone, px):
     """With random weights, running statistics among them, that no download gives."""
     from torchvision import models  # after abaw.nn, which makes it importable

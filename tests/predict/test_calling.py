@@ -102,6 +102,15 @@ def test_what_cannot_be_is_named_before_anything_is_written(tmp_path, monkeypatc
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"] and not capsys.readouterr().err
 
 
+def test_export_names_the_folder_where_no_run_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["abaw", "export"])
+    with pytest.raises(SystemExit) as caught:
+        console.main()
+    assert str(caught.value.code).startswith(f"error: {tmp_path} is not the folder of a run")
+    assert list(tmp_path.iterdir()) == []
+
+
 KILLED = """
 import subprocess, sys
 from abaw.running.children import end_with_parent

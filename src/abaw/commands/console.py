@@ -97,6 +97,11 @@ def _export(args: argparse.Namespace) -> None:
     from abaw.bundle.reading import zip_bundle
     from abaw.predict.calling import run_workflow
 
+    if not Path("config/config.yaml").is_file():
+        raise UserError(
+            f"{Path.cwd()} is not the folder of a run, for it has no config/config.yaml; go to where the models were "
+            "trained, such as your clone of abaw-flow"
+        )
     files = ["--configfile", *map(str, args.configfile)] if args.configfile else []
     run_workflow(["bundle", *files], Path.cwd(), args.cores)
     print("written to results/bundle")

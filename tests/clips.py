@@ -90,7 +90,8 @@ def write_clicks(path, fps, seconds, clicks, codec, rate_hz=44100):
         film = output.add_stream("mpeg4", rate=fps)
         film.width = film.height = 16
         film.pix_fmt = "yuv420p"
-        sound = output.add_stream(codec, rate=rate_hz, layout="mono")
+        quickly = {"compression_level": "9"} if codec == "libmp3lame" else {}
+        sound = output.add_stream(codec, rate=rate_hz, layout="mono", options=quickly)
         dark, lit = shade(16), shade(235)
         per_second = round(fps)
         frames = int(seconds * fps)

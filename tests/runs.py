@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 import yaml
-from warm import python
+from warm import compiling, python
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ["Snakefile", "workflow", "profiles", "config", "envs", "resources", "src", "tests"]
@@ -38,7 +38,7 @@ def command(*arguments: str, warm: bool = False) -> list[str]:
 def environment(warm: bool = False) -> dict[str, str]:
     """As in an activated environment: `python` is the one that runs the tests, or one that has loaded the libraries."""
     folders = [*([python().parent] if warm else []), Path(sys.executable).parent, os.environ["PATH"]]
-    return {**os.environ, "PATH": ":".join(map(str, folders))}
+    return compiling(os.environ) | {"PATH": ":".join(map(str, folders))}
 
 
 def snakemake(folder: Path, *arguments: str, check: bool = True, warm: bool = True, **more: str) -> str:

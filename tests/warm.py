@@ -22,6 +22,7 @@ import sys
 import tempfile
 import threading
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -32,7 +33,8 @@ LIBRARIES = """
 filelock pydantic yaml tqdm jinja2 numpy scipy.linalg scipy.optimize scipy.signal scipy.stats pandas
 pyarrow.parquet pyarrow.compute pyarrow.csv sklearn.ensemble sklearn.kernel_approximation sklearn.model_selection
 safetensors.numpy safetensors.torch torch cv2 av av.filter soundfile soxr matplotlib.pyplot
-matplotlib.backends.backend_agg google.protobuf.message snakemake.cli snakemake.workflow
+matplotlib.backends.backend_agg google.protobuf.message snakemake.cli snakemake.workflow snakemake.profiles
+snakemake.report.html_reporter docutils.parsers.rst.directives.images requests smart_open platformdirs yte dpath
 """
 """What is loaded: all that the workflow and its commands load, but not what they load a part of (`abaw.nn.vision`), nor
 what begins a thread when it is loaded, as onnxruntime does.
@@ -48,6 +50,11 @@ class Command(NamedTuple):
     streams: list[int]
 
 
+def compiling(variables: Mapping[str, str]) -> dict[str, str]:
+    """These, in which Python keeps what it has compiled: hundreds of jobs load the same copy of the project."""
+    return {name: value for name, value in variables.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 @cache
 def python() -> Path:
     """The path of a `python` that has the libraries, alone in its folder; the server ends with this process."""
@@ -56,7 +63,7 @@ def python() -> Path:
     words = [sys.executable, "-IS", Path(__file__).with_name("warm_call.py"), place]
     program.write_text(f'#!/bin/sh\nexec {shlex.join(map(str, words))} "$@"\n')
     program.chmod(0o755)
-    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    variables = {name: value for name, value in compiling(os.environ).items() if name != "PYTHONPATH"}
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(place))
         listener.listen(64)

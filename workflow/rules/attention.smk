@@ -6,6 +6,9 @@ results/predictions/{task}/{mechanism}_attention/{split}.parquet.
 Read by: timeline (the predictions) and report. Page: docs/attention.md.
 """
 
+# The windows in seconds, the frames' rate, and how many sequences stand side by side.
+ATTENTION_WINDOWS = CONFIG.attention.window_s, CONFIG.faces.analysis_rate_hz, len(CONFIG.attention.inputs)
+
 
 rule train_attention:
     """Train self- or cross-attention over the embeddings of faces and voice (paper §2.3)."""

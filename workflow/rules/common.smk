@@ -33,7 +33,6 @@ from abaw.corpus.layout import Layout, build_layout, read_folders
 from abaw.demo.plan import plan_corpus
 from abaw.dynamic.windows import step_mb
 from abaw.folds.layout import fold_names, joined_name, samples_of, with_folds
-from abaw.fusion.candidates import Candidates
 from abaw.fusion.systems import Systems
 from abaw.predict.plan import plan_prediction
 from abaw.report.contents import last_words
@@ -43,7 +42,7 @@ from abaw.running.files import check_room
 from abaw.running.imports import digest_behind
 from abaw.running.machine import check_compiled, check_gpus, gpus_wanted, total_memory_mb
 from abaw.running.shell import gpus_of, prefix
-from abaw.seeds.layout import UNSEEDED, averaged_name, seed_names, seed_of, with_seeds
+from abaw.seeds.layout import averaged_name, seed_names, seed_of, with_seeds
 from abaw.static.phases import pretrained_files
 from abaw.tasks import SPLITS, TASKS, task_named
 from abaw.weights.given import files_of_weights
@@ -103,8 +102,6 @@ try:
         check_gpus(PICTURE_GPUS, len(set(GPUS)))
     if CONFIG.compute.compile:
         check_compiled(PICTURE_GPUS)
-    COMPILE = "--compile" if CONFIG.compute.compile else ""
-    PICTURE_THREADS = max(CONFIG.compute.threads, CONFIG.compute.decoding_threads) * max(1, PICTURE_GPUS)
     BACKBONES = {task: getattr(CONFIG.static.backbones, task) for task in TASKS}
     # The pre-training corpora that are there, and what fine-tuning takes of a model that was trained on them.
     PRETRAINED_ON = [name for name, root in CONFIG.pretraining.roots.model_dump().items() if root is not None]
@@ -117,7 +114,6 @@ except UserError as error:
 MODELS = CONFIG.all_models
 SYSTEMS = dict(sorted(CONFIG.systems.items()))  # not in the order in which configuration files happen to name them
 FRAMES = Systems(MODELS, SYSTEMS, list(CONFIG.models), CONFIG.fusion.calibration.asked)
-CANDIDATES = Candidates(CONFIG)
 VIDEOS = LAYOUT.videos()
 # The names under which models are trained, and those under which what the models of all folds or seeds say stands together.
 FOLDS = {task: fold_names(task, CONFIG.folds) if CONFIG.folds else [] for task in TASKS}
@@ -130,10 +126,6 @@ TRAINED, JOINED = [*TASKS, *FOLDED, *SEEDED], [*OVER_FOLDS, *OVER_SEEDS]
 # Whose models speak together under a name; under any other, a training's own do.
 TOGETHER = {joined_name(task): ("folds", names) for task, names in FOLDS.items() if names}
 TOGETHER |= {averaged_name(task): ("seeds", names) for task, names in SEEDS.items() if CONFIG.seeds}
-SEEDED_MODELS = [model for model in MODELS if model not in UNSEEDED]
-# The longest windows of the networks over time, in seconds, the frames' rate, and how many sequences stand side by side.
-VISUAL_WINDOWS = max(CONFIG.dynamic.sweep.windows_s), CONFIG.faces.analysis_rate_hz
-ATTENTION_WINDOWS = CONFIG.attention.window_s, CONFIG.faces.analysis_rate_hz, len(CONFIG.attention.inputs)
 
 
 wildcard_constraints:

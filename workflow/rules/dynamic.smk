@@ -6,6 +6,9 @@ results/report/sweep_{task}.csv; results/predictions/{task}/visual/{split}.parqu
 Read by: timeline (the predictions) and report. Page: docs/dynamic.md.
 """
 
+# The longest windows in seconds, and the frames' rate.
+VISUAL_WINDOWS = max(CONFIG.dynamic.sweep.windows_s), CONFIG.faces.analysis_rate_hz
+
 
 rule train_dynamic:
     """Train the three-layer transformer over time with one window and one normaliser (paper §2.2.2, Figure 3)."""

@@ -8,6 +8,10 @@ results/nested/{task}/{system}.parquet, what each system says of a video of vali
 Read by: submission and report. Page: docs/fusion.md.
 """
 
+from abaw.fusion.candidates import Candidates
+
+CANDIDATES = Candidates(CONFIG)
+
 
 rule fuse_dirichlet:
     """Draw weights per model and output, keep those that do best on validation (paper §2.3)."""

@@ -5,6 +5,10 @@ Out: results/frames/{task}/{model}/{split}.parquet of all seeds together, `va_se
 Read by: fusion, submission and report. Without `seeds` in the configuration nothing asks for it. Page: docs/seeds.md.
 """
 
+from abaw.seeds.layout import UNSEEDED
+
+SEEDED_MODELS = [model for model in MODELS if model not in UNSEEDED]
+
 
 rule join_seeds:
     """Average what the models of all seeds say of a split."""

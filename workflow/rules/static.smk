@@ -10,6 +10,9 @@ docs/static.md.
 
 from abaw.static.phases import settings_of
 
+COMPILE = "--compile" if CONFIG.compute.compile else ""
+PICTURE_THREADS = max(CONFIG.compute.threads, CONFIG.compute.decoding_threads) * max(1, PICTURE_GPUS)
+
 
 rule pretrain_static:
     """Train the backbone with the heads of both challenges on the pre-training corpora (paper §2.2, §3.1.1)."""

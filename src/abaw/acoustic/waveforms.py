@@ -9,8 +9,6 @@ from abaw.speech.audio import Track
 
 SAMPLE_RATE_HZ = 16_000
 _FULL_SCALE = 32768
-
-
 Sound = NDArray[np.int16] | Track
 """A 16 kHz track."""
 

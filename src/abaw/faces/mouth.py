@@ -65,8 +65,8 @@ class Mouth:
 
     `area`: of the strip between the inner lips, in crops' areas, in [0, 1]; the authors' measure, which grows with the
     face's share of the crop. `corners`: the subject's right and left mouth corner (2 x 2, x and y in pixels of the
-    crop). `place`: where the mesh was looked for. `mesh`: all points (468 x 2) in the crop's
-    longer side, where they are kept.
+    crop). `place`: where the mesh was looked for. `mesh`: all points (468 x 2) in the crop's longer side, where they
+    are kept.
     """
 
     opening: float

@@ -5,8 +5,12 @@ packages are typed functions and estimators that know neither Snakemake nor the 
 argparse. Shared are media, tables, config, nn, running, commands, and the modules tasks and metrics.
 """
 
+import os
 from importlib import import_module
 from typing import Any
+
+# ONNX Runtime's wheels report their use to Microsoft from 1.29 on; it reads this when it is loaded. A user's word stands.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def __getattr__(name: str) -> Any:

@@ -11,8 +11,9 @@ the paper's way, and once with each part that changes networks: those that it ch
 scored, and no others. What comes after the networks is no training: filters, weights and biases of all parts are fitted
 in one process to what the networks of the paper's way say of validation. A part is some keys of the preset, with its
 values; what the run's corpus cannot have (other backbones and encoders, pre-training, folds) is no part. Crops at
-several scales train the frame-level model anew, so they are a part only if they are named. Of several normalisers,
-which no part is about, the transformer has the last, in all.
+several scales train the frame-level model anew, so they are a part only if they are named, and so are windows that are
+longer than a third of the longest video. Of several normalisers, which no part is about, the transformer has the last,
+in all.
 
 A system that stays the same is scored on validation with a part off and on: `fitted`, as its epochs, weights, filters
 and biases were chosen there, and `nested`, chosen anew without each fold of its videos (docs/report.md). Only the
@@ -170,7 +171,7 @@ def main() -> None:
     """Run what is missing, seed by seed, and print the figures after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[2024, 1, 2, 3, 4])
-    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=QUICK)
+    parser.add_argument("--parts", nargs="+", choices=list(PARTS), help="those that the corpus can have, if none")
     parser.add_argument("--results", type=Path, default=ROOT / "results", help="of a finished run; only read")
     parser.add_argument("--configfile", type=Path, nargs="*", default=[], help="of that run; none for the default")
     parser.add_argument("--folder", type=Path, default=ROOT / "results" / "beyond", help="where to work")
@@ -183,7 +184,7 @@ def main() -> None:
     folder = args.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     cells = Cells(folder / "cells.json")
-    for left_out in (name for name in args.parts if name not in setting.parts):
+    for left_out in (name for name in args.parts or QUICK if name not in setting.parts):
         print(f"{left_out} is no part of this configuration, and is left out")
     for seed in args.seeds:
         place = folder / f"seed{seed}"

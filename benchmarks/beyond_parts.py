@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import reduce
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,8 @@ PARTS = {
     "crop_scales": Part(("static.backbones.expr.crop_scales",), also=("static.backbones.va.crop_scales",)),
 }
 QUICK = [name for name, part in PARTS.items() if not part.also]
+FULL_WINDOWS = 3
+"""How many of the preset's longest windows fit into the longest video at least where windows are a part unasked."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,11 @@ def merged(base: Mapping[str, Any], *over: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def setting_of(configfiles: Sequence[Path], asked: Sequence[str]) -> Setting:
-    """What the configuration of a finished run can have of the preset; parts that change nothing of it are left out."""
+def setting_of(configfiles: Sequence[Path], asked: Sequence[str] | None) -> Setting:
+    """What the configuration of a finished run can have of the preset; parts that change nothing of it are left out.
+
+    With `asked` None it is all parts that take no training of the frame-level model and for which videos are long enough.
+    """
     default, best, *own = (
         yaml.safe_load(path.read_text(encoding="utf-8"))
         for path in (ROOT / "config/config.yaml", ROOT / "config/affwild2_best.yaml", *configfiles)
@@ -107,7 +113,9 @@ def setting_of(configfiles: Sequence[Path], asked: Sequence[str]) -> Setting:
     base["dynamic"]["sweep"]["normalisers"] = base["dynamic"]["sweep"]["normalisers"][-1:]
     base["systems"] = systems_of(base["acoustic"]["enabled"], attention)
     parts = {}
-    for name in asked:
+    longest_s = base["demo"]["max_duration_s"] if base["corpus"]["source"] == "demo" else inf
+    short = longest_s < FULL_WINDOWS * max(best["dynamic"]["sweep"]["windows_s"])
+    for name in [name for name in QUICK if not (short and name == "windows")] if asked is None else asked:
         if PARTS[name].system == ATTENTION and not attention:
             continue
         if PARTS[name].also and any(base["pretraining"]["roots"].values()):

@@ -37,7 +37,7 @@ def settings_of_phase(changes: dict[str, object]) -> JointPhaseConfig:
     training = STATIC["pretraining"]["training"] | {"epochs": 2, "batch_size": 16, "learning_rate": 0.003}
     training |= {"optimiser": "sgd", "warmup": 0.0, "keep": "best", "ema_decay": None}
     own = settings_of("pretraining", STATIC, BackboneConfig.model_validate(form))
-    own |= {"augmentation": "none", "class_weights": "inverse", "unfrozen_layers": None}
+    own |= {"augmentation": "none", "class_weights": "inverse"}
     return JointPhaseConfig.model_validate(own | {"training": training} | changes)
 
 

@@ -101,7 +101,7 @@ def merged(base: Mapping[str, Any], *over: Mapping[str, Any]) -> dict[str, Any]:
 def setting_of(configfiles: Sequence[Path], asked: Sequence[str] | None) -> Setting:
     """What the configuration of a finished run can have of the preset; parts that change nothing of it are left out.
 
-    With `asked` None it is all parts that take no training of the frame-level model and for which videos are long enough.
+    With `asked` None it is all parts for which videos are long enough and the frame-level model is not trained anew.
     """
     default, best, *own = (
         yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ import os
 from importlib import import_module
 from typing import Any
 
-# ONNX Runtime's wheels report their use to Microsoft from 1.29 on; it reads this when it is loaded. A user's word stands.
+# From 1.29 on, ONNX Runtime's wheels report their use to Microsoft unless this is set before. A user's word stands.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 

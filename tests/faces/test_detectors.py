@@ -8,7 +8,6 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 import yaml
@@ -17,7 +16,6 @@ from networks import RETINAFACE, exported_retinaface, real_retinaface, write_ins
 from skimage import data
 
 from abaw.config import FacesConfig
-from abaw.faces import onnx
 from abaw.faces.crop import decode_crop
 from abaw.faces.detectors import make_detector
 from abaw.faces.mediapipe import MediaPipeDetector
@@ -202,26 +200,6 @@ def test_files_that_are_no_network_are_refused(tmp_path):
         make_detector(settings_of("insightface"), 1, tmp_path / "retinaface.onnx")
     with pytest.raises(UserError, match="is not a RetinaFace network"):
         make_detector(settings_of("retinaface"), 1, write_insightface(nothing))
-
-
-def test_the_device_is_the_users_choice(monkeypatch):
-    cpu, cuda = "CPUExecutionProvider", "CUDAExecutionProvider"
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [cpu])
-    assert onnx.providers("cpu") == [cpu]
-    with pytest.raises(UserError, match="no CUDA provider; install onnxruntime-gpu"):
-        onnx.providers("cuda")
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [cuda, cpu])
-    assert onnx.providers("cuda") == [cuda, cpu]
-    assert onnx.providers("cpu") == [cpu]
-
-
-def test_a_detector_that_falls_back_to_the_cpu_without_a_word_ends_in_a_sentence(tmp_path, monkeypatch):
-    path = tmp_path / "retinaface.onnx"
-    export_network(small_network(), path)
-    monkeypatch.setattr(onnx, "providers", lambda device: ["CPUExecutionProvider"])  # as where CUDA does not load
-    onnx.start_session(path, 1, "cpu")
-    with pytest.raises(UserError, match="ONNX Runtime could not start on one"):
-        onnx.start_session(path, 1, "cuda")
 
 
 def test_what_is_ahead_is_bounded_and_ends_with_its_reader():

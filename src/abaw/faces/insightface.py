@@ -10,8 +10,8 @@ import numpy as np
 from insightface.model_zoo import get_model
 
 from abaw.faces.detection import Detection, Detector, select
-from abaw.faces.onnx import check_device, options, providers
 from abaw.running.errors import UserError
+from abaw.running.onnx import check_device, options, providers
 from abaw.tables.schemas import FIVE_POINTS
 
 INPUT_PX = 640

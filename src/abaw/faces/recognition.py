@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from abaw.faces.onnx import start_session
 from abaw.running.errors import UserError
+from abaw.running.onnx import start_session
 from abaw.weights.manifest import Weights
 
 SIDE_PX = 112

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from abaw.faces.detection import Detection, Detector, select
-from abaw.faces.onnx import start_session
 from abaw.running.errors import UserError
+from abaw.running.onnx import start_session
 
 STRIDES_PX = (8, 16, 32)
 PRIOR_SIDES_PX = ((16, 32), (64, 128), (256, 512))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from abaw.faces.onnx import start_session
+from abaw.running.onnx import start_session
 from abaw.speech.audio import Stereo
 
 WINDOW, HOP, BINS, SEGMENT = 4096, 1024, 1024, 512

@@ -13,7 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from abaw.faces.crop import decode_crop
-from abaw.faces.onnx import start_session
+from abaw.running.onnx import start_session
 from abaw.static.images import Normaliser, letterbox, to_batch
 from abaw.static.spec import StaticSpec
 from abaw.tables.arrays import blocks, rows_by_sample

@@ -1,4 +1,4 @@
-"""ONNX Runtime as all networks use it: on a CPU with so many threads, or, for detectors, on a CUDA device."""
+"""ONNX Runtime as all networks in ONNX use it: on a CPU with so many threads, or, for detectors, on a CUDA device."""
 
 from os import PathLike
 from typing import Any

@@ -19,6 +19,7 @@ import json
 import subprocess
 import sys
 import time
+from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -35,6 +36,7 @@ from abaw.running.children import end_with_parent  # noqa: E402
 MEDIA = ROOT.parent / "shared" / "media"
 CLIP, SOUND = MEDIA / "pexels" / "WolfgangLanger_Pexels.mp4", MEDIA / "dialogue" / "sample.wav"
 RATE_HZ = 5.0
+FRAMES_HZ = 30
 
 
 def main() -> None:
@@ -71,15 +73,31 @@ def main() -> None:
 
 
 def repeated(clip: Path, sound: Path, path: Path, minutes: float) -> Path:
-    """The clip and the sound over and over, for so many minutes, at 720 lines and 30 frames a second."""
+    """The clip and the sound over and over, for so many minutes, at 720 lines and 30 frames a second.
+
+    A minute or less of pictures is encoded, and then repeated as it is.
+    """
     path.parent.mkdir(parents=True)
-    call = [get_ffmpeg_exe(), "-loglevel", "error"]
-    for source in (clip, sound):
-        call += ["-stream_loop", "-1", "-i", str(source)]
-    call += ["-map", "0:v:0", "-map", "1:a:0", "-t", str(60 * minutes)]
-    call += ["-vf", "scale=-2:720", "-r", "30", "-preset", "veryfast", str(path)]
-    subprocess.run(call, check=True, stdin=subprocess.DEVNULL, preexec_fn=end_with_parent)
+    times, unit = ceil(minutes), path.with_name("unit.mp4")
+    pictures = ["-an", "-vf", "scale=-2:720", "-r", str(FRAMES_HZ), "-preset", "veryfast"]
+    encode(looped(clip), *pictures, "-frames:v", str(round(60 * FRAMES_HZ * minutes / times)), unit)
+    whole = ["-map", "0:v", "-map", "1:a:0", "-c:v", "copy", "-t", str(60 * minutes)]
+    encode(looped(unit, times - 1), looped(sound), whole, path)
+    unit.unlink()
     return path
+
+
+def looped(path: Path, times: int = -1) -> list[str]:
+    """A file as ffmpeg's input, so many times more; -1: without an end."""
+    return ["-stream_loop", str(times), "-i", str(path)]
+
+
+def encode(*words: str | Path | list[str]) -> None:
+    """Let ffmpeg do it."""
+    call = [get_ffmpeg_exe(), "-loglevel", "error"]
+    for word in words:
+        call += word if isinstance(word, list) else [str(word)]
+    subprocess.run(call, check=True, stdin=subprocess.DEVNULL, preexec_fn=end_with_parent)
 
 
 def predicted(video: Path, bundle: Path | None, out: Path) -> tuple[float, dict[str, dict[str, float]]]:

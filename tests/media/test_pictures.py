@@ -1,5 +1,6 @@
 """The picture is the one that a player shows: compared with what ffmpeg itself makes of files really encoded."""
 
+import gc
 from fractions import Fraction
 from itertools import product
 
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 from clips import ffmpeg, shown_by_ffmpeg, write_clip
 
-from abaw.media.picture import Turn, true_size
+from abaw.media.container import frames, opened_film
+from abaw.media.picture import Around, Pictures, Turn, true_size
 from abaw.media.tones import HLG, PQ, standard_range
 from abaw.media.video import decisions, probe, sample_frames
 
@@ -227,3 +229,19 @@ def test_a_size_that_changes_in_mid_stream(tmp_path):
     clip.write_bytes(b"".join(parts))
     shapes = [frame.bgr.shape[:2] for frame in sample_frames(clip, 5.0)]
     assert shapes == [(240, 320)] * 5 + [(120, 160)] * 5 + [(320, 240)] * 5
+
+
+def test_a_frame_is_let_go_when_its_picture_is_made(tmp_path):
+    """Frames that stay until a collection, as in circles, take the memory of hundreds."""
+    clip = write_clip(tmp_path / "a.mp4", [quartered()] * 40, FPS)
+    gc.collect()
+    gc.disable()
+    try:
+        with opened_film(clip) as (container, stream):
+            pictures = Pictures(None)
+            for frame in frames(container, stream):
+                pictures.bgr(Around(frame))
+            kept = sum(type(one) is av.VideoFrame for one in gc.get_objects())
+    finally:
+        gc.enable()
+    assert kept <= 2

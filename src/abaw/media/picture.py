@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from av.filter import Graph
 from av.filter.context import FilterContext
+from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
@@ -55,7 +56,8 @@ def turn_of(frame: VideoFrame) -> Turn:
 
     The matrix maps stored x (right) and y (down) to shown ones, as rows of 16.16 fixed point (ISO/IEC 14496-12, 6.2.2).
     """
-    data: Any = frame.side_data.get("DISPLAYMATRIX")
+    own = SideDataContainer(frame)  # type: ignore[call-arg]  # `frame.side_data` would keep it until a collection
+    data: Any = own.get("DISPLAYMATRIX")
     if data is None or len(bytes(data)) < 36:
         return Turn()
     a, b, _, c, d = np.frombuffer(bytes(data), np.int32, 5).astype(np.float64)

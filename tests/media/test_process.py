@@ -27,6 +27,8 @@ FPS = Fraction(25)
 SOURCE = Path(process.__file__).parents[2]
 ROOT = Path(__file__).parents[2]
 
+pytestmark = pytest.mark.usefixtures("no_workers")
+
 
 @pytest.fixture
 def clip(tmp_path):
@@ -42,13 +44,6 @@ def run_confined(program):
 def the_worker():
     (worker,) = process._idle
     return worker._process
-
-
-@pytest.fixture(autouse=True)
-def no_workers():
-    """Each test has decoders of its own."""
-    while process._idle:
-        process._idle.pop().end()
 
 
 def test_no_network_where_the_system_has_namespaces():

@@ -12,18 +12,21 @@ from fractions import Fraction
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from abaw.media.confined import confine
 from abaw.media.info import SampledFrame
 from abaw.media.inspection import inspected
 from abaw.media.looking import decided, first_shown, track
 from abaw.media.sampling import at_times, sampled
+from abaw.media.shelf import Shelved
 from abaw.media.signs import give_signs
 from abaw.running.errors import BrokenVideoError, UserError
 
 HEAD_BYTES = 4
-"""An answer is the length of its head in so many bytes, the head, and the bytes that it announces."""
-Answer = tuple[dict[str, Any], bytes | memoryview]
+"""An answer is the length of its head in so many bytes, the head, and the bytes that it announces, unless it says
+their `place` on the shelf (`abaw.media.shelf`)."""
+Answer = tuple[dict[str, Any], bytes | NDArray[np.uint8]]
 _PARENT_S = 5.0
 
 
@@ -55,13 +58,13 @@ def answer_track(path: str, sound_track: int | None) -> Iterator[Answer]:
 def answer_sample(path: str, rates_hz: Sequence[float], threads: int) -> Iterator[Answer]:
     """Sampled frames."""
     for frame in sampled(path, rates_hz, threads):
-        yield _head(frame) | {"taken": frame.taken}, frame.bgr.data.cast("B")
+        yield _head(frame) | {"taken": frame.taken}, frame.bgr
 
 
 def answer_at(path: str, times_s: Sequence[float], threads: int) -> Iterator[Answer]:
     """Frames at given times."""
     for frame in at_times(path, times_s, threads):
-        yield _head(frame), frame.bgr.data.cast("B")
+        yield _head(frame), frame.bgr
 
 
 def _head(frame: SampledFrame) -> dict[str, Any]:
@@ -81,6 +84,7 @@ ANSWERS: dict[str, Callable[..., Iterator[Answer]]] = {
 def main() -> None:
     """Confine this process, then answer until nobody asks any more."""
     asked, said = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    shelf = Shelved(*map(int, sys.argv[1:]))
     os.dup2(2, 1)  # what a library prints must not come between the answers
     confine()
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
@@ -90,12 +94,22 @@ def main() -> None:
         os.chdir(request.pop("folder"))
         try:
             for head, body in ANSWERS[request.pop("do")](**request):
-                _send(said, {"answer": head, "size": len(body)}, body)
+                _answer(said, shelf, head, body)
             end: dict[str, Any] = {"done": True}
         except UserError as error:
             end = {"error": str(error), "is_broken": isinstance(error, BrokenVideoError)}
         gc.collect()  # containers and the threads of their decoders lie in circles
         _send(said, end)
+
+
+def _answer(said: BinaryIO, shelf: Shelved, head: dict[str, Any], body: bytes | NDArray[np.uint8]) -> None:
+    """Give an answer: a picture on the shelf, if there is room for it."""
+    if isinstance(body, bytes):
+        _send(said, {"answer": head, "size": len(body), "place": None}, body)
+        return
+    place = shelf.lay(body)
+    data = np.ascontiguousarray(body).data.cast("B") if place is None else b""
+    _send(said, {"answer": head, "size": body.nbytes, "place": place}, data)
 
 
 def _send(said: BinaryIO, head: dict[str, Any], body: bytes | memoryview = b"") -> None:

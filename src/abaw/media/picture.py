@@ -92,7 +92,7 @@ class Pictures:
 
     def __init__(self, aspect: Fraction | None) -> None:
         self._aspect = aspect
-        self._scaler = VideoReformatter()  # one for all: a frame's own starts threads that outlive it
+        self._scaler = VideoReformatter()
         self._filters: dict[tuple[object, ...], Callable[[VideoFrame], VideoFrame]] = {}
 
     def bgr(self, around: Around) -> np.ndarray:
@@ -106,8 +106,7 @@ class Pictures:
             frame = deinterlaced(around)
         if int(frame.color_trc) in WIDE_TRANSFERS:
             frame = self._toned(frame)
-        pixels = self._scaler.reformat(frame, width, height, "bgr24").to_ndarray()
-        return np.ascontiguousarray(turn.lay(pixels))
+        return turn.lay(self._scaler.reformat(frame, width, height, "bgr24", threads=1).to_ndarray())
 
     def _toned(self, frame: VideoFrame) -> VideoFrame:
         """A frame of high dynamic range as a screen of the standard range shows it."""

@@ -17,20 +17,26 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 import abaw
 from abaw.media import decoder
 from abaw.media.confined import MEMORY_BYTES
+from abaw.media.shelf import Shelf
 from abaw.running.errors import BrokenVideoError, UserError
 
 PATIENCE_S = 60.0
 """How long a decoder may read no packet and give no picture before it counts as hanging."""
 _SOURCE = Path(abaw.__file__).parents[1]
 _PIPE_BYTES = 1 << 20
-"""As much as Linux gives to anyone: a picture is handed over in few pieces."""
+"""As much as Linux gives to anyone: a picture for which the shelf has no room is handed over in few pieces."""
 _SPARING = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 _KEEPING = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
 """Freed memory stays with the process, for glibc: else each picture's is cleared anew, a sixth of decoding 720p."""
 _idle: list["_Worker"] = []
+
+Body = bytearray | NDArray[np.uint8]
 
 
 class DecoderDiedError(UserError):
@@ -41,7 +47,7 @@ class DecoderDiedError(UserError):
         self.reason = reason
 
 
-def asked(do: str, path: str | PathLike[str], **request: object) -> Iterator[tuple[dict[str, Any], bytearray]]:
+def asked(do: str, path: str | PathLike[str], **request: object) -> Iterator[tuple[dict[str, Any], Body]]:
     """Yield the answers to a request: a head, and bytes.
 
     Raises what reading the video raises, and `DecoderDiedError` where the process dies of it or hangs.
@@ -99,16 +105,19 @@ class _Worker:
     def __init__(self) -> None:
         self._owner = os.getpid()  # a forked process has no part in it
         self._said = TemporaryFile()  # noqa: SIM115 - closed in `end`
-        command = [sys.executable, "-m", decoder.__name__]
+        self._shelf = Shelf()
+        command = [sys.executable, "-m", decoder.__name__, *map(str, self._shelf.inherited)]
         self._process = subprocess.Popen(
             command,
             env=environment(),
             bufsize=0,
             pipesize=_PIPE_BYTES,
+            pass_fds=self._shelf.inherited,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
         )
+        self._shelf.close_inherited()
 
     @property
     def is_alive(self) -> bool:
@@ -119,12 +128,12 @@ class _Worker:
         with suppress(BrokenPipeError):  # its death shows when it does not answer
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
 
-    def answer(self, path: str | PathLike[str]) -> tuple[dict[str, Any], bytearray] | None:
+    def answer(self, path: str | PathLike[str]) -> tuple[dict[str, Any], Body] | None:
         """The next answer, None after the last."""
         while True:
             head = json.loads(self._bytes(path, int.from_bytes(self._bytes(path, decoder.HEAD_BYTES), "big")))
             if "answer" in head:
-                return head["answer"], self._bytes(path, head["size"])
+                return head["answer"], self._body(path, head["size"], head["place"])
             if "error" in head:
                 raise (BrokenVideoError if head["is_broken"] else UserError)(head["error"])
             if "done" in head:
@@ -136,6 +145,9 @@ class _Worker:
         for pipe in (self._process.stdin, self._process.stdout, self._said):
             if pipe is not None:
                 pipe.close()
+
+    def _body(self, path: str | PathLike[str], size: int, place: int | None) -> Body:
+        return self._bytes(path, size) if place is None else self._shelf.taken(place, size)
 
     def _bytes(self, path: str | PathLike[str], size: int) -> bytearray:
         assert self._process.stdout is not None

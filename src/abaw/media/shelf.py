@@ -1,0 +1,107 @@
+"""Memory that the decoder's process shares with who asks it: a picture is laid there once, and goes through no pipe.
+
+The decoder lays a picture where there is room and says where. Who asks says when it has heard so, reads the picture
+there, and gives its place back when nobody has it any more. The decoder is a few pictures ahead of that. Where there is
+no room, as for many very large pictures, pictures come through the pipe.
+"""
+
+import mmap
+import os
+import struct
+import weakref
+from contextlib import suppress
+from tempfile import TemporaryFile
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+SHELF_BYTES = 128 << 20
+"""Room for 48 pictures of 720p, or five of 4K; what is never used takes no memory."""
+AHEAD = 2
+"""Pictures that are laid before who asks has heard of them."""
+_LINE_BYTES = 64
+_MESSAGE = struct.Struct("=q")
+"""The place of a picture that is given back, or `_HEARD`."""
+_HEARD = -1
+_MOST_READ = 512 * _MESSAGE.size
+
+
+class Shelf:
+    """The side of who asks. `inherited` are the descriptors that the decoder's process needs."""
+
+    def __init__(self) -> None:
+        with _nameless() as file:
+            file.truncate(SHELF_BYTES)
+            self._memory = mmap.mmap(file.fileno(), SHELF_BYTES)
+            shared = os.dup(file.fileno())
+        reading, writing = os.pipe()
+        self.inherited = shared, reading
+        self._said = os.fdopen(writing, "wb", buffering=0)
+
+    def close_inherited(self) -> None:
+        """Close them here, once the decoder's process has them."""
+        for descriptor in self.inherited:
+            os.close(descriptor)
+
+    def taken(self, begin: int, size: int) -> NDArray[np.uint8]:
+        """The bytes of a picture, whose room is free again when no array looks at them any more."""
+        found = np.frombuffer(self._memory, np.uint8, size, begin)
+        _say(self._said, _HEARD)
+        weakref.finalize(found, _say, self._said, begin).atexit = False
+        return found
+
+
+def _say(pipe: IO[bytes], message: int) -> None:
+    with suppress(BrokenPipeError):  # the decoder has ended
+        pipe.write(_MESSAGE.pack(message))
+
+
+class Shelved:
+    """The decoder's side, by the two descriptors."""
+
+    def __init__(self, shared: int, listening: int) -> None:
+        self._memory = np.frombuffer(mmap.mmap(shared, os.fstat(shared).st_size), np.uint8)
+        self._listening = listening
+        self._ends: dict[int, int] = {}
+        self._unheard = 0
+
+    def lay(self, picture: NDArray[np.uint8]) -> int | None:
+        """Copy a picture to where there is room for it; the place, None where there is none."""
+        self._hear(wait=False)
+        while self._unheard >= AHEAD:
+            self._hear(wait=True)
+        begin = self._room(picture.nbytes)
+        if begin is not None:
+            self._unheard += 1
+            self._ends[begin] = begin + picture.nbytes
+            self._memory[begin : self._ends[begin]].reshape(picture.shape)[...] = picture
+        return begin
+
+    def _hear(self, wait: bool) -> None:
+        os.set_blocking(self._listening, wait)
+        with suppress(BlockingIOError):
+            data = os.read(self._listening, _MOST_READ)
+            if not data:
+                raise SystemExit  # who asked is gone
+            for (message,) in _MESSAGE.iter_unpack(data):
+                if message == _HEARD:
+                    self._unheard -= 1
+                else:
+                    del self._ends[message]
+
+    def _room(self, size: int) -> int | None:
+        """The first place with room for so many bytes: what was just given back is warm."""
+        begin = 0
+        for taken, end in sorted(self._ends.items()):
+            if taken - begin >= size:
+                break
+            begin = -(-end // _LINE_BYTES) * _LINE_BYTES
+        return begin if begin + size <= len(self._memory) else None
+
+
+def _nameless() -> IO[bytes]:
+    """A file without a name: in memory where the system has such files."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("pictures"), "r+b")
+    return TemporaryFile()

@@ -1,0 +1,105 @@
+"""Pictures that two processes share: they stay as they are while anybody has them, and all come."""
+
+import gc
+import threading
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import number_of, write_numbered
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from abaw.media import shelf
+from abaw.media.shelf import AHEAD, Shelf, Shelved
+from abaw.media.video import sample_frames
+
+FPS = Fraction(25)
+
+pytestmark = pytest.mark.usefixtures("no_workers")
+
+
+def both_sides(monkeypatch, size):
+    monkeypatch.setattr(shelf, "SHELF_BYTES", size)
+    here = Shelf()
+    return here, Shelved(*here.inherited)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 4000), st.integers(0, 5)), max_size=60))
+def test_a_picture_is_as_it_was_laid_for_as_long_as_anybody_has_it(steps):
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        here, decoder = both_sides(monkeypatch, 16_384)
+        held: list[tuple[int, np.ndarray]] = []
+        for number, (size, dropped) in enumerate(steps):
+            del held[:dropped]
+            begin = decoder.lay(np.full(size, number % 251, np.uint8))
+            if begin is None:
+                gaps = 1 + len(held)
+                assert sum(len(array) + 64 for _, array in held) + gaps * size > 16_384
+            else:
+                held.append((number % 251, here.taken(begin, size)[:]))
+            assert all((array == value).all() for value, array in held)
+        held.clear()
+        assert decoder.lay(np.zeros(16_384, np.uint8)) == 0
+
+
+def test_a_view_keeps_the_picture_and_rows_may_lie_apart(monkeypatch):
+    here, decoder = both_sides(monkeypatch, 1000)
+    picture = np.arange(20 * 30, dtype=np.uint8).reshape(20, 30)
+    turned = np.rot90(picture, 1)
+    found = here.taken(decoder.lay(turned), turned.nbytes).reshape(turned.shape)
+    corner = found[:3, :3]
+    del found
+    assert decoder.lay(picture) is None
+    assert (corner == turned[:3, :3]).all()
+    del corner
+    assert decoder.lay(picture) == 0
+
+
+def test_the_decoder_waits_until_it_is_heard(monkeypatch):
+    here, decoder = both_sides(monkeypatch, 1000)
+    places = [decoder.lay(np.zeros(10, np.uint8)) for _ in range(AHEAD)]
+    waiting = threading.Thread(target=lambda: places.append(decoder.lay(np.zeros(10, np.uint8))), daemon=True)
+    waiting.start()
+    waiting.join(0.2)
+    assert waiting.is_alive()
+    held = here.taken(places[0], 10)
+    waiting.join(10)
+    assert len(set(places)) == AHEAD + 1 and len(held) == 10
+
+
+def test_a_decoder_whose_reader_is_gone_ends(monkeypatch):
+    here, decoder = both_sides(monkeypatch, 1000)
+    del here
+    with pytest.raises(SystemExit):
+        decoder.lay(np.zeros(10, np.uint8))
+
+
+@pytest.mark.parametrize("room", [0, 1, 3])
+def test_pictures_for_which_there_is_no_room_come_all_the_same(tmp_path, monkeypatch, no_workers, room):
+    clip = write_numbered(tmp_path / "a.mp4", 30, FPS)
+    [first, *_] = sample_frames(clip, 1.0)
+    no_workers()
+    monkeypatch.setattr(shelf, "SHELF_BYTES", max(1, room * (first.bgr.nbytes + 64)))
+    held = list(sample_frames(clip, 25.0))
+    assert [number_of(frame.bgr) for frame in held] == list(range(1, 31))
+
+
+def test_descriptors_go_with_the_worker(tmp_path, no_workers):
+    clip = write_numbered(tmp_path / "a.mp4", 5, FPS)
+
+    def opened():
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+    list(sample_frames(clip, 5.0))
+    no_workers()
+    gc.collect()
+    before = opened()
+    for _ in range(3):
+        last = list(sample_frames(clip, 5.0))[-1]
+        no_workers()
+        assert number_of(last.bgr) == 1
+    del last
+    assert opened() == before

@@ -1,5 +1,6 @@
 """The mouth's area and the two rules of when it speaks."""
 
+import gc
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,6 +78,19 @@ def test_graphs_in_the_caller_s_thread_give_mediapipe_s_own_bits():
     ]:
         found = [getattr(start(kind, **options).process(data.astronaut()), name) for kind in (ours, theirs)]
         assert len(found[0]) == 1 and [str(one) for one in found[0]] == [str(one) for one in found[1]]
+
+
+def test_what_is_measured_is_let_go_without_a_collection():
+    meter = MouthMeter()
+    place = meter.measure(FACE).place
+    gc.collect()
+    gc.disable()
+    try:
+        for near in (None, place) * 3:
+            meter.measure(FACE, near)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_the_authors_flags_on_their_own_areas(shared):

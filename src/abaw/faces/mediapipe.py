@@ -37,6 +37,7 @@ class MediaPipeDetector(Detector):
     def _detect(self, bgr: np.ndarray) -> list[Detection]:
         height, width = bgr.shape[:2]
         rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+        rgb.flags.writeable = False
         size = np.array([width, height])
         short, full = (list(_found(model.process(rgb), size)) for model in self._models)
         far = np.array([box for box, _, _ in full]).reshape(-1, 4)

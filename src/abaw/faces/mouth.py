@@ -109,6 +109,7 @@ class MouthMeter:
         """
         border = round(_BORDER * max(rgb.shape))
         framed = cv2.copyMakeBorder(rgb, border, border, border, border, cv2.BORDER_CONSTANT)
+        framed.flags.writeable = False
         with self._turn:
             if near is not None:
                 found = self._following.process(framed, near.within(framed, border)).landmarks

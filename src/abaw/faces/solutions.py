@@ -3,10 +3,10 @@
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,8 @@ with _without_the_unused():
     from mediapipe.python import solution_base
     from mediapipe.python.solutions import face_detection, face_mesh
 
+_STEP_US = 33_333
+"""How far the times of two images lie apart, which must rise; they mean nothing."""
 _PACKAGES = Path(solution_base.__file__).parents[2]
 
 
@@ -56,6 +58,25 @@ class _InCallersThread(solution_base.SolutionBase):
         graph = graph_config or CalculatorGraphConfig.FromString(stored)
         graph.executor.add(type="ApplicationThreadExecutor")
         super().__init__(graph_config=graph, outputs=[*outputs, *self.also], **options)
+
+    def process(self, input_data: Mapping[str, Any]) -> SimpleNamespace:
+        """What the graph makes of its inputs, by their names; None for what does not come.
+
+        MediaPipe's own makes a class of each result, which takes longer, and stays until Python collects. An image that
+        cannot be written to is not copied.
+        """
+        self._graph_outputs.clear()
+        self._simulated_timestamp += _STEP_US
+        for name, data in input_data.items():
+            packet = self._make_packet(self._input_stream_type_info[name], data)
+            self._graph.add_packet_to_input_stream(stream=name, packet=packet.at(self._simulated_timestamp))
+        self._graph.wait_until_idle()
+        return SimpleNamespace(
+            **{
+                name: self._get_packet_content(kind, self._graph_outputs[name]) if name in self._graph_outputs else None
+                for name, kind in self._output_stream_type_info.items()
+            }
+        )
 
 
 class FaceDetection(face_detection.FaceDetection, _InCallersThread):
@@ -93,7 +114,7 @@ class FollowingMesh(_InCallersThread):
         graph = text_format.Parse(_FOLLOWING, CalculatorGraphConfig())
         super().__init__(graph_config=graph, side_inputs={"with_attention": False}, outputs=["landmarks"])
 
-    def process(self, image: np.ndarray, place: NormalizedRect = _WHOLE) -> Any:
+    def process(self, image: np.ndarray, place: NormalizedRect = _WHOLE) -> Any:  # type: ignore[override]
         """`landmarks`, None where the network sees no face at the place."""
         return super().process({"image": image, "place": place})
 

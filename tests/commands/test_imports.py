@@ -131,3 +131,29 @@ def test_networks_of_pictures_do_not_load_the_compiler_either_and_leave_it_as_it
     usable, loaded, own = done.stdout.split()
     assert loaded == str(usable == "native")
     assert own == "torch._dynamo.config"
+
+
+TABLES = """
+import sys
+from abaw.commands.base import run
+from abaw.tables.files import read_table, table_writer
+from abaw.speech.mouths import mouth_row
+
+def main():
+    with table_writer("mouths", sys.argv[1]) as write:
+        write([mouth_row("solo", 1, 0.0, None)])
+    print("pandas" in sys.modules, len(read_table("mouths", sys.argv[1]).to_pylist()), "pandas" in sys.modules)
+    print(len(read_table("mouths", sys.argv[1]).to_pandas()))
+
+run(main)
+"""
+
+
+def test_a_command_reads_and_writes_tables_without_pandas(tmp_path):
+    """Which takes a quarter of a second and 40 MB to load, in each job; who asks for a data frame gets one."""
+    folder = str(ROOT / "workflow" / "scripts" / "predict")
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), folder, *sys.path[1:]])}
+    call = [sys.executable, "-c", TABLES, str(tmp_path / "mouths.parquet")]
+    done = subprocess.run(call, env=variables, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["False 1 False", "1"]

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from importlib.abc import MetaPathFinder
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
@@ -54,6 +55,7 @@ def run(main: Callable[[], None]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGXCPU):
         signal.signal(number, _end)
     try:
+        _without_pandas()
         main()
     except Exception as error:
         if sentence := _sentence(error):
@@ -62,6 +64,26 @@ def run(main: Callable[[], None]) -> None:
                 sys.exit(1)
             sys.exit(f"error: {sentence}")
         raise
+
+
+def _without_pandas() -> None:
+    """Keep pyarrow from loading pandas, which it does once, for its first array: a command makes no data frames."""
+    if "pyarrow" not in sys.modules or "pandas" in sys.modules:
+        return
+    import pyarrow as pa
+
+    finder = _NoPandas()
+    sys.meta_path.insert(0, finder)
+    try:
+        pa.array([0])
+    finally:
+        sys.meta_path.remove(finder)
+
+
+class _NoPandas(MetaPathFinder):
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+        if fullname == "pandas":
+            raise ImportError("pandas is not wanted now", name=fullname)
 
 
 def _in_a_team() -> bool:

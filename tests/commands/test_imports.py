@@ -75,20 +75,24 @@ def test_commands_that_hear_by_the_default_do_not_load_transformers():
     assert json.loads(done.stdout.splitlines()[-1]) == []
 
 
-PREDICT = """
-import sys
-import predict_film
-print([name for name in ("timm", "torchvision", "transformers", "torch._dynamo") if name in sys.modules])
-"""
+def loaded_by(command, names):
+    """Which of the modules a command of the stage predict loads before it does anything."""
+    program = f"import sys, {command}; print([name for name in {names} if name in sys.modules])"
+    folder = str(ROOT / "workflow" / "scripts" / "predict")
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), folder, *sys.path[1:]])}
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=variables, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1].replace("'", '"'))
 
 
 def test_a_video_is_predicted_without_the_libraries_of_backbones():
     """Which take a second of processor time to load, in each video's last job: `export_embedder` needs them, once."""
-    folder = str(ROOT / "workflow" / "scripts" / "predict")
-    variables = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), folder, *sys.path[1:]])}
-    done = subprocess.run([sys.executable, "-c", PREDICT], cwd=ROOT, env=variables, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "[]"
+    assert loaded_by("predict_film", ("timm", "torchvision", "transformers", "torch._dynamo")) == []
+
+
+def test_people_are_found_without_what_recognises_them():
+    """Which takes a tenth of a second of processor time to load, in each video's job."""
+    assert loaded_by("find_people", ("onnxruntime", "scipy", "matplotlib")) == []
 
 
 TRAIN = """

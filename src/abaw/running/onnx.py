@@ -1,11 +1,15 @@
-"""ONNX Runtime as all networks in ONNX use it: on a CPU with so many threads, or, for detectors, on a CUDA device."""
+"""ONNX Runtime as all networks in ONNX use it: on a CPU with so many threads, or, for detectors, on a CUDA device.
+
+It loads where a network is started: finding faces by MediaPipe, and nobody's being recognised, needs none.
+"""
 
 from os import PathLike
-from typing import Any
-
-import onnxruntime
+from typing import TYPE_CHECKING, Any
 
 from abaw.running.errors import UserError
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
@@ -14,6 +18,8 @@ def providers(device: str) -> list[str]:
     """What ONNX Runtime shall run on for a `compute.detector_device`; `UserError` where this build of it lacks that."""
     if device == "cpu":
         return [CPU]
+    import onnxruntime
+
     if CUDA not in onnxruntime.get_available_providers():
         raise UserError(
             "compute.detector_device is 'cuda', but this ONNX Runtime has no CUDA provider; install onnxruntime-gpu in "
@@ -31,8 +37,10 @@ def check_device(session: Any, device: str) -> None:
         )
 
 
-def options(threads: int) -> onnxruntime.SessionOptions:
+def options(threads: int) -> "onnxruntime.SessionOptions":
     """Session options with a bound on the threads, which do not spin while they wait: the decoder can use the core."""
+    import onnxruntime
+
     chosen = onnxruntime.SessionOptions()
     chosen.intra_op_num_threads = threads
     chosen.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -41,6 +49,8 @@ def options(threads: int) -> onnxruntime.SessionOptions:
 
 def start_session(path: str | PathLike[str], threads: int, device: str) -> Any:
     """A session of the network in the file `path`; `UserError` where that is no ONNX network."""
+    import onnxruntime
+
     wanted = providers(device)
     try:
         session = onnxruntime.InferenceSession(str(path), options(threads), providers=wanted)

@@ -61,6 +61,8 @@ KEPT = (
     *("functional", "voice_functional"),
 )
 """Folders of results that no seed and no part changes. Embeddings of the voice are an acoustic model's: made anew."""
+FACES = ("static", "embeddings")
+"""Those of them that are made anew all the same where a part is about the frame-level model; the rest follows."""
 
 
 def snakemake(folder: Path, config: Mapping[str, Any], cores: int, *arguments: str) -> None:
@@ -109,10 +111,20 @@ def wanted(results: Path, setting: Setting) -> list[str]:
     return found
 
 
-def copy_run(source: Path, target: Path) -> None:
-    """A finished run in another folder. Results are linked, for jobs replace them whole; records are copied."""
+def copy_run(source: Path, target: Path, anew: Sequence[str] = ()) -> None:
+    """A finished run in another folder, but for the folders of results that are made `anew`.
+
+    Results are linked, for jobs replace them whole; records are copied. What `begin` took from elsewhere has no record,
+    so that Snakemake would not see by itself that a setting of it has changed.
+    """
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("results", "logs"), symlinks=True)
-    shutil.copytree(source / "results", target / "results", copy_function=os.link)
+    left_out = shutil.ignore_patterns(*anew)
+    shutil.copytree(
+        source / "results",
+        target / "results",
+        copy_function=os.link,
+        ignore=lambda folder, names: left_out(folder, names) if Path(folder) == source / "results" else set(),
+    )
 
 
 def train(folder: Path, setting: Setting, cell: str, seed: int, cores: int) -> None:
@@ -140,7 +152,7 @@ def run_seed(place: Path, results: Path, setting: Setting, seed: int, cores: int
             begin(folder, results, setting, seed)
         else:
             shutil.rmtree(folder, ignore_errors=True)
-            copy_run(place / OFF, folder)
+            copy_run(place / OFF, folder, FACES if setting.trains_faces(cell) else ())
         train(folder, setting, cell, seed, cores)
         names = [OFF, *read_off] if cell == OFF else [cell]
         asked = [Asked(name, setting.config(name, seed), setting.tasks_of(name)) for name in names]

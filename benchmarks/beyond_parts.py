@@ -80,6 +80,10 @@ class Setting:
             return [PARTS[cell].system]
         return [WHOLE] if cell == ALL else sorted({PAPER, WHOLE, *(PARTS[name].system for name in self.parts)})
 
+    def trains_faces(self, cell: str) -> bool:
+        """Whether the frame-level model is trained anew for a cell."""
+        return any(PARTS[name].also for name in (self.parts if cell == ALL else self.parts.keys() & {cell}))
+
     @property
     def cells(self) -> list[str]:
         """The names of all cells of a seed, the paper's way first."""

@@ -1,6 +1,7 @@
 """The ablation of benchmarks/beyond.py: its parts are the preset's own values, and its figures those of the cells."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import estimate_nested
 from beyond_figures import Cells, figures, table
 from beyond_judging import Asked, Judged, judge
 from beyond_parts import ALL, ATTENTION, OFF, PAPER, PARTS, QUICK, WHOLE, Setting, merged, setting_of
+from runs import snakemake
 from small_validation import said_by, truth_of, write_candidates, write_split
 
 from abaw.config import check_config
@@ -128,6 +130,23 @@ def test_each_training_of_a_seed_is_done_once_and_a_killed_one_again(tmp_path, m
     assert not (tmp_path / "seed1").exists()
     run()
     assert done == []
+
+
+@pytest.mark.workflow
+def test_crops_at_several_scales_train_the_frame_level_model_anew_and_nothing_before_it(finished, tmp_path):
+    setting = setting_of([ROOT / "tests/config/shrunken.yaml"], ["crop_scales"])
+    off, cell = tmp_path / OFF, tmp_path / "crop_scales"
+    beyond.begin(off, finished / "results", setting, 1)
+    asked = [path for task in TASKS for path in Candidates(check_config(setting.config(OFF, 1))).of_task(task)]
+    for folder, name in ((off, OFF), (cell, "crop_scales")):
+        if name != OFF:
+            beyond.copy_run(off, cell, beyond.FACES if setting.trains_faces(name) else ())
+        beyond.snakemake(folder, setting.config(name, 1), 1, "-n", "--", *asked)
+        said = snakemake(folder, "-n", "--configfile", "cell.json", "--", *asked)
+        rules = set(re.findall(r"^(?:local)?rule (\w+):$", said, re.MULTILINE))
+        assert "train_dynamic" in rules
+        assert {"train_static", "embed_faces"} & rules == ({"train_static", "embed_faces"} if name != OFF else set())
+        assert not {"track_faces", "separate_speech", "make_demo_corpus", "split_corpus"} & rules
 
 
 @pytest.fixture

@@ -61,8 +61,6 @@ KEPT = (
     *("functional", "voice_functional"),
 )
 """Folders of results that no seed and no part changes. Embeddings of the voice are an acoustic model's: made anew."""
-FACES = ("static", "embeddings")
-"""Those of them that are made anew all the same where a part is about the frame-level model; the rest follows."""
 
 
 def snakemake(folder: Path, config: Mapping[str, Any], cores: int, *arguments: str) -> None:
@@ -111,29 +109,26 @@ def wanted(results: Path, setting: Setting) -> list[str]:
     return found
 
 
-def copy_run(source: Path, target: Path, anew: Sequence[str] = ()) -> None:
-    """A finished run in another folder, but for the folders of results that are made `anew`.
-
-    Results are linked, for jobs replace them whole; records are copied. What `begin` took from elsewhere has no record,
-    so that Snakemake would not see by itself that a setting of it has changed.
-    """
+def copy_run(source: Path, target: Path) -> None:
+    """A finished run in another folder. Results are linked, for jobs replace them whole; records are copied."""
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("results", "logs"), symlinks=True)
-    left_out = shutil.ignore_patterns(*anew)
-    shutil.copytree(
-        source / "results",
-        target / "results",
-        copy_function=os.link,
-        ignore=lambda folder, names: left_out(folder, names) if Path(folder) == source / "results" else set(),
-    )
+    shutil.copytree(source / "results", target / "results", copy_function=os.link)
 
 
 def train(folder: Path, setting: Setting, cell: str, seed: int, cores: int) -> None:
     """Train the models of the systems that a cell is scored by, as far as they are not there."""
     config = setting.config(cell, seed)
+    snakemake(folder, config, cores, *asked_for(setting, cell, config))
+
+
+def asked_for(setting: Setting, cell: str, config: Mapping[str, Any]) -> list[str]:
+    """What Snakemake is asked for in a cell: the candidates of its models.
+
+    What `begin` took from elsewhere has no record, so Snakemake is told if a setting of the frame-level model differs.
+    """
     candidates = Candidates(check_config(config))
-    snakemake(
-        folder, config, cores, "--", *(path for task in setting.tasks_of(cell) for path in candidates.of_task(task))
-    )
+    paths = [path for task in setting.tasks_of(cell) for path in candidates.of_task(task)]
+    return [*(["--forcerun", "train_static"] if setting.trains_faces(cell) else []), "--", *paths]
 
 
 def run_seed(place: Path, results: Path, setting: Setting, seed: int, cores: int, cells: Cells, until: float) -> None:
@@ -152,7 +147,7 @@ def run_seed(place: Path, results: Path, setting: Setting, seed: int, cores: int
             begin(folder, results, setting, seed)
         else:
             shutil.rmtree(folder, ignore_errors=True)
-            copy_run(place / OFF, folder, FACES if setting.trains_faces(cell) else ())
+            copy_run(place / OFF, folder)
         train(folder, setting, cell, seed, cores)
         names = [OFF, *read_off] if cell == OFF else [cell]
         asked = [Asked(name, setting.config(name, seed), setting.tasks_of(name)) for name in names]

@@ -1,6 +1,7 @@
 """Pictures that two processes share: they stay as they are while anybody has them, and all come."""
 
 import gc
+import os
 import threading
 from fractions import Fraction
 from pathlib import Path
@@ -43,6 +44,20 @@ def test_a_picture_is_as_it_was_laid_for_as_long_as_anybody_has_it(steps):
             assert all((array == value).all() for value, array in held)
         held.clear()
         assert decoder.lay(np.zeros(16_384, np.uint8)) == 0
+
+
+def test_a_child_that_is_forked_gives_nothing_back_for_its_parent(monkeypatch):
+    here, decoder = both_sides(monkeypatch, 1000)
+    found = here.taken(decoder.lay(np.full(900, 7, np.uint8)), 900)
+    child = os.fork()
+    if child == 0:
+        del found
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert decoder.lay(np.zeros(900, np.uint8)) is None
+    assert (found == 7).all()
+    del found
+    assert decoder.lay(np.zeros(900, np.uint8)) == 0
 
 
 def test_a_view_keeps_the_picture_and_rows_may_lie_apart(monkeypatch):

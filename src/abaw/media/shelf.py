@@ -46,13 +46,15 @@ class Shelf:
 
     def taken(self, begin: int, size: int) -> NDArray[np.uint8]:
         """The bytes of a picture, whose room is free again when no array looks at them any more."""
-        found = np.frombuffer(self._memory, np.uint8, size, begin)
-        _say(self._said, _HEARD)
-        weakref.finalize(found, _say, self._said, begin).atexit = False
+        found, owner = np.frombuffer(self._memory, np.uint8, size, begin), os.getpid()
+        _say(self._said, _HEARD, owner)
+        weakref.finalize(found, _say, self._said, begin, owner).atexit = False
         return found
 
 
-def _say(pipe: IO[bytes], message: int) -> None:
+def _say(pipe: IO[bytes], message: int, owner: int) -> None:
+    if os.getpid() != owner:  # a child that was forked lets go of what its parent still has
+        return
     with suppress(BrokenPipeError):  # the decoder has ended
         pipe.write(_MESSAGE.pack(message))
 

@@ -25,13 +25,15 @@ class Part:
     """Keys of the preset, dots between the sections, and the system that is scored without and with them.
 
     Some change nothing of valence and arousal. `also` are keys that have the value of the first one; a part with such
-    ones trains the frame-level model anew, which takes longer than all others together.
+    ones trains the frame-level model anew, which takes longer than all others together. Where the longest video is
+    shorter than `least_s`, in seconds, the part can show nothing.
     """
 
     keys: tuple[str, ...]
     system: str = PAPER
     tasks: tuple[TaskName, ...] = ("va", "expr")
     also: tuple[str, ...] = ()
+    least_s: float = 0.0
 
     @property
     def trains(self) -> bool:
@@ -49,14 +51,13 @@ PARTS = {
     "label_smoothing": Part(("dynamic.network.label_smoothing", "attention.network.label_smoothing"), tasks=("expr",)),
     "modality_dropout": Part(("attention.network.modality_dropout",), ATTENTION),
     "windows": Part(
-        ("dynamic.sweep.windows_s", "dynamic.network.overlap", "attention.window_s", "attention.network.overlap")
+        ("dynamic.sweep.windows_s", "dynamic.network.overlap", "attention.window_s", "attention.network.overlap"),
+        least_s=40.0,  # three windows
     ),
     "layers": Part(("dynamic.network.layers",)),
     "crop_scales": Part(("static.backbones.expr.crop_scales",), also=("static.backbones.va.crop_scales",)),
 }
 QUICK = [name for name, part in PARTS.items() if not part.also]
-FULL_WINDOWS = 3
-"""How many of the preset's longest windows fit into the longest video at least where windows are a part unasked."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,7 @@ def setting_of(configfiles: Sequence[Path], asked: Sequence[str] | None) -> Sett
     base["systems"] = systems_of(base["acoustic"]["enabled"], attention)
     parts = {}
     longest_s = base["demo"]["max_duration_s"] if base["corpus"]["source"] == "demo" else inf
-    short = longest_s < FULL_WINDOWS * max(best["dynamic"]["sweep"]["windows_s"])
-    for name in [name for name in QUICK if not (short and name == "windows")] if asked is None else asked:
+    for name in [name for name in QUICK if PARTS[name].least_s <= longest_s] if asked is None else asked:
         if PARTS[name].system == ATTENTION and not attention:
             continue
         if PARTS[name].also and any(base["pretraining"]["roots"].values()):

@@ -72,6 +72,12 @@ def test_the_stand_in_corpus_has_expressions_without_attention():
     assert systems[WHOLE]["models"] == systems[PAPER]["models"] == ["visual", "voice_functional", "functional"]
 
 
+def test_long_windows_are_a_part_unasked_only_where_videos_are_long():
+    assert set(setting_of([], None).parts) == set(QUICK) - {"windows"}
+    assert set(setting_of([STANDIN], None).parts) == set(QUICK) - {"modality_dropout"}
+    assert set(setting_of([], ["windows"]).parts) == {"windows"}
+
+
 def models_of(setting, cell):
     return set(Candidates(check_config(setting.config(cell, 1))).of_task("va").values())
 

@@ -103,7 +103,7 @@ def encode(*words: str | Path | list[str]) -> None:
 def predicted(video: Path, bundle: Path | None, out: Path) -> tuple[float, dict[str, dict[str, float]]]:
     """How long the command takes (s), and the seconds and the memory (MB) of each of its jobs."""
     begin_s = time.perf_counter()
-    call = [sys.executable, "-m", "abaw", "predict", str(video.parent), "--out", str(out)]
+    call = [sys.executable, "-m", "abaw.commands.console", "predict", str(video.parent), "--out", str(out)]
     call += [] if bundle is None else ["--bundle", str(bundle)]
     variables = environment() | {"PYTHONPATH": str(ROOT / "src")}
     call += ["--cores", "2"]

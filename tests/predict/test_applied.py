@@ -166,7 +166,7 @@ def pictures(path: Path) -> list[np.ndarray]:
 def abaw(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     """The console command, run from a folder that is no project."""
     variables = environment() | {"PYTHONPATH": str(ROOT / "src")}
-    call = [sys.executable, "-m", "abaw", *arguments]
+    call = [sys.executable, "-m", "abaw.commands.console", *arguments]
     return subprocess.run(call, cwd=folder, env=variables, capture_output=True, text=True, stdin=subprocess.DEVNULL)
 
 
@@ -174,7 +174,7 @@ def abaw(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
 def killed(videos, zipped, tmp_path_factory) -> tuple[Path, dict[str, int]]:
     """A run that is killed with all its jobs when the first video has its page; when the table of each was written."""
     folder = tmp_path_factory.mktemp("elsewhere")
-    call = [sys.executable, "-m", "abaw", "predict", str(videos), "--out", "out put", "--bundle", str(zipped)]
+    call = [sys.executable, "-m", "abaw.commands.console", "predict", str(videos), "--out", "out put", "--bundle", str(zipped)]
     variables = environment() | {"PYTHONPATH": str(ROOT / "src")}
     process = subprocess.Popen([*call, "--cores", "2"], cwd=folder, env=variables, start_new_session=True)
     try:

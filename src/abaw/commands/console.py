@@ -123,3 +123,7 @@ def _subjects(text: str) -> str | int:
         return _count(text)
     except argparse.ArgumentTypeError as error:
         raise argparse.ArgumentTypeError(f"it is {text!r}, expected prominent, all or a whole number") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -174,7 +174,8 @@ def abaw(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
 def killed(videos, zipped, tmp_path_factory) -> tuple[Path, dict[str, int]]:
     """A run that is killed with all its jobs when the first video has its page; when the table of each was written."""
     folder = tmp_path_factory.mktemp("elsewhere")
-    call = [sys.executable, "-m", "abaw.commands.console", "predict", str(videos), "--out", "out put", "--bundle", str(zipped)]
+    call = [sys.executable, "-m", "abaw.commands.console", "predict", str(videos)]
+    call += ["--out", "out put", "--bundle", str(zipped)]
     variables = environment() | {"PYTHONPATH": str(ROOT / "src")}
     process = subprocess.Popen([*call, "--cores", "2"], cwd=folder, env=variables, start_new_session=True)
     try:

@@ -11,6 +11,7 @@ from clips import number_of, write_clip, write_numbered
 from imageio_ffmpeg import get_ffmpeg_exe
 
 from abaw.media.decoding import LeftOutError, decode_wanted
+from abaw.media.sampling import decoding_threads
 from abaw.media.video import probe, sample_frames
 
 N_FRAMES = 90
@@ -44,7 +45,7 @@ def items_of(path, wanted):
 
 @pytest.mark.parametrize("options", STREAMS.values(), ids=STREAMS)
 @pytest.mark.parametrize("fps", [Fraction(30000, 1001), Fraction(25)], ids=str)
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("threads", [1, 3])
 def test_the_same_frames_as_of_all(tmp_path, options, fps, threads):
     clip = write_clip(tmp_path / "a.mp4", map(moving, range(N_FRAMES)), fps, encoder=options)
     expected = all_frames(clip)
@@ -111,3 +112,11 @@ def test_a_clip_that_an_edit_list_cuts(tmp_path):
     frames = list(sample_frames(clip, 5.0, 2))
     assert [frame.number for frame in frames] == list(range(1, len(expected) + 1, 5))
     assert all(np.array_equal(frame.bgr, expected[frame.number - 1]) for frame in frames)
+
+
+@pytest.mark.parametrize(
+    ("size_px", "threads", "decoding"),
+    [((1280, 720), 1, 1), ((1280, 720), 2, 1), ((1920, 1088), 4, 3), ((3840, 2160), 2, 2), ((3840, 2160), 1, 1)],
+)
+def test_one_thread_is_left_to_who_looks_at_small_pictures(size_px, threads, decoding):
+    assert decoding_threads(*size_px, threads) == decoding

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abaw.media import shelf
-from abaw.media.shelf import AHEAD, Shelf, Shelved
+from abaw.media.shelf import AHEAD, MOST_LAID, Shelf, Shelved
 from abaw.media.video import sample_frames
 
 FPS = Fraction(25)
@@ -118,3 +118,31 @@ def test_descriptors_go_with_the_worker(tmp_path, no_workers):
         assert number_of(last.bgr) == 1
     del last
     assert opened() == before
+
+
+def test_however_many_pictures_are_let_go_at_once_nobody_waits(monkeypatch):
+    here, decoder = both_sides(monkeypatch, 1 << 20)
+    held = []
+    for _ in range(10_000):
+        begin = decoder.lay(np.zeros(1, np.uint8))
+        if begin is not None:
+            held.append(here.taken(begin, 1))
+    assert len(held) == MOST_LAID
+    going = threading.Thread(target=held.clear, daemon=True)
+    going.start()
+    going.join(10)
+    assert not going.is_alive()
+    assert decoder.lay(np.zeros(1 << 20, np.uint8)) == 0
+
+
+def test_a_decoder_that_hears_nobody_does_not_stop_who_asks(monkeypatch):
+    here, _decoder = both_sides(monkeypatch, 1 << 20)
+
+    def take():
+        for _ in range(10_000):
+            here.taken(0, 1)
+
+    taking = threading.Thread(target=take, daemon=True)
+    taking.start()
+    taking.join(10)
+    assert not taking.is_alive()

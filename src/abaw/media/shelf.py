@@ -2,7 +2,7 @@
 
 The decoder lays a picture where there is room and says where. Who asks says when it has heard so, reads the picture
 there, and gives its place back when nobody has it any more. The decoder is a few pictures ahead of that. Where there is
-no room, as for many very large pictures, pictures come through the pipe.
+no room, as for many pictures or very large ones, pictures come through the pipe.
 """
 
 import mmap
@@ -20,11 +20,13 @@ SHELF_BYTES = 128 << 20
 """Room for 48 pictures of 720p, or five of 4K; what is never used takes no memory."""
 AHEAD = 2
 """Pictures that are laid before who asks has heard of them."""
+MOST_LAID = 256
+"""Places that are taken at a time: what is said of all of them fits in the smallest pipe, of a page or 512 messages."""
 _LINE_BYTES = 64
 _MESSAGE = struct.Struct("=q")
 """The place of a picture that is given back, or `_HEARD`."""
 _HEARD = -1
-_MOST_READ = 512 * _MESSAGE.size
+_MOST_READ = (MOST_LAID + AHEAD) * _MESSAGE.size
 
 
 class Shelf:
@@ -36,6 +38,7 @@ class Shelf:
             self._memory = mmap.mmap(file.fileno(), SHELF_BYTES)
             shared = os.dup(file.fileno())
         reading, writing = os.pipe()
+        os.set_blocking(writing, False)  # only a decoder that does not keep to `MOST_LAID` lets it become full
         self.inherited = shared, reading
         self._said = os.fdopen(writing, "wb", buffering=0)
 
@@ -94,6 +97,8 @@ class Shelved:
 
     def _room(self, size: int) -> int | None:
         """The first place with room for so many bytes: what was just given back is warm."""
+        if len(self._ends) >= MOST_LAID:
+            return None
         begin = 0
         for taken, end in sorted(self._ends.items()):
             if taken - begin >= size:

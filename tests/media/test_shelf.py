@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 import threading
 from fractions import Fraction
 from pathlib import Path
@@ -146,3 +147,12 @@ def test_a_decoder_that_hears_nobody_does_not_stop_who_asks(monkeypatch):
     taking.start()
     taking.join(10)
     assert not taking.is_alive()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system seals the size of files")
+@pytest.mark.parametrize("size", [0, 100, 1 << 20])
+def test_the_memory_cannot_be_cut_off(monkeypatch, size):
+    monkeypatch.setattr(shelf, "SHELF_BYTES", 10_000)
+    shared, _ = Shelf().inherited
+    with pytest.raises(PermissionError):
+        os.ftruncate(shared, size)

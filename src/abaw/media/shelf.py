@@ -5,6 +5,7 @@ there, and gives its place back when nobody has it any more. The decoder is a fe
 no room, as for many pictures or very large ones, pictures come through the pipe.
 """
 
+import fcntl
 import mmap
 import os
 import struct
@@ -35,6 +36,7 @@ class Shelf:
     def __init__(self) -> None:
         with _nameless() as file:
             file.truncate(SHELF_BYTES)
+            _seal(file)
             self._memory = mmap.mmap(file.fileno(), SHELF_BYTES)
             shared = os.dup(file.fileno())
         reading, writing = os.pipe()
@@ -110,5 +112,11 @@ class Shelved:
 def _nameless() -> IO[bytes]:
     """A file without a name: in memory where the system has such files."""
     if hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create("pictures"), "r+b")
+        return os.fdopen(os.memfd_create("pictures", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "r+b")
     return TemporaryFile()
+
+
+def _seal(file: IO[bytes]) -> None:
+    """Keep the file's size as it is, where the system can: to read what was cut off would end this process."""
+    if hasattr(os, "memfd_create"):
+        fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)

@@ -50,7 +50,12 @@ class Shelf:
             os.close(descriptor)
 
     def taken(self, begin: int, size: int) -> NDArray[np.uint8]:
-        """The bytes of a picture, whose room is free again when no array looks at them any more."""
+        """The bytes of a picture, whose room is free again when no array looks at them any more.
+
+        Raises `ValueError` where there is no such place.
+        """
+        if not (isinstance(begin, int) and isinstance(size, int) and 0 <= begin < begin + size <= len(self._memory)):
+            raise ValueError(f"{size} bytes from {begin} on are no place")
         found, owner = np.frombuffer(self._memory, np.uint8, size, begin), os.getpid()
         _say(self._said, _HEARD, owner)
         weakref.finalize(found, _say, self._said, begin, owner).atexit = False

@@ -1,5 +1,6 @@
 """The videos of a folder: ids of any name, in whatever folders."""
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -38,13 +39,26 @@ def test_names_become_ids_and_equal_ones_are_told_apart(tmp_path):
     assert films.others == 1
 
 
-def test_a_video_whose_path_has_braces_is_watched_by_its_size_and_time(tmp_path):
-    films = find_films(touch(tmp_path, "plain.mp4", "{film}/a {c}.mp4"))
-    assert films.watched("plain") == [str(tmp_path / "plain.mp4")] and films.stamp("plain") == ""
-    assert films.watched("a__c_") == []
-    before = films.stamp("a__c_")
-    (tmp_path / "{film}/a {c}.mp4").write_bytes(b"more")
-    assert films.stamp("a__c_") != before
+@pytest.mark.parametrize("odd", ["{film}/a {c}.mp4", "new\nline.mp4"])
+def test_a_video_that_snakemake_does_not_watch_is_watched_by_its_size_and_time(tmp_path, odd):
+    films = find_films(touch(tmp_path, "plain.mp4", odd))
+    [film] = set(films.paths) - {"plain"}
+    assert films.watched("plain") == [str(tmp_path / "plain.mp4")]
+    assert films.watched(film) == []
+    before = films.stamp(film)
+    os.utime(tmp_path / odd, (0, 0))
+    assert films.stamp(film) != before
+
+
+def test_a_video_that_an_older_one_replaces_is_another_and_one_that_is_touched_is_not(tmp_path):
+    films = find_films(touch(tmp_path, "a.mp4", "older.mp4"))
+    (tmp_path / "older.mp4").write_bytes(b"older")
+    os.utime(tmp_path / "older.mp4", (0, 0))
+    before = films.stamp("a")
+    (tmp_path / "a.mp4").touch()
+    assert films.stamp("a") == before
+    (tmp_path / "older.mp4").replace(tmp_path / "a.mp4")
+    assert films.stamp("a") != before
 
 
 def test_results_among_the_videos_are_no_videos(tmp_path):

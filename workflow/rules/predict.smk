@@ -77,6 +77,7 @@ if PLAN is not None:
         params:
             modules=modules("predict/open_bundle"),
             source=str(PLAN.source),
+            digest=PLAN.bundle_digest,
             folder=OPENED,
         shell:
             "python {input.code:q}" " --bundle {params.source:q}" " --output {params.folder:q}" " > {log:q} 2>&1"

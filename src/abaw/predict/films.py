@@ -17,6 +17,7 @@ RESERVED = frozenset({"index.html", "summary.csv", "failed.csv"})
 OF_RESULTS = frozenset({"frames.parquet", "metadata.json"})
 """What lies in the folder of a video's results, which may lie among the videos themselves."""
 LONGEST_ID_BYTES = 120
+_NOT_WATCHED = re.compile(r"[{\n]")
 _UNFIT = re.compile(r"[\s/\\,\"'{}<>&|;*?$`:#%\[\]]|[^\w.+=@~()!-]")
 
 
@@ -38,16 +39,16 @@ class Films:
     others: int = 0
 
     def watched(self, film: str) -> list[str]:
-        """The file of a video as an input of Snakemake, which takes braces in a path for wildcards: then none."""
+        """The file of a video as an input of Snakemake, which has its own mind on braces and line breaks: then none."""
         path = str(self.paths[film])
-        return [] if "{" in path else [path]
+        return [] if _NOT_WATCHED.search(path) else [path]
 
     def stamp(self, film: str) -> str:
-        """What tells that a video that is not `watched` has changed: its size in bytes and its time in ns."""
-        if self.watched(film):
-            return ""
+        """What else tells that a video is another: its size in bytes, for Snakemake overlooks an older one in its place.
+        Of one that is not `watched` also its time in ns.
+        """
         found = self.paths[film].stat()
-        return f"{found.st_size} {found.st_mtime_ns}"
+        return str(found.st_size) if self.watched(film) else f"{found.st_size} {found.st_mtime_ns}"
 
 
 def find_films(source: Path) -> Films:

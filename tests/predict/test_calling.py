@@ -1,6 +1,8 @@
 """The ways in from outside of the workflow: the command, the function, and what is said on the way."""
 
+import io
 import json
+import os
 import runpy
 import subprocess
 import sys
@@ -135,14 +137,29 @@ def test_a_command_that_is_killed_takes_its_workflow_along():
 
 def test_of_a_video_that_cannot_be_read_the_reason_is_raised(tmp_path, monkeypatch):
     reason = 'a, "b".mp4 cannot be read; copy it again'
-    list_failed = ["list_failed", "--failed", json.dumps([["film", "film.mp4", reason]])]
-    monkeypatch.setattr("sys.argv", [*list_failed, "--output", str(tmp_path / "out" / "failed.csv")])
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps([["film", "film.mp4", reason]])))
+    monkeypatch.setattr("sys.argv", ["list_failed", "--output", str(tmp_path / "out" / "failed.csv")])
     runpy.run_path(str(ROOT / "workflow/scripts/predict/list_failed.py"))["main"]()
     monkeypatch.setattr(calling, "predict_folder", lambda *arguments: None)
     (tmp_path / "film.mp4").touch()
     with pytest.raises(UserError) as caught:
         abaw.predict(tmp_path / "film.mp4", out=tmp_path / "out")
     assert str(caught.value) == reason
+
+
+def test_videos_that_cannot_be_read_are_listed_whatever_their_names_and_however_many(tmp_path):
+    names = ["{x}", "new\nline", "100%d", "$(id)", "-f", "a b'c\"", os.fsdecode(b"\xff")]
+    names += [f"{number:0100}" for number in range(700)]  # an argument of a program has 128 KB at most
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    for name in names:
+        (videos / f"{name}.mp4").write_text("text")
+    calling.predict_folder(videos, videos, None, {}, 1)
+    failed = {row["path"].removeprefix(f"{videos}/"): row for row in calling.failed_videos(videos)}
+    assert set(failed) == {f"{name}.mp4".replace("\udcff", "\\udcff") for name in names}
+    for path, row in failed.items():
+        says = "is not in UTF-8; rename the file" if path.startswith("\\udc") else "cannot be read as a video"
+        assert path in row["reason"] and says in row["reason"]
 
 
 def test_a_package_without_its_workflow_says_so(tmp_path, monkeypatch):

@@ -88,7 +88,7 @@ def readable(films: Films) -> Films:
             os.fspath(path).encode()
             probe(path)
         except UnicodeEncodeError:
-            failed.append(Failed(film, path, "its name is not in UTF-8; rename the file"))
+            failed.append(Failed(film, path, f"{str(path)!r} is not in UTF-8; rename the file, or its folder"))
         except UserError as error:
             failed.append(Failed(film, path, str(error)))
     bad = {one.film for one in failed}

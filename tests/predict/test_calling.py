@@ -92,6 +92,9 @@ def test_a_folder_without_videos_is_named_before_anything_is_written(tmp_path, c
         (["--recogniser", "mine"], "mine"),
         (["--bundle", "none.zip"], "there is no bundle"),
         (["--out", "a{b}"], "predict.out is "),
+        (["--out", "a" * 300], f"error: '{'a' * 100}...' leads nowhere on this machine (File name too long); give "),
+        (["--out", "~nobody-at-all/out"], "error: '~nobody-at-all/out' leads nowhere on this machine ("),
+        (["--bundle", "b" * 5000], f"error: '{'b' * 100}...' leads nowhere on this machine (File name too long); give"),
     ],
 )
 def test_what_cannot_be_is_named_before_anything_is_written(tmp_path, monkeypatch, capsys, flags, says):
@@ -102,6 +105,24 @@ def test_what_cannot_be_is_named_before_anything_is_written(tmp_path, monkeypatc
         console.main()
     assert says in str(caught.value.code) and "{'" not in str(caught.value.code)
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"] and not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("video", ["a" * 300 + ".mp4", "round", "~nobody-at-all/a.mp4", "a\0.mp4"])
+def test_a_path_that_cannot_be_is_a_sentence(tmp_path, monkeypatch, video):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "round").symlink_to("round")
+    with pytest.raises(UserError, match=r"leads nowhere on this machine \(.+\); give another|there is no video"):
+        abaw.predict(video)
+
+
+def test_export_names_the_folder_where_a_zip_is_wanted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.yaml").touch()
+    monkeypatch.setattr(sys, "argv", ["abaw", "export", "--out", "config"])
+    with pytest.raises(SystemExit) as caught:
+        console.main()
+    assert caught.value.code == "error: --out is config, a folder; give the name of a zip, such as config/bundle.zip"
 
 
 def test_export_names_the_folder_where_no_run_is(tmp_path, monkeypatch):
@@ -176,6 +197,9 @@ def test_a_package_without_its_workflow_says_so(tmp_path, monkeypatch):
         (["predict", "v", "--subjects", "0"], "expected prominent, all or a whole number"),
         (["predict", "v", "--cores", "no"], "it is 'no', expected a whole number from 1 on"),
         (["predict", "v", "--margin", "3"], "unrecognized arguments: --margin 3"),
+        (["predict", ""], "argument FOLDER: it is empty, expected a path"),
+        (["predict", "v", "--out", ""], "argument --out: it is empty, expected a path"),
+        (["info", ""], "argument BUNDLE: it is empty, expected a path"),
         (["infos"], "invalid choice: 'infos'"),
     ],
 )

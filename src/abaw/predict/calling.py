@@ -20,7 +20,7 @@ from abaw.predict.plan import Plan, plan_prediction
 from abaw.predict.progress import Progress
 from abaw.running.children import end_with_parent
 from abaw.running.errors import UserError
-from abaw.running.files import whole_file
+from abaw.running.files import whole_file, whole_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,19 +49,19 @@ def predict_file(
     in the configuration. Results go to `out`, where the same call finds them again, or to a folder that is removed.
     Raises `UserError` where the video cannot be read or the bundle cannot be used.
     """
-    path = Path(video).expanduser().resolve()
+    path = whole_path(video)
     if not path.is_file():
-        raise UserError(f"there is no video {path}")
+        raise UserError(f"there is no video {path}; check the folder and the name")
     settings = {"fps": fps, "from_s": float(from_s), "to_s": to_s, "subjects": subjects, "recogniser": recogniser}
     with TemporaryDirectory(prefix="abaw.") as folder:
-        there = Path(folder if out is None else out)
-        predict_folder(path, there, bundle, settings, cores)
-        for row in failed_videos(there):
+        results = whole_path(folder if out is None else out)
+        predict_folder(path, results, bundle, settings, cores)
+        for row in failed_videos(results):
             raise UserError(row["reason"])
         [film] = find_films(path).paths
         import pandas as pd  # only here: a workflow's job needs none of it
 
-        return pd.read_parquet(there / film / "frames.parquet")
+        return pd.read_parquet(results / film / "frames.parquet")
 
 
 def predict_folder(
@@ -77,11 +77,11 @@ def predict_folder(
     carries is taken, and what it knows is said first. Raises `UserError` with a sentence for each job that failed; the
     other videos are done all the same.
     """
-    out = out.expanduser().resolve()
+    out = whole_path(out)
     section = {
         **settings,
-        "videos": str(videos.expanduser().resolve()),
-        "bundle": None if bundle is None else str(Path(bundle).expanduser().resolve()),
+        "videos": str(whole_path(videos)),
+        "bundle": None if bundle is None else str(whole_path(bundle)),
         "out": str(out),
     }
     plan = _plan(section)  # before anything is said or written

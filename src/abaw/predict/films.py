@@ -44,8 +44,8 @@ class Films:
         return [] if _NOT_WATCHED.search(path) else [path]
 
     def stamp(self, film: str) -> str:
-        """What else tells that a video is another: its size in bytes, for Snakemake overlooks an older one in its place.
-        Of one that is not `watched` also its time in ns.
+        """What else tells that a video is another: its size in bytes, for Snakemake overlooks one of an older date in its
+        place; of one that is not `watched` its time in ns, too.
         """
         found = self.paths[film].stat()
         return str(found.st_size) if self.watched(film) else f"{found.st_size} {found.st_mtime_ns}"

@@ -39,6 +39,12 @@ def test_names_become_ids_and_equal_ones_are_told_apart(tmp_path):
     assert films.others == 1
 
 
+def test_ids_that_differ_by_case_or_form_alone_are_told_apart(tmp_path):
+    """Else one folder on the disks of macOS and Windows would have the results of both."""
+    touch(tmp_path, "Case.mp4", "case.mp4", "CASE.mkv", "u\u0308ber.mp4", "\u00fcber.mp4", "Index.html.mp4")
+    assert set(find_films(tmp_path).paths) == {"CASE", "Case-2", "case-3", "\u00fcber", "\u00fcber-2", "Index.html-2"}
+
+
 @pytest.mark.parametrize("odd", ["{film}/a {c}.mp4", "new\nline.mp4"])
 def test_a_video_that_snakemake_does_not_watch_is_watched_by_its_size_and_time(tmp_path, odd):
     films = find_films(touch(tmp_path, "plain.mp4", odd))
@@ -73,6 +79,8 @@ def test_links_are_followed_and_circles_are_not(tmp_path):
     (tmp_path / "videos/more").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "videos/round").symlink_to(tmp_path / "videos")
     (tmp_path / "videos/lost.mp4").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "elsewhere/back").symlink_to(tmp_path / "videos")
+    (tmp_path / "elsewhere/again").symlink_to(tmp_path / "elsewhere")
     films = find_films(tmp_path / "videos")
     assert list(films.paths) == ["a", "b", "lost"]
     assert [failed.film for failed in readable(films).failed] == ["a", "b", "lost"]

@@ -4,9 +4,10 @@ import hashlib
 import os
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import normalize
 
 from abaw.corpus.names import VIDEO_SUFFIXES, ids_of
 from abaw.media.video import probe
@@ -44,8 +45,9 @@ class Films:
         return [] if _NOT_WATCHED.search(path) else [path]
 
     def stamp(self, film: str) -> str:
-        """What else tells that a video is another: its size in bytes, for Snakemake overlooks one of an older date in its
-        place; of one that is not `watched` its time in ns, too.
+        """What else tells that a video is another: its size in bytes, for Snakemake overlooks one of an older date.
+
+        Of one that is not `watched` it is the time in ns as well.
         """
         found = self.paths[film].stat()
         return str(found.st_size) if self.watched(film) else f"{found.st_size} {found.st_mtime_ns}"
@@ -96,7 +98,7 @@ def readable(films: Films) -> Films:
 
 
 def _circular(folder: Path) -> bool:
-    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
+    return folder.is_symlink() and any(holds.resolve().is_relative_to(folder.resolve()) for holds in folder.parents)
 
 
 def _by_id(root: Path, paths: Iterable[Path]) -> dict[str, Path]:
@@ -104,15 +106,16 @@ def _by_id(root: Path, paths: Iterable[Path]) -> dict[str, Path]:
     for path in paths:
         by_name[path.stem].append(path)
     found: dict[str, Path] = {}
+    held = {name.casefold() for name in RESERVED}
     for together in by_name.values():
         for name, path in zip(ids_of(root, together), together, strict=True):
-            found[_free(_fit(name), found)] = path
+            found[_free(_fit(name), held)] = path
     return dict(sorted(found.items()))
 
 
 def _fit(name: str) -> str:
     """A name that a path, a shell and a table can carry, not too long."""
-    fit = _UNFIT.sub("_", name)
+    fit = _UNFIT.sub("_", normalize("NFC", name))
     fit = "_" + fit[1:] if fit.startswith((".", "-")) else fit
     if len(fit.encode()) > LONGEST_ID_BYTES:
         digest = hashlib.sha256(fit.encode()).hexdigest()[:8]
@@ -120,10 +123,11 @@ def _fit(name: str) -> str:
     return fit
 
 
-def _free(name: str, taken: Collection[str]) -> str:
-    """The name, or with the first number that makes it one of its own."""
+def _free(name: str, held: set[str]) -> str:
+    """The name, or with the first number by which it is not yet `held`, in any case of its letters; then it is."""
     number, free = 1, name
-    while free in taken or free in RESERVED:
+    while free.casefold() in held:
         number += 1
         free = f"{name}-{number}"
+    held.add(free.casefold())
     return free

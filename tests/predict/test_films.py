@@ -1,5 +1,6 @@
 """The videos of a folder: ids of any name, in whatever folders."""
 
+import errno
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -84,6 +85,29 @@ def test_links_are_followed_and_circles_are_not(tmp_path):
     films = find_films(tmp_path / "videos")
     assert list(films.paths) == ["a", "b", "lost"]
     assert [failed.film for failed in readable(films).failed] == ["a", "b", "lost"]
+
+
+def test_a_folder_that_cannot_be_read_is_no_folder_without_videos(tmp_path, monkeypatch):
+    """Root may read every folder, so the system's own refusal is not to be had here."""
+    touch(tmp_path, "a.mp4", "private/b.mp4")
+    scandir = os.scandir
+
+    def refusing(folder):
+        if Path(folder).name in ("private", "all"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    films = readable(find_films(tmp_path))
+    assert {failed.film for failed in films.failed} == {"a", "private"}
+    [private] = [failed for failed in films.failed if failed.film == "private"]
+    assert private.path == tmp_path / "private"
+    assert private.reason == (
+        f"the folder {tmp_path}/private cannot be read (Permission denied); give yourself the right to it"
+    )
+    (tmp_path / "all").mkdir()
+    with pytest.raises(UserError, match=r"the folder .*/all cannot be read \(Permission denied\); give yourself"):
+        find_films(tmp_path / "all")
 
 
 def test_what_can_be_read_and_what_cannot(tmp_path):

@@ -33,7 +33,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Films:
-    """Videos by id, those that cannot be read, and how many other files lie among them."""
+    """Videos by id, those that cannot be read and the folders that cannot, and how many other files lie among them."""
 
     paths: dict[str, Path]
     failed: tuple[Failed, ...] = ()
@@ -58,15 +58,15 @@ def find_films(source: Path) -> Films:
 
     A video's id is its name without the suffix, with `_` for what neither a path nor a table should carry; of equal
     names it has the suffix, the folders, or a number, as `abaw.corpus` gives it. Hidden files are passed over,
-    and what predict has made of a video: with everything drawn in it is no other video. Raises `UserError` where there
-    is no video.
+    and what predict has made of a video: with everything drawn in it is no other video. A subfolder that cannot be read
+    is a failure of its own. Raises `UserError` where there is no video.
     """
     if source.is_file():
         return Films(_by_id(source.parent, [source]))
     if not source.is_dir():
         raise UserError(f"predict.videos is {str(source)!r}, which is neither a folder nor a video")
-    paths, others = [], 0
-    for folder, subfolders, names in os.walk(source, followlinks=True):
+    paths, others, refused = [], 0, list[OSError]()
+    for folder, subfolders, names in os.walk(source, onerror=refused.append, followlinks=True):
         here = Path(folder)
         if set(names) >= OF_RESULTS:
             subfolders.clear()
@@ -77,14 +77,18 @@ def find_films(source: Path) -> Films:
                 is_video = Path(name).suffix.lower() in VIDEO_SUFFIXES
                 paths += [here / name] if is_video else []
                 others += not is_video
+    found = _by_id(source, paths)
+    held = {name.casefold() for name in found}
+    failed = tuple(_refused(Path(error.filename), error, held) for error in refused)
     if not paths:
-        raise UserError(f"{source} holds no video: no file in it ends in {', '.join(VIDEO_SUFFIXES[:6])} or the like")
-    return Films(_by_id(source, paths), others=others)
+        none = f"{source} holds no video: no file in it ends in {', '.join(VIDEO_SUFFIXES[:6])} or the like"
+        raise UserError("\n".join(one.reason for one in failed) or none)
+    return Films(found, failed, others)
 
 
 def readable(films: Films) -> Films:
     """The videos that `abaw.media.video.probe` can read, and the others with what stands against each of them."""
-    failed = []
+    failed = list(films.failed)
     for film, path in films.paths.items():
         try:
             os.fspath(path).encode()
@@ -95,6 +99,11 @@ def readable(films: Films) -> Films:
             failed.append(Failed(film, path, str(error)))
     bad = {one.film for one in failed}
     return Films({film: path for film, path in films.paths.items() if film not in bad}, tuple(failed), films.others)
+
+
+def _refused(folder: Path, error: OSError, held: set[str]) -> Failed:
+    reason = f"the folder {folder} cannot be read ({error.strerror}); give yourself the right to it"
+    return Failed(_free(_fit(folder.name), held), folder, reason)
 
 
 def _circular(folder: Path) -> bool:

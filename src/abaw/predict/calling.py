@@ -15,7 +15,7 @@ import yaml
 import abaw
 from abaw.bundle.words import in_words
 from abaw.config import check_config
-from abaw.predict.films import find_films
+from abaw.predict.films import OF_RESULTS, RESERVED, Films, find_films
 from abaw.predict.plan import Plan, plan_prediction
 from abaw.predict.progress import Progress
 from abaw.running.children import end_with_parent
@@ -85,6 +85,7 @@ def predict_folder(
         "out": str(out),
     }
     plan = _plan(section)  # before anything is said or written
+    refuse_strangers(out, plan.films)
     if bundle is None:
         print(in_words(plan.bundle), file=sys.stderr)
     folder = out / HIDDEN
@@ -92,6 +93,34 @@ def predict_folder(
         beside.write_text(json.dumps({"predict": section}, indent=2) + "\n", encoding="utf-8")
     files = [str(root() / "config" / "config.yaml"), str(folder / "predict.json")]
     run_workflow(["predict", "--configfile", *files, "--keep-going"], folder, cores)
+
+
+def refuse_strangers(out: Path, films: Films) -> None:
+    """Raise `UserError` where something lies in the place of results that no run has made: it would be overwritten."""
+    begun = out / HIDDEN / "results" / "films" / "digests"
+    strange = [] if _is_ours(out) else [out / name for name in sorted(RESERVED) if (out / name).exists()]
+    for film in films.paths:
+        there = _inside(out / film)
+        if not (begun / f"{film}.sha256").exists() and not {path.name for path in there} >= OF_RESULTS:
+            strange += there
+    if strange:
+        raise UserError(
+            f"{strange[0]} is there already and of no run that wrote to {out}, results would take its place; give "
+            "another folder (--out), or move it away"
+        )
+
+
+def _is_ours(out: Path) -> bool:
+    """Whether a run has written to the folder, though what its stages make may be gone."""
+    listed = out / "failed.csv"
+    return (out / HIDDEN).is_dir() or listed.is_file() and listed.read_bytes().startswith(b"video,path,reason\n")
+
+
+def _inside(folder: Path) -> list[Path]:
+    """What lies in a folder, or in its place."""
+    if folder.is_dir():
+        return sorted(folder.iterdir())
+    return [folder] if folder.exists() else []
 
 
 def _plan(section: Mapping[str, Any]) -> Plan:

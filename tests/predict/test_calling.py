@@ -125,6 +125,13 @@ def test_export_names_the_folder_where_a_zip_is_wanted(tmp_path, monkeypatch):
     assert caught.value.code == "error: --out is config, a folder; give the name of a zip, such as config/bundle.zip"
 
 
+@pytest.mark.parametrize("cores", [0, -1])
+def test_there_are_no_fewer_cores_than_one(tmp_path, cores):
+    (tmp_path / "film.mp4").touch()
+    with pytest.raises(UserError, match=f"cores is {cores}, expected a whole number from 1 on"):
+        abaw.predict(tmp_path / "film.mp4", cores=cores)
+
+
 @pytest.mark.parametrize("own", ["index.html", "summary.csv", "failed.csv", "film/more.mp4", "film/frames.csv", "film"])
 def test_what_is_not_of_a_run_is_not_written_over(tmp_path, own):
     """Results may lie among the videos, where the user may have a page or a folder of that name."""

@@ -77,6 +77,8 @@ def predict_folder(
     carries is taken, and what it knows is said first. Raises `UserError` with a sentence for each job that failed; the
     other videos are done all the same.
     """
+    if cores is not None and cores < 1:
+        raise UserError(f"cores is {cores}, expected a whole number from 1 on, or None for all of them")
     out = whole_path(out)
     section = {
         **settings,
@@ -150,7 +152,7 @@ def root() -> Path:
 
 def run_workflow(arguments: Sequence[str], folder: Path, cores: int | None) -> None:
     """Run the workflow in a folder and show how far it is; `UserError` with what its jobs said where some failed."""
-    count = cores or len(os.sched_getaffinity(0))
+    count = len(os.sched_getaffinity(0)) if cores is None else cores
     command = [sys.executable, "-m", "snakemake", *arguments, "--snakefile", str(root() / "Snakefile")]
     command += ["--directory", str(folder), "--cores", str(count)]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"

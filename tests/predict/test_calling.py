@@ -47,6 +47,9 @@ def test_a_run_is_put_into_videos_and_the_reason_of_a_failure(tmp_path):
     assert progress.done == {"find_people": 1, "predict_film": 1}
     log = tmp_path / "logs/find_people/b.log"
     assert progress.sentences(tmp_path) == [f"the disk is full; make room (log: {log})"]
+    for line in ("device: cpu", "error: the disk is full; make room", "error: the seed is -1"):
+        progress.hear(line)
+    assert progress.sentences(tmp_path) == ["the seed is -1", f"the disk is full; make room (log: {log})"]
 
 
 def test_what_the_workflow_says_itself_comes_first_and_else_its_last_lines():

@@ -215,6 +215,19 @@ def test_videos_that_cannot_be_read_are_listed_whatever_their_names_and_however_
         assert path in row["reason"] and says in row["reason"]
 
 
+def test_what_lies_where_the_command_is_given_is_not_run_and_profiles_are_not_heeded(tmp_path, monkeypatch):
+    for name in ("yaml", "numpy", "snakemake"):
+        (tmp_path / f"{name}.py").write_text(f"open('{tmp_path}/run', 'w'); raise SystemExit('not mine')")
+    (tmp_path / "profile").mkdir()
+    (tmp_path / "profile" / "config.yaml").write_text("dry-run: true\n")
+    (tmp_path / "film.mp4").write_text("text")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SNAKEMAKE_PROFILE", str(tmp_path / "profile"))
+    with pytest.raises(UserError, match=r"film\.mp4 .*cannot be read as a video"):
+        abaw.predict("film.mp4", cores=1)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_package_without_its_workflow_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(calling, "ROOT", tmp_path)
     with pytest.raises(UserError, match="the workflow is not beside the package"):

@@ -115,7 +115,7 @@ class _Worker:
         self._owner = os.getpid()  # a forked process has no part in it
         self._said = TemporaryFile()  # noqa: SIM115 - closed in `end`
         self._shelf = Shelf()
-        command = [sys.executable, "-m", decoder.__name__, *map(str, self._shelf.inherited)]
+        command = [sys.executable, "-P", "-m", decoder.__name__, *map(str, self._shelf.inherited)]
         self._process = subprocess.Popen(
             command,
             env=environment(),

@@ -151,15 +151,19 @@ def root() -> Path:
 
 
 def run_workflow(arguments: Sequence[str], folder: Path, cores: int | None) -> None:
-    """Run the workflow in a folder and show how far it is; `UserError` with what its jobs said where some failed."""
+    """Run the workflow in a folder and show how far it is; `UserError` with what its jobs said where some failed.
+
+    A profile that the user has for other workflows is not heeded: it might send the jobs elsewhere.
+    """
     count = len(os.sched_getaffinity(0)) if cores is None else cores
-    command = [sys.executable, "-m", "snakemake", *arguments, "--snakefile", str(root() / "Snakefile")]
+    # -P: nothing is imported from the folder where the user is, such as one of videos from elsewhere
+    command = [sys.executable, "-P", "-m", "snakemake", *arguments, "--snakefile", str(root() / "Snakefile")]
     command += ["--directory", str(folder), "--cores", str(count)]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     with (
         subprocess.Popen(
             command,
-            env={**os.environ, "PATH": path},
+            env={name: value for name, value in os.environ.items() if name != "SNAKEMAKE_PROFILE"} | {"PATH": path},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -118,43 +118,21 @@ def test_a_path_that_cannot_be_is_a_sentence(tmp_path, monkeypatch, video):
         abaw.predict(video)
 
 
-def test_export_names_the_folder_where_a_zip_is_wanted(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--out", "config"], "--out is config, a folder; give the name of a zip, such as config/bundle.zip"),
+        (["--configfile", "no.yaml"], "there is no file no.yaml; give to --configfile those by which the models were "),
+    ],
+)
+def test_export_names_what_cannot_be_before_it_begins(tmp_path, monkeypatch, flags, says):
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "config.yaml").touch()
-    monkeypatch.setattr(sys, "argv", ["abaw", "export", "--out", "config"])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["abaw", "export", *flags])
     with pytest.raises(SystemExit) as caught:
         console.main()
-    assert caught.value.code == "error: --out is config, a folder; give the name of a zip, such as config/bundle.zip"
-
-
-@pytest.mark.parametrize("cores", [0, -1])
-def test_there_are_no_fewer_cores_than_one(tmp_path, cores):
-    (tmp_path / "film.mp4").touch()
-    with pytest.raises(UserError, match=f"cores is {cores}, expected a whole number from 1 on"):
-        abaw.predict(tmp_path / "film.mp4", cores=cores)
-
-
-@pytest.mark.parametrize("own", ["index.html", "summary.csv", "failed.csv", "film/more.mp4", "film/frames.csv", "film"])
-def test_what_is_not_of_a_run_is_not_written_over(tmp_path, own):
-    """Results may lie among the videos, where the user may have a page or a folder of that name."""
-    (tmp_path / "film.mp4").touch()
-    (tmp_path / own).parent.mkdir(exist_ok=True)
-    (tmp_path / own).write_text("mine")
-    says = rf"{own} is there already and of no run .*; give another folder \(--out\), or move it away"
-    with pytest.raises(UserError, match=says):
-        calling.predict_folder(tmp_path, tmp_path, None, {}, 1)
-    assert (tmp_path / own).read_text() == "mine" and not (tmp_path / ".abaw").exists()
-
-
-def test_results_whose_stages_are_gone_are_of_a_run(tmp_path, monkeypatch):
-    for made in ("film.mp4", "film/frames.parquet", "film/metadata.json", "index.html", "failed.csv"):
-        (tmp_path / made).parent.mkdir(exist_ok=True)
-        (tmp_path / made).write_text("video,path,reason\n")
-    ran = []
-    monkeypatch.setattr(calling, "run_workflow", lambda *arguments: ran.append(arguments))
-    calling.predict_folder(tmp_path, tmp_path, None, {}, 1)
-    assert len(ran) == 1
+    assert str(caught.value.code).startswith(f"error: {says}")
 
 
 def test_export_names_the_folder_where_no_run_is(tmp_path, monkeypatch):

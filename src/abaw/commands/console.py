@@ -105,6 +105,9 @@ def _export(args: argparse.Namespace) -> None:
         )
     if args.out and whole_path(args.out).is_dir():
         raise UserError(f"--out is {args.out}, a folder; give the name of a zip, such as {args.out / 'bundle.zip'}")
+    for path in args.configfile:
+        if not whole_path(path).is_file():
+            raise UserError(f"there is no file {path}; give to --configfile those by which the models were trained")
     files = ["--configfile", *map(str, args.configfile)] if args.configfile else []
     run_workflow(["bundle", *files], Path.cwd(), args.cores)
     print("written to results/bundle")

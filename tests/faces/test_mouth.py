@@ -1,6 +1,7 @@
 """The mouth's area and the two rules of when it speaks."""
 
 import gc
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -161,3 +162,23 @@ def test_the_rules_differ_where_a_still_mouth_is_open_and_at_five_rows_a_second(
     talk = np.where((times_s >= 10) & (times_s < 12), 0.12 + 0.1 * (np.arange(150) % 2), 0.01)
     assert sum(b - a for a, b in moving(talk)) == pytest.approx(2, abs=0.7)
     assert authors_runs(times_s, talk)[-1][1] > 16
+
+
+def test_an_image_that_is_not_copied_stays_while_mediapipe_reads_it_and_no_longer():
+    """Else its place would be given back, and another picture laid there, under what still reads it."""
+    detector = start(FaceDetection, model_selection=0)
+    image = FACE.copy()
+    image.flags.writeable = False
+    alive = weakref.ref(image)
+    packet = detector._make_packet(detector._input_stream_type_info["image"], image)
+    del image
+    assert alive() is not None
+    del packet
+    assert alive() is None
+    image = FACE.copy()
+    image.flags.writeable = False
+    alive = weakref.ref(image)
+    assert detector.process(image).detections
+    del image
+    assert alive() is None  # nor does a graph keep it until the next one comes
+    detector.close()

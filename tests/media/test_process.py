@@ -76,6 +76,19 @@ def test_one_process_serves_one_video_after_the_other_in_any_folder(clip, monkey
     assert the_worker().pid == pid
 
 
+def test_the_process_imports_nothing_from_the_folder_where_it_starts(clip, monkeypatch):
+    (clip.parent / "numpy.py").write_text("raise SystemExit('not mine')")
+    monkeypatch.chdir(clip.parent)
+    assert probe(clip).n_frames == 200
+
+
+def test_a_sound_is_decoded_in_any_folder(tmp_path, monkeypatch):
+    path = write_clicks(tmp_path / "a.mp4", FPS, 2, {25}, "aac")
+    (tmp_path / "ctypes.py").write_text("raise SystemExit('not mine')")
+    monkeypatch.chdir(tmp_path)
+    assert sum(len(piece) for piece in extract_stereo(path)) > 0
+
+
 def test_a_video_that_is_left_in_the_middle_leaves_no_process(clip):
     frames = sample_frames(clip, 5.0)
     next(frames)

@@ -1,7 +1,9 @@
 """Pictures that two processes share: they stay as they are while anybody has them, and all come."""
 
 import gc
+import json
 import os
+import sys
 import threading
 from fractions import Fraction
 from pathlib import Path
@@ -12,9 +14,10 @@ from clips import number_of, write_numbered
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abaw.media import shelf
-from abaw.media.shelf import AHEAD, Shelf, Shelved
+from abaw.media import process, shelf
+from abaw.media.shelf import AHEAD, MOST_LAID, Shelf, Shelved
 from abaw.media.video import sample_frames
+from abaw.running.errors import BrokenVideoError
 
 FPS = Fraction(25)
 
@@ -118,3 +121,71 @@ def test_descriptors_go_with_the_worker(tmp_path, no_workers):
         assert number_of(last.bgr) == 1
     del last
     assert opened() == before
+
+
+def test_however_many_pictures_are_let_go_at_once_nobody_waits(monkeypatch):
+    here, decoder = both_sides(monkeypatch, 1 << 20)
+    held = []
+    for _ in range(10_000):
+        begin = decoder.lay(np.zeros(1, np.uint8))
+        if begin is not None:
+            held.append(here.taken(begin, 1))
+    assert len(held) == MOST_LAID
+    going = threading.Thread(target=held.clear, daemon=True)
+    going.start()
+    going.join(10)
+    assert not going.is_alive()
+    assert decoder.lay(np.zeros(1 << 20, np.uint8)) == 0
+
+
+def test_a_decoder_that_hears_nobody_does_not_stop_who_asks(monkeypatch):
+    here, _decoder = both_sides(monkeypatch, 1 << 20)
+
+    def take():
+        for _ in range(10_000):
+            here.taken(0, 1)
+
+    taking = threading.Thread(target=take, daemon=True)
+    taking.start()
+    taking.join(10)
+    assert not taking.is_alive()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system seals the size of files")
+@pytest.mark.parametrize("size", [0, 100, 1 << 20])
+def test_the_memory_cannot_be_cut_off(monkeypatch, size):
+    monkeypatch.setattr(shelf, "SHELF_BYTES", 10_000)
+    shared, _ = Shelf().inherited
+    with pytest.raises(PermissionError):
+        os.ftruncate(shared, size)
+
+
+FAULTY = {
+    "before": {"place": -64},
+    "beyond": {"place": shelf.SHELF_BYTES - 1},
+    "no_number": {"place": "0"},
+    "everything": {"size": -1},
+    "nothing": {"size": 0},
+    "no_size": {"size": None},
+    "less_than_the_shape": {"size": 64},
+    "too_much": {"size": 1 << 60},
+    "too_much_of_a_pipe": {"size": 1 << 60, "place": None},
+    "less_than_nothing_of_a_pipe": {"size": -1, "place": None},
+    "no_answer": {"answer": None},
+    "no_shape": {"answer": {"number": 1, "time_s": 0.0}},
+}
+
+
+@pytest.mark.parametrize("fault", FAULTY.values(), ids=FAULTY)
+def test_a_place_that_is_none_is_a_sentence(tmp_path, monkeypatch, fault):
+    clip = write_numbered(tmp_path / "a.mp4", 5, FPS)
+    loads = json.loads
+
+    def faulty(text):
+        return loads(text) | (fault if b'"place"' in text else {})
+
+    monkeypatch.setattr(process.json, "loads", faulty)
+    said = r"a\.mp4 breaks after frame 0 \(0\.00 s\): its decoder gives an answer that is none \(.+\); copy it again"
+    with pytest.raises(BrokenVideoError, match=said):
+        list(sample_frames(clip, 5.0))
+    assert not process._idle

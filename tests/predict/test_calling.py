@@ -1,6 +1,8 @@
 """The ways in from outside of the workflow: the command, the function, and what is said on the way."""
 
+import io
 import json
+import os
 import runpy
 import subprocess
 import sys
@@ -45,6 +47,9 @@ def test_a_run_is_put_into_videos_and_the_reason_of_a_failure(tmp_path):
     assert progress.done == {"find_people": 1, "predict_film": 1}
     log = tmp_path / "logs/find_people/b.log"
     assert progress.sentences(tmp_path) == [f"the disk is full; make room (log: {log})"]
+    for line in ("device: cpu", "error: the disk is full; make room", "error: the seed is -1"):
+        progress.hear(line)
+    assert progress.sentences(tmp_path) == ["the seed is -1", f"the disk is full; make room (log: {log})"]
 
 
 def test_what_the_workflow_says_itself_comes_first_and_else_its_last_lines():
@@ -90,6 +95,9 @@ def test_a_folder_without_videos_is_named_before_anything_is_written(tmp_path, c
         (["--recogniser", "mine"], "mine"),
         (["--bundle", "none.zip"], "there is no bundle"),
         (["--out", "a{b}"], "predict.out is "),
+        (["--out", "a" * 300], f"error: '{'a' * 100}...' leads nowhere on this machine (File name too long); give "),
+        (["--out", "~nobody-at-all/out"], "error: '~nobody-at-all/out' leads nowhere on this machine ("),
+        (["--bundle", "b" * 5000], f"error: '{'b' * 100}...' leads nowhere on this machine (File name too long); give"),
     ],
 )
 def test_what_cannot_be_is_named_before_anything_is_written(tmp_path, monkeypatch, capsys, flags, says):
@@ -100,6 +108,31 @@ def test_what_cannot_be_is_named_before_anything_is_written(tmp_path, monkeypatc
         console.main()
     assert says in str(caught.value.code) and "{'" not in str(caught.value.code)
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"] and not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("video", ["a" * 300 + ".mp4", "round", "~nobody-at-all/a.mp4", "a\0.mp4"])
+def test_a_path_that_cannot_be_is_a_sentence(tmp_path, monkeypatch, video):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "round").symlink_to("round")
+    with pytest.raises(UserError, match=r"leads nowhere on this machine \(.+\); give another|there is no video"):
+        abaw.predict(video)
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--out", "config"], "--out is config, a folder; give the name of a zip, such as config/bundle.zip"),
+        (["--configfile", "no.yaml"], "there is no file no.yaml; give to --configfile those by which the models were "),
+    ],
+)
+def test_export_names_what_cannot_be_before_it_begins(tmp_path, monkeypatch, flags, says):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["abaw", "export", *flags])
+    with pytest.raises(SystemExit) as caught:
+        console.main()
+    assert str(caught.value.code).startswith(f"error: {says}")
 
 
 def test_export_names_the_folder_where_no_run_is(tmp_path, monkeypatch):
@@ -135,14 +168,42 @@ def test_a_command_that_is_killed_takes_its_workflow_along():
 
 def test_of_a_video_that_cannot_be_read_the_reason_is_raised(tmp_path, monkeypatch):
     reason = 'a, "b".mp4 cannot be read; copy it again'
-    list_failed = ["list_failed", "--failed", json.dumps([["film", "film.mp4", reason]])]
-    monkeypatch.setattr("sys.argv", [*list_failed, "--output", str(tmp_path / "out" / "failed.csv")])
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps([["film", "film.mp4", reason]])))
+    monkeypatch.setattr("sys.argv", ["list_failed", "--output", str(tmp_path / "out" / "failed.csv")])
     runpy.run_path(str(ROOT / "workflow/scripts/predict/list_failed.py"))["main"]()
     monkeypatch.setattr(calling, "predict_folder", lambda *arguments: None)
     (tmp_path / "film.mp4").touch()
     with pytest.raises(UserError) as caught:
         abaw.predict(tmp_path / "film.mp4", out=tmp_path / "out")
     assert str(caught.value) == reason
+
+
+def test_videos_that_cannot_be_read_are_listed_whatever_their_names_and_however_many(tmp_path):
+    names = ["{x}", "new\nline", "100%d", "$(id)", "-f", "a b'c\"", os.fsdecode(b"\xff")]
+    names += [f"{number:0100}" for number in range(700)]  # an argument of a program has 128 KB at most
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    for name in names:
+        (videos / f"{name}.mp4").write_text("text")
+    calling.predict_folder(videos, videos, None, {}, 1)
+    failed = {row["path"].removeprefix(f"{videos}/"): row for row in calling.failed_videos(videos)}
+    assert set(failed) == {f"{name}.mp4".replace("\udcff", "\\udcff") for name in names}
+    for path, row in failed.items():
+        says = "is not in UTF-8; rename the file" if path.startswith("\\udc") else "cannot be read as a video"
+        assert path in row["reason"] and says in row["reason"]
+
+
+def test_what_lies_where_the_command_is_given_is_not_run_and_profiles_are_not_heeded(tmp_path, monkeypatch):
+    for name in ("yaml", "numpy", "snakemake"):
+        (tmp_path / f"{name}.py").write_text(f"open('{tmp_path}/run', 'w'); raise SystemExit('not mine')")
+    (tmp_path / "profile").mkdir()
+    (tmp_path / "profile" / "config.yaml").write_text("dry-run: true\n")
+    (tmp_path / "film.mp4").write_text("text")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SNAKEMAKE_PROFILE", str(tmp_path / "profile"))
+    with pytest.raises(UserError, match=r"film\.mp4 .*cannot be read as a video"):
+        abaw.predict("film.mp4", cores=1)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_package_without_its_workflow_says_so(tmp_path, monkeypatch):
@@ -159,6 +220,9 @@ def test_a_package_without_its_workflow_says_so(tmp_path, monkeypatch):
         (["predict", "v", "--subjects", "0"], "expected prominent, all or a whole number"),
         (["predict", "v", "--cores", "no"], "it is 'no', expected a whole number from 1 on"),
         (["predict", "v", "--margin", "3"], "unrecognized arguments: --margin 3"),
+        (["predict", ""], "argument FOLDER: it is empty, expected a path"),
+        (["predict", "v", "--out", ""], "argument --out: it is empty, expected a path"),
+        (["info", ""], "argument BUNDLE: it is empty, expected a path"),
         (["infos"], "invalid choice: 'infos'"),
     ],
 )

@@ -91,6 +91,8 @@ def test_from_and_to_keep_numbers_and_times(tmp_path):
     assert found.about["frames"] == 12
     nothing = predict_film(film(path, tmp_path, (50.0, 60.0)), tmp_path / "bundle", COMPUTE)
     assert nothing.table.schema == SCHEMAS["people"] and len(nothing.table) == 0
+    said = nothing.problems({}, ())
+    assert "no frame is in the span that was asked for: the video ends at 2.40 s" in said and NOBODY not in said
 
 
 def test_what_was_decided_is_said(tmp_path):

@@ -1,5 +1,7 @@
 """The videos of a folder: ids of any name, in whatever folders."""
 
+import errno
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -38,13 +40,32 @@ def test_names_become_ids_and_equal_ones_are_told_apart(tmp_path):
     assert films.others == 1
 
 
-def test_a_video_whose_path_has_braces_is_watched_by_its_size_and_time(tmp_path):
-    films = find_films(touch(tmp_path, "plain.mp4", "{film}/a {c}.mp4"))
-    assert films.watched("plain") == [str(tmp_path / "plain.mp4")] and films.stamp("plain") == ""
-    assert films.watched("a__c_") == []
-    before = films.stamp("a__c_")
-    (tmp_path / "{film}/a {c}.mp4").write_bytes(b"more")
-    assert films.stamp("a__c_") != before
+def test_ids_that_differ_by_case_or_form_alone_are_told_apart(tmp_path):
+    """Else one folder on the disks of macOS and Windows would have the results of both."""
+    touch(tmp_path, "Case.mp4", "case.mp4", "CASE.mkv", "u\u0308ber.mp4", "\u00fcber.mp4", "Index.html.mp4")
+    assert set(find_films(tmp_path).paths) == {"CASE", "Case-2", "case-3", "\u00fcber", "\u00fcber-2", "Index.html-2"}
+
+
+@pytest.mark.parametrize("odd", ["{film}/a {c}.mp4", "new\nline.mp4"])
+def test_a_video_that_snakemake_does_not_watch_is_watched_by_its_size_and_time(tmp_path, odd):
+    films = find_films(touch(tmp_path, "plain.mp4", odd))
+    [film] = set(films.paths) - {"plain"}
+    assert films.watched("plain") == [str(tmp_path / "plain.mp4")]
+    assert films.watched(film) == []
+    before = films.stamp(film)
+    os.utime(tmp_path / odd, (0, 0))
+    assert films.stamp(film) != before
+
+
+def test_a_video_that_an_older_one_replaces_is_another_and_one_that_is_touched_is_not(tmp_path):
+    films = find_films(touch(tmp_path, "a.mp4", "older.mp4"))
+    (tmp_path / "older.mp4").write_bytes(b"older")
+    os.utime(tmp_path / "older.mp4", (0, 0))
+    before = films.stamp("a")
+    (tmp_path / "a.mp4").touch()
+    assert films.stamp("a") == before
+    (tmp_path / "older.mp4").replace(tmp_path / "a.mp4")
+    assert films.stamp("a") != before
 
 
 def test_results_among_the_videos_are_no_videos(tmp_path):
@@ -59,9 +80,34 @@ def test_links_are_followed_and_circles_are_not(tmp_path):
     (tmp_path / "videos/more").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "videos/round").symlink_to(tmp_path / "videos")
     (tmp_path / "videos/lost.mp4").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "elsewhere/back").symlink_to(tmp_path / "videos")
+    (tmp_path / "elsewhere/again").symlink_to(tmp_path / "elsewhere")
     films = find_films(tmp_path / "videos")
     assert list(films.paths) == ["a", "b", "lost"]
     assert [failed.film for failed in readable(films).failed] == ["a", "b", "lost"]
+
+
+def test_a_folder_that_cannot_be_read_is_no_folder_without_videos(tmp_path, monkeypatch):
+    """Root may read every folder, so the system's own refusal is not to be had here."""
+    touch(tmp_path, "a.mp4", "private/b.mp4")
+    scandir = os.scandir
+
+    def refusing(folder):
+        if Path(folder).name in ("private", "all"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    films = readable(find_films(tmp_path))
+    assert {failed.film for failed in films.failed} == {"a", "private"}
+    [private] = [failed for failed in films.failed if failed.film == "private"]
+    assert private.path == tmp_path / "private"
+    assert private.reason == (
+        f"the folder {tmp_path}/private cannot be read (Permission denied); give yourself the right to it"
+    )
+    (tmp_path / "all").mkdir()
+    with pytest.raises(UserError, match=r"the folder .*/all cannot be read \(Permission denied\); give yourself"):
+        find_films(tmp_path / "all")
 
 
 def test_what_can_be_read_and_what_cannot(tmp_path):

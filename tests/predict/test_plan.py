@@ -1,5 +1,6 @@
 """Which bundle a run of predict takes, and what is said of it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,16 @@ def test_the_bundle_that_is_carried_is_taken_where_none_is_named(carried, tmp_pa
     named = write(tmp_path / "named")
     planned = plan.plan_prediction(settings(tmp_path / "videos", bundle=str(named)), with_probe=False)
     assert planned.source == named
+
+
+def test_a_bundle_in_another_s_place_has_another_digest(carried, tmp_path):
+    write(carried)
+    before = plan.plan_prediction(settings(tmp_path / "videos"), with_probe=False).bundle_digest
+    assert plan.plan_prediction(settings(tmp_path / "videos"), with_probe=False).bundle_digest == before
+    text = (carried / "bundle.json").read_text()
+    sha256 = next(iter(json.loads(text)["files"].values()))["sha256"]
+    (carried / "bundle.json").write_text(text.replace(sha256, sha256[::-1]))
+    assert plan.plan_prediction(settings(tmp_path / "videos"), with_probe=False).bundle_digest != before
 
 
 def test_a_bundle_whose_path_has_braces_is_refused_in_a_sentence(carried, tmp_path):

@@ -77,6 +77,7 @@ if PLAN is not None:
         params:
             modules=modules("predict/open_bundle"),
             source=str(PLAN.source),
+            digest=PLAN.bundle_digest,
             folder=OPENED,
         shell:
             "python {input.code:q}" " --bundle {params.source:q}" " --output {params.folder:q}" " > {log:q} 2>&1"
@@ -233,6 +234,7 @@ if PLAN is not None:
             runtime=minutes(10),
         params:
             modules=modules("predict/list_failed"),
-            failed=json.dumps([[one.film, str(one.path), one.reason] for one in PLAN.films.failed]),
+            # Of a function no brace is taken for a wildcard's; the standard input has room for any number.
+            failed=lambda wildcards: json.dumps([[one.film, str(one.path), one.reason] for one in PLAN.films.failed]),
         shell:
-            "python {input.code:q}" " --failed {params.failed:q}" " --output {output:q}" " > {log:q} 2>&1"
+            "python {input.code:q}" " --output {output:q}" " > {log:q} 2>&1" " <<< {params.failed:q}"

@@ -7,6 +7,7 @@ from typing import NoReturn, get_args
 
 from abaw.config.predict import Also
 from abaw.running.errors import UserError
+from abaw.running.files import whole_path
 
 DOC = """What the people in videos express: valence, arousal, expression, second by second.
 
@@ -32,9 +33,9 @@ def _arguments() -> argparse.ArgumentParser:
     command = argparse.ArgumentParser("abaw", description=DOC, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = command.add_subparsers(dest="command", required=True, metavar="predict | info | export")
     predict = commands.add_parser("predict", help="what the people in videos express")
-    predict.add_argument("videos", type=Path, metavar="FOLDER", help="of videos, or one video")
-    predict.add_argument("--out", type=Path, default=Path("results/predict"), help="where results go (%(default)s)")
-    predict.add_argument("--bundle", type=Path, help="the models: a folder or a zip; else the one that is carried")
+    predict.add_argument("videos", type=_path, metavar="FOLDER", help="of videos, or one video")
+    predict.add_argument("--out", type=_path, default=Path("results/predict"), help="where results go (%(default)s)")
+    predict.add_argument("--bundle", type=_path, help="the models: a folder or a zip; else the one that is carried")
     predict.add_argument("--cores", type=_count, help="CPU cores; all of them where it is not given")
     predict.add_argument("--fps", type=float, help="frames a second in which faces are looked for; as trained")
     predict.add_argument("--from", type=float, default=0.0, dest="from_s", metavar="S", help="second to begin at")
@@ -61,9 +62,9 @@ def _arguments() -> argparse.ArgumentParser:
         "--also", nargs="+", choices=get_args(Also), default=[], help="what else is made of each video"
     )
     info = commands.add_parser("info", help="what a bundle knows")
-    info.add_argument("bundle", type=Path, metavar="BUNDLE", help="a folder or a zip")
+    info.add_argument("bundle", type=_path, metavar="BUNDLE", help="a folder or a zip")
     export = commands.add_parser("export", help="the models of the run in this folder as a bundle")
-    export.add_argument("--out", type=Path, help="a zip to write as well; the folder is results/bundle")
+    export.add_argument("--out", type=_path, help="a zip to write as well; the folder is results/bundle")
     export.add_argument("--configfile", type=Path, nargs="+", default=[], help="those of the run")
     export.add_argument("--cores", type=_count, help="CPU cores")
     return command
@@ -77,7 +78,7 @@ def _predict(args: argparse.Namespace) -> None:
     names = ("fps", "from_s", "to_s", "detect_every_s", "mouths_hz", "subjects", "recogniser", "same_person", "also")
     settings = {name: getattr(args, name) for name in names}
     predict_folder(args.videos, args.out, args.bundle, settings, args.cores)
-    failed = failed_videos(args.out.expanduser())
+    failed = failed_videos(whole_path(args.out))
     for row in failed:
         print(f"{row['video']}: {row['reason']}", file=sys.stderr)
     print(
@@ -90,7 +91,7 @@ def _info(args: argparse.Namespace) -> None:
     from abaw.bundle.reading import read_bundle
     from abaw.bundle.words import in_words
 
-    print(in_words(read_bundle(args.bundle)))
+    print(in_words(read_bundle(whole_path(args.bundle))))
 
 
 def _export(args: argparse.Namespace) -> None:
@@ -102,12 +103,23 @@ def _export(args: argparse.Namespace) -> None:
             f"{Path.cwd()} is not the folder of a run, for it has no config/config.yaml; go to where the models were "
             "trained, such as your clone of abaw-flow"
         )
+    if args.out and whole_path(args.out).is_dir():
+        raise UserError(f"--out is {args.out}, a folder; give the name of a zip, such as {args.out / 'bundle.zip'}")
+    for path in args.configfile:
+        if not whole_path(path).is_file():
+            raise UserError(f"there is no file {path}; give to --configfile those by which the models were trained")
     files = ["--configfile", *map(str, args.configfile)] if args.configfile else []
     run_workflow(["bundle", *files], Path.cwd(), args.cores)
     print("written to results/bundle")
     if args.out:
         zip_bundle(Path("results/bundle"), args.out)
         print(f"written to {args.out}")
+
+
+def _path(text: str) -> Path:
+    if not text:  # as of a variable that is not set; it would be the folder where the command runs
+        raise argparse.ArgumentTypeError("it is empty, expected a path")
+    return Path(text)
 
 
 def _count(text: str) -> int:

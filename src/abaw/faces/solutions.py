@@ -63,7 +63,7 @@ class _InCallersThread(solution_base.SolutionBase):
         """What the graph makes of its inputs, by their names; None for what does not come.
 
         MediaPipe's own makes a class of each result, which takes longer, and stays until Python collects. An image that
-        cannot be written to is not copied.
+        cannot be written to is not copied: MediaPipe has its share in it until the graph is idle, and no longer.
         """
         self._graph_outputs.clear()
         self._simulated_timestamp += _STEP_US

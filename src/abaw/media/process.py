@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -45,6 +45,15 @@ class DecoderDiedError(UserError):
     def __init__(self, path: str | PathLike[str], reason: str) -> None:
         super().__init__(f"{path} cannot be decoded: {reason}; copy it again, or convert it to MP4")
         self.reason = reason
+
+
+@contextmanager
+def understood(path: str | PathLike[str]) -> Iterator[None]:
+    """Raise `DecoderDiedError` where an answer is none, as from a decoder that a video has taken over."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        raise DecoderDiedError(path, f"its decoder gives an answer that is none ({error})") from error
 
 
 def asked(do: str, path: str | PathLike[str], **request: object) -> Iterator[tuple[dict[str, Any], Body]]:
@@ -106,7 +115,7 @@ class _Worker:
         self._owner = os.getpid()  # a forked process has no part in it
         self._said = TemporaryFile()  # noqa: SIM115 - closed in `end`
         self._shelf = Shelf()
-        command = [sys.executable, "-m", decoder.__name__, *map(str, self._shelf.inherited)]
+        command = [sys.executable, "-P", "-m", decoder.__name__, *map(str, self._shelf.inherited)]
         self._process = subprocess.Popen(
             command,
             env=environment(),
@@ -130,14 +139,15 @@ class _Worker:
 
     def answer(self, path: str | PathLike[str]) -> tuple[dict[str, Any], Body] | None:
         """The next answer, None after the last."""
-        while True:
-            head = json.loads(self._bytes(path, int.from_bytes(self._bytes(path, decoder.HEAD_BYTES), "big")))
-            if "answer" in head:
-                return head["answer"], self._body(path, head["size"], head["place"])
-            if "error" in head:
-                raise (BrokenVideoError if head["is_broken"] else UserError)(head["error"])
-            if "done" in head:
-                return None
+        with understood(path):
+            while True:
+                head = json.loads(self._bytes(path, int.from_bytes(self._bytes(path, decoder.HEAD_BYTES), "big")))
+                if "answer" in head:
+                    return head["answer"], self._body(path, head["size"], head["place"])
+                if "error" in head:
+                    raise (BrokenVideoError if head["is_broken"] else UserError)(head["error"])
+                if "done" in head:
+                    return None
 
     def end(self) -> None:
         self._process.kill()
@@ -147,7 +157,11 @@ class _Worker:
                 pipe.close()
 
     def _body(self, path: str | PathLike[str], size: int, place: int | None) -> Body:
-        return self._bytes(path, size) if place is None else self._shelf.taken(place, size)
+        if place is not None:
+            return self._shelf.taken(place, size)
+        if size > MEMORY_BYTES:
+            raise ValueError(f"{size} bytes are more than it may have")
+        return self._bytes(path, size)
 
     def _bytes(self, path: str | PathLike[str], size: int) -> bytearray:
         assert self._process.stdout is not None

@@ -2,9 +2,10 @@
 
 The decoder lays a picture where there is room and says where. Who asks says when it has heard so, reads the picture
 there, and gives its place back when nobody has it any more. The decoder is a few pictures ahead of that. Where there is
-no room, as for many very large pictures, pictures come through the pipe.
+no room, as for many pictures or very large ones, pictures come through the pipe.
 """
 
+import fcntl
 import mmap
 import os
 import struct
@@ -20,11 +21,13 @@ SHELF_BYTES = 128 << 20
 """Room for 48 pictures of 720p, or five of 4K; what is never used takes no memory."""
 AHEAD = 2
 """Pictures that are laid before who asks has heard of them."""
+MOST_LAID = 256
+"""Places that are taken at a time: what is said of all of them fits in the smallest pipe, of a page or 512 messages."""
 _LINE_BYTES = 64
 _MESSAGE = struct.Struct("=q")
 """The place of a picture that is given back, or `_HEARD`."""
 _HEARD = -1
-_MOST_READ = 512 * _MESSAGE.size
+_MOST_READ = (MOST_LAID + AHEAD) * _MESSAGE.size
 
 
 class Shelf:
@@ -33,9 +36,11 @@ class Shelf:
     def __init__(self) -> None:
         with _nameless() as file:
             file.truncate(SHELF_BYTES)
+            _seal(file)
             self._memory = mmap.mmap(file.fileno(), SHELF_BYTES)
             shared = os.dup(file.fileno())
         reading, writing = os.pipe()
+        os.set_blocking(writing, False)  # only a decoder that does not keep to `MOST_LAID` lets it become full
         self.inherited = shared, reading
         self._said = os.fdopen(writing, "wb", buffering=0)
 
@@ -45,7 +50,12 @@ class Shelf:
             os.close(descriptor)
 
     def taken(self, begin: int, size: int) -> NDArray[np.uint8]:
-        """The bytes of a picture, whose room is free again when no array looks at them any more."""
+        """The bytes of a picture, whose room is free again when no array looks at them any more.
+
+        Raises `ValueError` where there is no such place.
+        """
+        if not (isinstance(begin, int) and isinstance(size, int) and 0 <= begin < begin + size <= len(self._memory)):
+            raise ValueError(f"{size} bytes from {begin} on are no place")
         found, owner = np.frombuffer(self._memory, np.uint8, size, begin), os.getpid()
         _say(self._said, _HEARD, owner)
         weakref.finalize(found, _say, self._said, begin, owner).atexit = False
@@ -94,6 +104,8 @@ class Shelved:
 
     def _room(self, size: int) -> int | None:
         """The first place with room for so many bytes: what was just given back is warm."""
+        if len(self._ends) >= MOST_LAID:
+            return None
         begin = 0
         for taken, end in sorted(self._ends.items()):
             if taken - begin >= size:
@@ -105,5 +117,11 @@ class Shelved:
 def _nameless() -> IO[bytes]:
     """A file without a name: in memory where the system has such files."""
     if hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create("pictures"), "r+b")
+        return os.fdopen(os.memfd_create("pictures", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "r+b")
     return TemporaryFile()
+
+
+def _seal(file: IO[bytes]) -> None:
+    """Keep the file's size as it is, where the system can: to read what was cut off would end this process."""
+    if hasattr(os, "memfd_create"):
+        fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)

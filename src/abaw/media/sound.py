@@ -73,7 +73,7 @@ def extract_stereo(
     heard = heard.filter("aresample", MIXTURE_RATE_HZ, **{"async": 1, "first_pts": 0})
     output = heard.output("pipe:", format="s16le", acodec="pcm_s16le", ac=track.channels, ar=MIXTURE_RATE_HZ, threads=1)
     program = output.global_args("-nostdin").compile(cmd=imageio_ffmpeg.get_ffmpeg_exe())
-    command = [sys.executable, "-m", confined.__name__, *program]
+    command = [sys.executable, "-P", "-m", confined.__name__, *program]
     with (
         TemporaryFile() as said,
         subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=said) as process,

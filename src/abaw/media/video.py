@@ -13,7 +13,7 @@ import numpy as np
 
 from abaw.media.decisions import Decision
 from abaw.media.info import SampledFrame, VideoInfo
-from abaw.media.process import DecoderDiedError, asked
+from abaw.media.process import DecoderDiedError, asked, understood
 from abaw.media.sampling import Placed, broken, nearest
 
 __all__ = [
@@ -106,8 +106,10 @@ def _frames(do: str, path: str | PathLike[str], **request: Any) -> Iterator[Samp
     number, time_s = 0, 0.0
     try:
         for head, pixels in asked(do, path, **request):
-            number, time_s = head["number"], head["time_s"]
-            taken = tuple(head.get("taken", [True]))
-            yield SampledFrame(number, time_s, np.frombuffer(pixels, np.uint8).reshape(head["shape"]), taken)
+            with understood(path):
+                taken = tuple(head["taken"]) if "taken" in head else (True,)
+                bgr = np.frombuffer(pixels, np.uint8).reshape(head["shape"])
+                number, time_s = head["number"], head["time_s"]
+            yield SampledFrame(number, time_s, bgr, taken)
     except DecoderDiedError as error:
         raise broken(path, number, time_s, error.reason) from error

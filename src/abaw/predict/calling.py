@@ -15,12 +15,12 @@ import yaml
 import abaw
 from abaw.bundle.words import in_words
 from abaw.config import check_config
-from abaw.predict.films import find_films
+from abaw.predict.films import OF_RESULTS, RESERVED, Films, find_films
 from abaw.predict.plan import Plan, plan_prediction
 from abaw.predict.progress import Progress
 from abaw.running.children import end_with_parent
 from abaw.running.errors import UserError
-from abaw.running.files import whole_file
+from abaw.running.files import whole_file, whole_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,19 +49,19 @@ def predict_file(
     in the configuration. Results go to `out`, where the same call finds them again, or to a folder that is removed.
     Raises `UserError` where the video cannot be read or the bundle cannot be used.
     """
-    path = Path(video).expanduser().resolve()
+    path = whole_path(video)
     if not path.is_file():
-        raise UserError(f"there is no video {path}")
+        raise UserError(f"there is no video {path}; check the folder and the name")
     settings = {"fps": fps, "from_s": float(from_s), "to_s": to_s, "subjects": subjects, "recogniser": recogniser}
     with TemporaryDirectory(prefix="abaw.") as folder:
-        there = Path(folder if out is None else out)
-        predict_folder(path, there, bundle, settings, cores)
-        for row in failed_videos(there):
+        results = whole_path(folder if out is None else out)
+        predict_folder(path, results, bundle, settings, cores)
+        for row in failed_videos(results):
             raise UserError(row["reason"])
         [film] = find_films(path).paths
         import pandas as pd  # only here: a workflow's job needs none of it
 
-        return pd.read_parquet(there / film / "frames.parquet")
+        return pd.read_parquet(results / film / "frames.parquet")
 
 
 def predict_folder(
@@ -77,14 +77,17 @@ def predict_folder(
     carries is taken, and what it knows is said first. Raises `UserError` with a sentence for each job that failed; the
     other videos are done all the same.
     """
-    out = out.expanduser().resolve()
+    if cores is not None and cores < 1:
+        raise UserError(f"cores is {cores}, expected a whole number from 1 on, or None for all of them")
+    out = whole_path(out)
     section = {
         **settings,
-        "videos": str(videos.expanduser().resolve()),
-        "bundle": None if bundle is None else str(Path(bundle).expanduser().resolve()),
+        "videos": str(whole_path(videos)),
+        "bundle": None if bundle is None else str(whole_path(bundle)),
         "out": str(out),
     }
     plan = _plan(section)  # before anything is said or written
+    refuse_strangers(out, plan.films)
     if bundle is None:
         print(in_words(plan.bundle), file=sys.stderr)
     folder = out / HIDDEN
@@ -92,6 +95,34 @@ def predict_folder(
         beside.write_text(json.dumps({"predict": section}, indent=2) + "\n", encoding="utf-8")
     files = [str(root() / "config" / "config.yaml"), str(folder / "predict.json")]
     run_workflow(["predict", "--configfile", *files, "--keep-going"], folder, cores)
+
+
+def refuse_strangers(out: Path, films: Films) -> None:
+    """Raise `UserError` where something lies in the place of results that no run has made: it would be overwritten."""
+    begun = out / HIDDEN / "results" / "films" / "digests"
+    strange = [] if _is_ours(out) else [out / name for name in sorted(RESERVED) if (out / name).exists()]
+    for film in films.paths:
+        there = _inside(out / film)
+        if not (begun / f"{film}.sha256").exists() and not {path.name for path in there} >= OF_RESULTS:
+            strange += there
+    if strange:
+        raise UserError(
+            f"{strange[0]} is there already and of no run that wrote to {out}, results would take its place; give "
+            "another folder (--out), or move it away"
+        )
+
+
+def _is_ours(out: Path) -> bool:
+    """Whether a run has written to the folder, though what its stages make may be gone."""
+    listed = out / "failed.csv"
+    return (out / HIDDEN).is_dir() or listed.is_file() and listed.read_bytes().startswith(b"video,path,reason\n")
+
+
+def _inside(folder: Path) -> list[Path]:
+    """What lies in a folder, or in its place."""
+    if folder.is_dir():
+        return sorted(folder.iterdir())
+    return [folder] if folder.exists() else []
 
 
 def _plan(section: Mapping[str, Any]) -> Plan:
@@ -120,15 +151,19 @@ def root() -> Path:
 
 
 def run_workflow(arguments: Sequence[str], folder: Path, cores: int | None) -> None:
-    """Run the workflow in a folder and show how far it is; `UserError` with what its jobs said where some failed."""
-    count = cores or len(os.sched_getaffinity(0))
-    command = [sys.executable, "-m", "snakemake", *arguments, "--snakefile", str(root() / "Snakefile")]
+    """Run the workflow in a folder and show how far it is; `UserError` with what its jobs said where some failed.
+
+    A profile that the user has for other workflows is not heeded: it might send the jobs elsewhere.
+    """
+    count = len(os.sched_getaffinity(0)) if cores is None else cores
+    # -P: nothing is imported from the folder where the user is, such as one of videos from elsewhere
+    command = [sys.executable, "-P", "-m", "snakemake", *arguments, "--snakefile", str(root() / "Snakefile")]
     command += ["--directory", str(folder), "--cores", str(count)]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     with (
         subprocess.Popen(
             command,
-            env={**os.environ, "PATH": path},
+            env={name: value for name, value in os.environ.items() if name != "SNAKEMAKE_PROFILE"} | {"PATH": path},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

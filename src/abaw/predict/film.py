@@ -61,7 +61,9 @@ class Predicted:
     def problems(self, remarks: Mapping[str, str], decided: Sequence[Decision]) -> list[str]:
         """What was decided where the video left room for it, or stands against it, a sentence each."""
         found = [remarks[name] for name in (BROKEN, "left_out") if name in remarks]
-        if not self.about["subjects"]:
+        if not self.about["frames"]:
+            found.append(f"no frame is in the span that was asked for: the video ends at {self.info.duration_s:.2f} s")
+        elif not self.about["subjects"]:
             found.append(NOBODY)
         if not self.info.has_audio:
             found.append("no audio stream: silence is taken")

@@ -1,6 +1,7 @@
 """What a run of `predict` will do, by the configuration, the videos and the bundle."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from abaw.bundle.form import Bundle
@@ -57,6 +58,11 @@ class Plan:
     def bundle_files(self) -> list[str]:
         """The files that the bundle lies in."""
         return files_of_bundle(self.source)
+
+    @property
+    def bundle_digest(self) -> str:
+        """Of what the bundle says, the digests of its files too: a bundle may be replaced by an older one."""
+        return sha256(self.bundle.model_dump_json().encode()).hexdigest()
 
     def bundle_names(self) -> list[str]:
         """The names of the bundle's files, bundle.json first."""

@@ -77,14 +77,18 @@ class Progress:
             self.planned[found[1]] = int(found[2])
 
     def sentences(self, folder: Path) -> list[str]:
-        """Why the run failed: what it said itself, and the last words of each job's log; else its last lines."""
-        found = list(dict.fromkeys(self._said))
+        """Why the run failed: what it said itself, and the last words of each job's log; else its last lines.
+
+        Snakemake shows the logs of failed jobs, too: what a job said last is told once.
+        """
+        last_words: list[tuple[str, Path]] = []
         for name in dict.fromkeys(self._logs):
             path = folder / name
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
             last = next((line for line in reversed(lines) if line.startswith("error: ")), lines[-1] if lines else "?")
-            found.append(f"{last.removeprefix('error: ')} (log: {path})")
-        return found or list(self._tail)
+            last_words.append((last.removeprefix("error: "), path))
+        own = [said for said in dict.fromkeys(self._said) if said not in dict(last_words)]
+        return own + [f"{said} (log: {path})" for said, path in last_words] or list(self._tail)
 
     def _describe(self, rule: str) -> None:
         videos = self.planned.get(LAST)

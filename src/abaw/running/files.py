@@ -1,4 +1,4 @@
-"""Outputs that appear whole or not at all, and folders that one run at a time writes in."""
+"""Paths that a user names, outputs that appear whole or not at all, and folders that one run at a time writes in."""
 
 import errno
 import fcntl
@@ -11,6 +11,18 @@ from pathlib import Path
 from typing import IO
 
 from abaw.running.errors import UserError
+
+
+def whole_path(path: str | os.PathLike[str]) -> Path:
+    """The whole path of what the user names, of which nothing need be there; `UserError` where it cannot be a path."""
+    try:
+        found = Path(path).expanduser().resolve()
+        found.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # too long, out of reach; a circle of links, nobody's home; \0
+        reason = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
+        name = str(path) if len(str(path)) < 200 else f"{str(path)[:100]}..."
+        raise UserError(f"{name!r} leads nowhere on this machine ({reason}); give another path") from error
+    return found
 
 
 @contextmanager

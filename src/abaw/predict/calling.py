@@ -115,7 +115,7 @@ def refuse_strangers(out: Path, films: Films) -> None:
 def _is_ours(out: Path) -> bool:
     """Whether a run has written to the folder, though what its stages make may be gone."""
     listed = out / "failed.csv"
-    return (out / HIDDEN).is_dir() or listed.is_file() and listed.read_bytes().startswith(b"video,path,reason\n")
+    return (out / HIDDEN).is_dir() or (listed.is_file() and listed.read_bytes().startswith(b"video,path,reason\n"))
 
 
 def _inside(folder: Path) -> list[Path]:

@@ -44,7 +44,10 @@ def test_fine_tuning_starts_from_the_phase_before_or_from_a_former_run(tmp_path)
         pretraining(weights="w", enabled=False)
 
 
-@pytest.mark.parametrize(("most", "epochs"), [(None, 7), (1, 1), (299, 2), (300, 3), (10**9, 7)])
+ALL = settings_of("pretraining", STATIC, FORM)["training"]["epochs"]
+
+
+@pytest.mark.parametrize(("most", "epochs"), [(None, ALL), (1, 1), (299, 2), (300, 3), (10**9, ALL)])
 def test_pretraining_sees_no_more_images_than_it_may(most, epochs):
     settings = JointPhaseConfig(**settings_of("pretraining", STATIC, FORM) | {"max_images": most})
     assert settings.within(100).training.epochs == epochs

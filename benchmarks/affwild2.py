@@ -141,7 +141,8 @@ def plan(pretraining_epochs: int, preset: str = PAPER) -> list[Line]:
         seen: dict[str, Any] = {"backbone": backbone, "pictures": True}
         if pretraining_epochs:
             lines.append(Line(f"{task}: {BEFORE}", step, PRETRAINING * pretraining_epochs, 1, "learned", **seen))
-        n_crops = len(settings["backbones"][task]["crop_scales"])
+        form = settings["backbones"][task]
+        n_crops = len(form["crop_scales"]) * len(form["input_scales"])
         n, kept = epochs("static", preset), settings["unfrozen_layers"] == 0 and epochs("static", preset) == 1
         looked = (forward, "looked at") if kept else (step, "learned")
         judged = n if settings["training"]["keep"] == "best" else 1

@@ -38,7 +38,14 @@ def test_the_embedded_default_is_complete_and_valid():
 def test_crops_are_as_long_as_the_largest_input_of_a_backbone_or_as_they_are_asked_to_be():
     assert check_config(DEFAULT).crop_side_px == 112
     larger = {"backbone": "efficientnet_b1.ra4_e3600_r240_in1k", "weights": "hub", "input_px": 240, "dropout": 0.1}
-    larger |= {"drop_path": 0.0, "grey": False, "mirrored": False, "crop_scales": [1.0], "frozen": False}
+    larger |= {
+        "drop_path": 0.0,
+        "grey": False,
+        "mirrored": False,
+        "crop_scales": [1.0],
+        "input_scales": [1.0],
+        "frozen": False,
+    }
     assert check_config(changed("static.backbones.expr", larger)).crop_side_px == 240
     assert check_config(changed("faces.crop_side_px", 96)).crop_side_px == 96
 

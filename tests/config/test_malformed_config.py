@@ -73,6 +73,7 @@ MALFORMED = {
     "attention: {window_s: 700.0}": "attention.window_s is 700.0",
     "acoustic: {network: {va_loss: mse}}": "acoustic.network.va_loss is 'mse'",
     "static: {backbones: {va: {crop_scales: [0.5, 0.5]}}}": "each value may stand there once",
+    "static: {backbones: {va: {input_scales: [1.0, 0.4]}}}": "static.backbones.va.input_scales.1 is 0.4",
     "scoring: {resamples: 99}": "scoring.resamples is 99",
     "timeline: {smoothing_s: -0.5}": "timeline.smoothing_s is -0.5",
     "timeline: {sweep_s: []}": "timeline.sweep_s is []",

@@ -228,11 +228,12 @@ def test_a_network_learns_from_smaller_pictures_than_it_is_judged_by(monkeypatch
     assert (False, 64) in sides
 
 
-def test_a_backbone_that_takes_one_size_says_that_it_cannot_learn_from_another(monkeypatch):
+def test_a_backbone_that_takes_one_size_says_that_it_cannot_be_shown_another(monkeypatch):
     monkeypatch.setattr(training, "load_backbone_weights", lambda model, settings: None)
-    vit = phase(backbone="vit_tiny_patch16_224.augreg_in21k_ft_in1k", weights="hub", input_px=224, learning_scale=0.5)
-    with pytest.raises(UserError, match=r"vit_tiny.* cannot learn from pictures of 112 px .*set learning_scale to 1"):
-        train_static(coloured(4, valued=False), coloured(2, valued=False), vit, 1, CPU)
+    vit = phase(backbone="vit_tiny_patch16_224.augreg_in21k_ft_in1k", weights="hub", input_px=224)
+    for own in ({"learning_scale": 0.5}, {"learning_scale": 1.0, "input_scales": [1.0, 0.5]}):
+        with pytest.raises(UserError, match=r"vit_tiny.* cannot be shown pictures of 112 px .*set learning_scale to 1"):
+            train_static(coloured(4, valued=False), coloured(2, valued=False), vit.model_copy(update=own), 1, CPU)
 
 
 class Killed(Resume):

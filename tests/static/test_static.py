@@ -37,7 +37,14 @@ def millions(model: nn.Module) -> float:
 
 
 def settings_of(backbone: str, weights: str = "hub", input_px: int = 64) -> BackboneConfig:
-    seen = {"input_px": input_px, "grey": False, "mirrored": False, "crop_scales": [1.0], "frozen": False}
+    seen = {
+        "input_px": input_px,
+        "grey": False,
+        "mirrored": False,
+        "crop_scales": [1.0],
+        "input_scales": [1.0],
+        "frozen": False,
+    }
     return BackboneConfig(backbone=backbone, weights=weights, dropout=0.1, drop_path=0.0, **seen)
 
 
@@ -137,16 +144,39 @@ def test_a_model_of_several_scales_says_the_mean_over_them_however_it_is_asked(m
     np.testing.assert_allclose(make_embedder(model, spec, CPU, threads=1)(images), expected, atol=1e-4)
 
 
-def test_scales_travel_in_the_card_and_older_cards_have_the_whole_crop_alone():
-    spec = replace(spec_of(PACKAGE_BACKBONE), crop_scales=(1.0, 0.8))
+@pytest.mark.slow
+def test_a_model_of_several_sizes_says_the_mean_over_them_of_each_crop():
+    """Against pictures that OpenCV makes smaller."""
+    torch.manual_seed(0)
+    plain = spec_of(PACKAGE_BACKBONE)
+    spec = replace(plain, crop_scales=(1.0, 0.75), input_scales=(1.0, 0.75))
+    images = torch.rand(4, 3, 64, 64)
+    model = settled(StaticModel(plain), images)
+    views = []
+    for crop in (slice(0, 64), slice(8, 56)):
+        for side_px in (64, 48):
+            crops = images.permute(0, 2, 3, 1).numpy()[:, crop, crop]
+            sized = np.stack([cv2.resize(one, (side_px, side_px), interpolation=cv2.INTER_LINEAR) for one in crops])
+            views.append(torch.from_numpy(sized).permute(0, 3, 1, 2))
+    with torch.inference_mode():
+        expected = torch.stack([model(view)[0] for view in views]).mean(0)
+        embeddings, _ = seen(model, spec, images)
+    assert not torch.allclose(expected, model(images)[0], atol=1e-3)
+    np.testing.assert_allclose(embeddings, expected, atol=1e-5)
+    np.testing.assert_allclose(make_embedder(model, spec, CPU, threads=1)(images), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(("name", "too_small"), [("crop_scales", 0.1), ("input_scales", 0.4)])
+def test_scales_travel_in_the_card_and_older_cards_have_the_whole_crop_alone(name, too_small):
+    spec = replace(spec_of(PACKAGE_BACKBONE), **{name: (1.0, 0.8)})
     card = json.loads(json.dumps(spec.as_card()))
     assert StaticSpec.from_card(card) == spec
-    assert StaticSpec.from_card({name: card[name] for name in card if name != "crop_scales"}).crop_scales == (1.0,)
-    for wrong in ([], [0.1], [1.5], [0.5] * 9, 1.0):
-        with pytest.raises(UserError, match="the card of a frame-level model is wrong: crop_scales is"):
-            StaticSpec.from_card(card | {"crop_scales": wrong})
-        with pytest.raises(ValidationError, match="crop_scales"):
-            BackboneConfig.model_validate(settings_of(PACKAGE_BACKBONE).model_dump() | {"crop_scales": wrong})
+    assert StaticSpec.from_card({key: card[key] for key in card if key != name}) == spec_of(PACKAGE_BACKBONE)
+    for wrong in ([], [too_small], [1.5], [0.5] * 9, 1.0):
+        with pytest.raises(UserError, match=f"the card of a frame-level model is wrong: {name} is"):
+            StaticSpec.from_card(card | {name: wrong})
+        with pytest.raises(ValidationError, match=name):
+            BackboneConfig.model_validate(settings_of(PACKAGE_BACKBONE).model_dump() | {name: wrong})
 
 
 def test_a_grey_model_sees_no_colours():

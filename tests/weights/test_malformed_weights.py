@@ -21,7 +21,7 @@ from abaw.weights.cards import read_card
 from abaw.weights.manifest import sha256_of
 
 FORM = {"backbone": PACKAGE_BACKBONE, "weights": "package", "input_px": 64, "dropout": 0.1, "drop_path": 0.0}
-FORM |= {"grey": False, "mirrored": False, "crop_scales": [1.0], "frozen": False}
+FORM |= {"grey": False, "mirrored": False, "crop_scales": [1.0], "input_scales": [1.0], "frozen": False}
 SPEC = StaticSpec.of(("va", "expr"), BackboneConfig(**FORM))
 NAME = "heads.va.0.bias"
 

@@ -16,6 +16,7 @@ BACKBONE_NAME = r"^(hf:[A-Za-z0-9._~/@-]+|[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?)$"
 
 
 CropScale = Annotated[float, Field(ge=0.3, le=1)]
+InputScale = Annotated[float, Field(ge=0.5, le=1)]
 MOST_SCALES = 8
 
 
@@ -62,6 +63,13 @@ class BackboneConfig(Section):
         description="Show it the middle of each crop too, where it is scored and embeds, by these shares of the crop's "
         "side, enlarged, and take the mean of what it says: 1.0 is the whole, whose `faces.margin_px` bounds what is "
         "around the face; as many times the time (peers: three; authors: [1.0]).",
+    )
+    input_scales: Annotated[list[InputScale], AfterValidator(each_once)] = Field(
+        min_length=1,
+        max_length=MOST_SCALES,
+        description="Show it each of these in several sizes, shares of input_px, where it is scored and embeds, and "
+        "take the mean of what it says, such as [1.0, 0.93]: nearly as many times the time. A backbone that takes one "
+        "size only, as most ViTs, needs [1.0] (authors).",
     )
 
     @property

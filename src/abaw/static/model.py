@@ -61,19 +61,19 @@ class StaticModel(nn.Module):
 
 def seen(model: StaticModel, spec: StaticSpec, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     """What counts of what the model says of normalised images: the mean over all views of them that the spec names."""
-    views = [_middle(images, scale, spec.input_px) for scale in spec.crop_scales]
+    views = [_view(images, spec.input_px, scale, side) for scale in spec.crop_scales for side in spec.sides_px]
     if spec.mirrored:
         views = [side for view in views for side in (view, view.flip(-1))]
     embeddings, outputs = zip(*(model(view) for view in views), strict=True)
     return _mean(embeddings), {task: _mean([said[task] for said in outputs]) for task in outputs[0]}
 
 
-def _middle(images: Tensor, scale: float, side_px: int) -> Tensor:
-    """The middle of images (n, 3, side_px, side_px), that share of their side, enlarged to the same size."""
-    if scale == 1:
+def _view(images: Tensor, whole_px: int, scale: float, side_px: int) -> Tensor:
+    """The middle of images (n, 3, whole_px, whole_px), that share of their side, as images of `side_px`."""
+    own_px = round(whole_px * scale)
+    if own_px == whole_px == side_px:
         return images
-    own_px = round(side_px * scale)
-    edge_px = (side_px - own_px) // 2
+    edge_px = (whole_px - own_px) // 2
     own = slice(edge_px, edge_px + own_px)
     return functional.interpolate(images[..., own, own], size=(side_px, side_px), mode="bilinear")
 

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from abaw.config import BackboneConfig
-from abaw.config.static import MOST_SCALES, CropScale
+from abaw.config.static import MOST_SCALES, CropScale, InputScale
 from abaw.running.errors import UserError
 from abaw.tables.schemas import EMBEDDING_SIZE
 from abaw.tasks import TASKS, TaskName
 
-_LATER = ("form", "crop_scales")
+_LATER = ("form", "crop_scales", "input_scales")
 """What cards may be older than, and then say nothing of."""
 
 
@@ -23,7 +23,7 @@ class StaticSpec:
     `tasks` are the challenges that it has heads for: one, or both after pre-training. `mean` and `std` are those of RGB
     in [0, 1]; `input_px` is the side of the square that a crop is fitted into; `licence` is that of the backbone's
     weights as its library knows it; `form` describes a backbone that is not timm's. A `grey` one sees pictures without
-    colours; of a `mirrored` one, and of one with several `crop_scales`, counts what `seen` says.
+    colours; of a `mirrored` one, and of one with several `crop_scales` or `input_scales`, counts what `seen` says.
     """
 
     tasks: tuple[TaskName, ...]
@@ -37,6 +37,7 @@ class StaticSpec:
     grey: bool = False
     mirrored: bool = False
     crop_scales: Annotated[tuple[CropScale, ...], Field(min_length=1, max_length=MOST_SCALES)] = (1.0,)
+    input_scales: Annotated[tuple[InputScale, ...], Field(min_length=1, max_length=MOST_SCALES)] = (1.0,)
     form: dict[str, Any] | None = None
 
     @classmethod
@@ -57,8 +58,14 @@ class StaticSpec:
             settings.grey,
             settings.mirrored,
             tuple(settings.crop_scales),
+            tuple(settings.input_scales),
             about.form,
         )
+
+    @property
+    def sides_px(self) -> list[int]:
+        """The sides of the pictures that it is shown where it is scored and embeds."""
+        return [round(self.input_px * scale) for scale in self.input_scales]
 
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> "StaticSpec":

@@ -72,8 +72,8 @@ def train_static(
     if device.type == "cpu":
         learn_from_small_maps(model)
     learning_px = settings.learning_px(spec.input_px)
-    if learning_px != spec.input_px:
-        _check_takes(model, spec.backbone, learning_px, device)
+    for side_px in sorted({learning_px, *spec.sides_px} - {spec.input_px}):
+        _check_takes(model, spec.backbone, side_px, device)
     learned = Feed(train.jpegs, learning_px, device, decoding_threads)
     judged = Feed(val.jpegs, spec.input_px, device, decoding_threads)
     labels = {task: train.labels[task] for task in tasks}
@@ -130,8 +130,8 @@ def _check_takes(model: StaticModel, backbone: str, side_px: int, device: torch.
             model.eval()(torch.zeros((1, 3, side_px, side_px), device=device))
     except (AssertionError, RuntimeError, ValueError) as error:
         raise UserError(
-            f"{backbone} cannot learn from pictures of {side_px} px ({error}); set learning_scale to 1, or to a share "
-            "of input_px that it can take"
+            f"{backbone} cannot be shown pictures of {side_px} px ({error}); set learning_scale to 1 and input_scales "
+            "to [1.0], or to shares of input_px that it can take"
         ) from error
 
 

@@ -172,14 +172,16 @@ def _near(stream: VideoStream, interval: Fraction, rates: Sequence[Fraction]) ->
     The first that is asked for is 0. The nearest frame lies within a half; the rest is for a container's rounding.
     """
     tick = stream.time_base or interval
-    spans = [(rate, interval * rate * 3 / 4) for rate in rates]
+    # In whole numbers: of the steps of j / rate into which a tick goes a whole number of times.
+    steps = [(tick * rate, interval * rate * 3 / 4) for rate in rates]
+    spans = [(step.numerator, step.denominator, floor(margin * step.denominator)) for step, margin in steps]
     start: list[int] = []
 
     def near(ticks: int) -> bool:
         if not start:
             start.append(ticks)
-        time = (ticks - start[0]) * tick
-        return any(abs(time * rate - round(time * rate)) <= margin for rate, margin in spans)
+        passed = ticks - start[0]
+        return any(min(rest := passed * step % whole, whole - rest) <= margin for step, whole, margin in spans)
 
     return near
 

@@ -1,5 +1,7 @@
 """The voice out of a mixture: Spleeter's model in pieces and as a whole, what it gains, and where clicks are heard."""
 
+import subprocess
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -20,8 +22,13 @@ from abaw.speech.spleeter_network import export_stems, load_stem
 
 
 @pytest.fixture(scope="module")
-def stems(tmp_path_factory):
-    return spleeter.load_stems(export_stems(tmp_path_factory.mktemp("networks")), threads=1)
+def networks(tmp_path_factory):
+    return export_stems(tmp_path_factory.mktemp("networks"))
+
+
+@pytest.fixture(scope="module")
+def stems(networks):
+    return spleeter.load_stems(networks, threads=1)
 
 
 def voice_of(sound, stems, pieces=1):
@@ -52,6 +59,30 @@ def voice_by_the_book(sound):
 def clean():
     """Some twelve seconds of espeak-ng's speech, mono at 44.1 kHz."""
     return spoken()
+
+
+PEAK = """
+import re, sys
+import numpy as np
+from abaw.running.memory import give_large_memory_back
+from abaw.speech import spleeter
+
+give_large_memory_back()
+stems = spleeter.load_stems(sys.argv[1:], threads=1)
+sound = np.random.default_rng(0).standard_normal((6, 2, 1 << 19), dtype=np.float32)
+for voice in spleeter.separate(sound, stems):
+    pass
+with open("/proc/self/status") as status:  # getrusage knows that of the process before, too
+    print(int(re.search(r"VmHWM:\\s*(\\d+) kB", status.read())[1]) * 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of a process is read as Linux tells it")
+@pytest.mark.slow
+def test_the_two_networks_compute_in_the_same_memory(networks):
+    """It takes 0.43 GB with the sound, and 0.6 GB where each network keeps its own."""
+    done = subprocess.run([sys.executable, "-c", PEAK, *networks], check=True, capture_output=True, text=True)
+    assert int(done.stdout) < 0.5e9
 
 
 @pytest.mark.slow

@@ -25,7 +25,10 @@ class InsightFaceDetector(Detector):
     def __init__(self, path: str | PathLike[str], min_score: float, threads: int, device: str) -> None:
         try:
             self._model = get_model(
-                str(path), providers=providers(device), sess_options=options(threads), static_shape_sessions=False
+                str(path),
+                providers=providers(device),
+                sess_options=options(threads, device),
+                static_shape_sessions=False,
             )
         except UserError:
             raise

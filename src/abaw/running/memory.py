@@ -21,7 +21,8 @@ def keep_freed_memory() -> None:
 def give_large_memory_back() -> None:
     """Give freed blocks of a megabyte or more back to the system at once, all the time.
 
-    glibc by itself soon keeps them, and a long video's job, which frees blocks of many sizes, fills up with gaps.
+    glibc by itself soon keeps them, and a long video's job, which frees blocks of many sizes, fills up with gaps:
+    separating voices takes 0.47 GB instead of 0.40.
     """
     _set(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 

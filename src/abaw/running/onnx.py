@@ -3,6 +3,7 @@
 It loads where a network is started: finding faces by MediaPipe, and nobody's being recognised, needs none.
 """
 
+from functools import cache
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -37,14 +38,29 @@ def check_device(session: Any, device: str) -> None:
         )
 
 
-def options(threads: int) -> "onnxruntime.SessionOptions":
-    """Session options with a bound on the threads, which do not spin while they wait: the decoder can use the core."""
+def options(threads: int, device: str) -> "onnxruntime.SessionOptions":
+    """Session options with a bound on the threads, which do not spin while they wait: the decoder can use the core.
+
+    On a CPU all sessions compute in the same memory: two networks in turns need that of the larger one alone.
+    """
     import onnxruntime
 
     chosen = onnxruntime.SessionOptions()
     chosen.intra_op_num_threads = threads
     chosen.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if device == "cpu":
+        _share_memory()
+        chosen.add_session_config_entry("session.use_env_allocators", "1")
     return chosen
+
+
+@cache
+def _share_memory() -> None:
+    """Make the memory that sessions share; a process can do so once."""
+    import onnxruntime
+
+    kind, use = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, onnxruntime.OrtMemType.DEFAULT
+    onnxruntime.create_and_register_allocator(onnxruntime.OrtMemoryInfo("Cpu", kind, 0, use), None)
 
 
 def start_session(path: str | PathLike[str], threads: int, device: str) -> Any:
@@ -53,7 +69,7 @@ def start_session(path: str | PathLike[str], threads: int, device: str) -> Any:
 
     wanted = providers(device)
     try:
-        session = onnxruntime.InferenceSession(str(path), options(threads), providers=wanted)
+        session = onnxruntime.InferenceSession(str(path), options(threads, device), providers=wanted)
     except Exception as error:  # the classes of ONNX Runtime's errors are not public
         raise UserError(f"{path} cannot be read as an ONNX network ({error}); delete it and run again") from error
     check_device(session, device)

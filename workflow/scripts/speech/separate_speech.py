@@ -10,6 +10,7 @@ from pathlib import Path
 from abaw.commands.base import parser, run, settings_from
 from abaw.config import AudioConfig
 from abaw.media.sound import DECODER
+from abaw.running.memory import give_large_memory_back
 from abaw.speech import spleeter
 from abaw.speech.audio import as_stereo, write_flac
 from abaw.speech.resampling import to_mono
@@ -26,6 +27,7 @@ def main() -> None:
     arguments.add_argument("--output", type=Path, required=True)
     args = arguments.parse_args()
 
+    give_large_memory_back()
     stems = spleeter.load_stems(args.networks, args.threads)
     rate_hz = args.settings.sample_rate_hz
     made = f"{DECODER}, Spleeter's model in ONNX Runtime" if stems else DECODER

@@ -21,6 +21,7 @@ from abaw.media.container import opened_film, packets
 from abaw.media.sound import extract_stereo
 from abaw.media.video import probe, sample_frames
 from abaw.running.errors import BrokenVideoError, UserError
+from abaw.running.imports import files_behind
 from abaw.tables.files import read_table
 
 FPS = Fraction(25)
@@ -199,6 +200,13 @@ def test_threads_may_decode_side_by_side(clip):
     for thread in threads:
         thread.join()
     assert counts == [40, 40, 40]
+
+
+def test_a_job_that_asks_loads_no_decoder_but_knows_by_its_digest_what_the_decoder_runs():
+    look = "import sys, abaw.media.video; sys.exit('av' in sys.modules)"
+    subprocess.run([sys.executable, "-c", look], env=process.environment(), check=True)
+    behind = files_behind(ROOT / "workflow" / "scripts" / "predict" / "find_people.py", SOURCE)
+    assert {SOURCE / "abaw" / "media" / name for name in ("decoder.py", "sampling.py", "picture.py")} <= set(behind)
 
 
 def test_nothing_else_of_the_project_opens_media():

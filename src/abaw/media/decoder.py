@@ -19,13 +19,10 @@ from abaw.media.info import SampledFrame
 from abaw.media.inspection import inspected
 from abaw.media.looking import decided, first_shown, track
 from abaw.media.sampling import at_times, sampled
-from abaw.media.shelf import Shelved
+from abaw.media.shelf import HEAD_BYTES, Shelved
 from abaw.media.signs import give_signs
 from abaw.running.errors import BrokenVideoError, UserError
 
-HEAD_BYTES = 4
-"""An answer is the length of its head in so many bytes, the head, and the bytes that it announces, unless it says
-their `place` on the shelf (`abaw.media.shelf`)."""
 Answer = tuple[dict[str, Any], bytes | NDArray[np.uint8]]
 _PARENT_S = 5.0
 

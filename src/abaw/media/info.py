@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from os import PathLike
 
 import numpy as np
+
+from abaw.running.errors import BrokenVideoError
 
 
 @dataclass(frozen=True)
@@ -52,3 +55,11 @@ class SampledFrame:
     time_s: float
     bgr: np.ndarray
     taken: tuple[bool, ...] = (True,)
+
+
+def broken(path: str | PathLike[str], number: int, time: float | Fraction, reason: str) -> BrokenVideoError:
+    """What is said of a video that can be read up to a frame."""
+    return BrokenVideoError(
+        f"{path} breaks after frame {number} ({float(time):.2f} s): {reason}; copy it again, or repair it by "
+        "converting it to MP4"
+    )

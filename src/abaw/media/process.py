@@ -15,19 +15,22 @@ from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import abaw
-from abaw.media import decoder
 from abaw.media.confined import MEMORY_BYTES
-from abaw.media.shelf import Shelf
+from abaw.media.shelf import HEAD_BYTES, Shelf
 from abaw.running.errors import BrokenVideoError, UserError
+
+if TYPE_CHECKING:
+    from abaw.media import decoder  # noqa: F401 - a job's digest knows by it what its decoder's process runs
 
 PATIENCE_S = 60.0
 """How long a decoder may read no packet and give no picture before it counts as hanging."""
+_DECODER = "abaw.media.decoder"
 _SOURCE = Path(abaw.__file__).parents[1]
 _PIPE_BYTES = 1 << 20
 """As much as Linux gives to anyone: a picture for which the shelf has no room is handed over in few pieces."""
@@ -115,7 +118,7 @@ class _Worker:
         self._owner = os.getpid()  # a forked process has no part in it
         self._said = TemporaryFile()  # noqa: SIM115 - closed in `end`
         self._shelf = Shelf()
-        command = [sys.executable, "-P", "-m", decoder.__name__, *map(str, self._shelf.inherited)]
+        command = [sys.executable, "-P", "-m", _DECODER, *map(str, self._shelf.inherited)]
         self._process = subprocess.Popen(
             command,
             env=environment(),
@@ -141,7 +144,7 @@ class _Worker:
         """The next answer, None after the last."""
         with understood(path):
             while True:
-                head = json.loads(self._bytes(path, int.from_bytes(self._bytes(path, decoder.HEAD_BYTES), "big")))
+                head = json.loads(self._bytes(path, int.from_bytes(self._bytes(path, HEAD_BYTES), "big")))
                 if "answer" in head:
                     return head["answer"], self._body(path, head["size"], head["place"])
                 if "error" in head:

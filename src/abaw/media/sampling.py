@@ -1,12 +1,11 @@
 """Decoding a video's frames near given times (paper §3.2.2): what runs in the decoder's process."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor
 from os import PathLike
-from typing import NamedTuple, TypeVar
 
 from av.container import InputContainer
 from av.video.frame import VideoFrame
@@ -14,21 +13,15 @@ from av.video.stream import VideoStream
 
 from abaw.media.container import NOT_THE_FILE, LeftOutError, frames, opened_film, too_large
 from abaw.media.decoding import decode_wanted
-from abaw.media.info import SampledFrame
+from abaw.media.info import SampledFrame, broken
 from abaw.media.inspection import complete_index
+from abaw.media.nearest import nearest
 from abaw.media.picture import Around, Pictures
 from abaw.media.timing import Clock, frame_rate, lead, stamp_of
-from abaw.running.errors import BrokenVideoError, UserError
+from abaw.running.errors import UserError
 
 Path = str | PathLike[str]
 FULL_HD_PX = 1920 * 1088
-
-
-class Placed(NamedTuple):
-    """A frame's number (from 1) and its time since the first."""
-
-    number: int
-    time: Fraction
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +31,6 @@ class _Timed:
     frame: VideoFrame | None
     """None where it was left out."""
     before: VideoFrame | None = None
-
-
-_Frame = TypeVar("_Frame", Placed, _Timed)
 
 
 def sampled(path: Path, rates_hz: Sequence[float], threads: int) -> Iterator[SampledFrame]:
@@ -90,34 +80,6 @@ def decoding_threads(width_px: int, height_px: int, threads: int) -> int:
     Threads of a decoder wait for each other: on two busy cores two of them took a tenth more of the processor than one.
     """
     return threads if width_px * height_px > FULL_HD_PX else max(1, threads - 1)
-
-
-def nearest(
-    items: Iterable[_Frame], rates: Sequence[Fraction]
-) -> Iterator[tuple[_Frame, _Frame | None, tuple[bool, ...]]]:
-    """Take the frames that are nearest to the times j / rate of any of the `rates`; one before is kept.
-
-    Each comes with the one after it, and with which of the rates take it.
-    """
-    indices, gap = [0] * len(rates), Fraction(0)
-    before: _Frame | None = None
-    for frame in items:
-        if before is not None:
-            gap = frame.time - before.time
-            taken = _passed(indices, before.time + gap / 2, rates)
-            if any(taken):
-                yield before, frame, taken
-        before = frame
-    if before is not None and any(taken := _passed(indices, before.time + gap / 2, rates)):
-        yield before, None, taken
-
-
-def _passed(indices: list[int], until: Fraction, rates: Sequence[Fraction]) -> tuple[bool, ...]:
-    """Which rates have their next time, of the number in `indices`, up to a time; the numbers are moved beyond it."""
-    last = [floor(until * rate) for rate in rates]
-    taken = tuple(index <= reached for index, reached in zip(indices, last, strict=True))
-    indices[:] = [max(index, reached + 1) for index, reached in zip(indices, last, strict=True)]
-    return taken
 
 
 def _prepared(stream: VideoStream, threads: int) -> Pictures:
@@ -198,11 +160,3 @@ def _reading(path: Path, number: int, time: Fraction) -> Iterator[None]:
     except Exception as error:
         reason = getattr(error, "strerror", None) or f"it cannot be decoded ({type(error).__name__}: {error})"
         raise broken(path, number, time, reason) from error
-
-
-def broken(path: Path, number: int, time: float | Fraction, reason: str) -> BrokenVideoError:
-    """What is said of a video that can be read up to a frame."""
-    return BrokenVideoError(
-        f"{path} breaks after frame {number} ({float(time):.2f} s): {reason}; copy it again, or repair it by "
-        "converting it to MP4"
-    )

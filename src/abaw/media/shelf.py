@@ -17,6 +17,9 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+HEAD_BYTES = 4
+"""An answer through the pipe is the length of its head in so many bytes, the head, and the bytes that it announces,
+unless it says their `place` on the shelf."""
 SHELF_BYTES = 128 << 20
 """Room for 48 pictures of 720p, or five of 4K; what is never used takes no memory."""
 AHEAD = 2

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from abaw.media.decisions import Decision
-from abaw.media.info import SampledFrame, VideoInfo
+from abaw.media.info import SampledFrame, VideoInfo, broken
+from abaw.media.nearest import Placed, nearest
 from abaw.media.process import DecoderDiedError, asked, understood
-from abaw.media.sampling import Placed, broken, nearest
 
 __all__ = [
     "EVERY_FRAME_HZ",

@@ -5,10 +5,10 @@
 
 A table has the columns usage (train, validation, test), label (a word) and jpeg, as docs/pretraining.md says. What runs
 is the workflow's pre-training by its own code and default (config/config.yaml), for grey faces: labels read, faces
-taken whole, the network learns from them at 96 px and is judged at 112 and 104, with mirrored copies; no epoch is
-chosen. `--changes` tries other settings: '{"input_px": 96, "training": {"epochs": 8}}'. `--keep FOLDER` writes the
-trained model there, and `--kept FOLDER` judges one anew, with the changes that concern how. The last line printed is a
-JSON object.
+taken whole, the network learns from them at 96 px and is judged at 112, 104, 96 and 88, with mirrored copies; no
+epoch is chosen. `--changes` tries other settings: '{"input_px": 96, "training": {"epochs": 8}}'. `--keep FOLDER` writes
+the trained model there, and `--kept FOLDER` judges one anew, with the changes that concern how. The last line printed
+is a JSON object.
 `macro_f1`: the mean F1 of FER2013's seven classes on the faces of usage validation, or on all faces of the table given
 by --test, which had no part in training; `seconds`: of reading, training and judging, `seconds_per_epoch`: of training.
 """
@@ -42,7 +42,13 @@ from abaw.weights.cards import read_card
 CONFIG = yaml.safe_load((Path(__file__).resolve().parents[1] / "config" / "config.yaml").read_text("utf-8"))
 SEVEN = EXPRESSIONS[:-1]
 """FER2013 has no Other."""
-FORM = {"input_px": 112, "input_scales": [1.0, 0.93], "learning_scale": 0.86, "grey": True, "mirrored": True}
+FORM = {
+    "input_px": 112,
+    "input_scales": [1.0, 0.93, 0.86, 0.79],
+    "learning_scale": 0.86,
+    "grey": True,
+    "mirrored": True,
+}
 """What is for FER2013's faces, which are small and grey."""
 WEIGHTS, CARD = MODEL_FILES
 

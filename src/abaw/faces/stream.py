@@ -12,8 +12,8 @@ from abaw.faces.detection import Detector
 from abaw.media.video import SampledFrame, sample_frames
 from abaw.running.errors import BrokenVideoError
 
-AHEAD = 4
-"""Frames that are decoded before they are needed, beside a batch."""
+AHEAD = 8
+"""Frames that are decoded before they are needed, beside a batch: more than come between two that the detector sees."""
 
 Item = TypeVar("Item")
 

@@ -12,6 +12,7 @@ from math import ceil, inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import cv2
 from pydantic import TypeAdapter
 from tqdm import tqdm
 
@@ -64,6 +65,7 @@ def main() -> None:
     args = arguments.parse_args()
 
     keep_freed_memory()
+    cv2.setNumThreads(1)  # the decoder, the detector and the mesh have a thread each
     info, detector = probe(args.video), detector_of(args)
     if args.subjects == "prominent":
         follow_prominent(args, info, detector)

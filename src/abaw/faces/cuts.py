@@ -22,7 +22,7 @@ class CutFinder:
     def is_cut(self, bgr: np.ndarray) -> bool:
         """Whether a frame (height x width x 3, uint8) begins a new shot; the first frame does not."""
         # Whole rows first: they come from another process's memory, and single pixels of it are slow to get.
-        rows = bgr[np.arange(_SIZE[1]) * len(bgr) // _SIZE[1]]
+        rows = bgr[[row * len(bgr) // _SIZE[1] for row in range(_SIZE[1])]]
         small = cv2.cvtColor(cv2.resize(rows, _SIZE, interpolation=cv2.INTER_NEAREST), cv2.COLOR_BGR2HSV)
         histogram = cv2.calcHist([small], [0, 1, 2], None, _BINS, _RANGES)
         before, self._before = self._before, histogram

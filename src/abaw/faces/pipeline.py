@@ -136,7 +136,7 @@ def _cropped(
     """A face with its crop, on no track yet; its pixels are kept as JPEG for who looks ahead."""
     height, width = frame.bgr.shape[:2]
     x0, y0, x1, y1 = crop_region(face.box, settings.margin_px, width, height)
-    seen = np.ascontiguousarray(frame.bgr[y0:y1, x0:x1])
+    seen = frame.bgr[y0:y1, x0:x1]
     smaller = fitted(seen, settings.crop_side_px)
     crop = encode_crop(smaller, settings.jpeg_quality)
     pixels = held(crop) if is_kept and smaller is seen else pixels_of(seen, settings.jpeg_quality if is_kept else None)

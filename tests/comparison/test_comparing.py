@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -12,7 +13,17 @@ import pyarrow as pa
 import pytest
 
 from abaw.comparison.opening import files_of, open_runs
-from abaw.comparison.runs import config_rows, cost_rows, keep_configuration, paired_difference, paired_rows
+from abaw.comparison.runs import (
+    KEPT,
+    SCORES,
+    config_rows,
+    cost_rows,
+    keep_configuration,
+    paired_difference,
+    paired_rows,
+    read_rows,
+    score_rows_of,
+)
 from abaw.comparison.tracking import tracked_rows
 from abaw.metrics import score
 from abaw.report.scores import Resampling, score_rows, write_scores
@@ -123,6 +134,42 @@ def test_what_differs_what_it_cost_and_who_is_better(tmp_path):
     tracked = tracked_rows(runs)
     assert {"run": folders[1], "kind": "parameter", "name": "dynamic.window_s", "value": "4.0"} in tracked
     assert {row["kind"] for row in tracked} == {"parameter", "metric", "cost"}
+
+
+def with_folds(folder):
+    """A finished run whose folds say together what its models of valence and arousal say."""
+    for part in ("corpus", "frames", "nested"):
+        shutil.copytree(folder / "results" / part / "va", folder / "results" / part / "va_folds")
+    path = folder / "results/report/scores/va_folds_val.csv"
+    path.parent.mkdir()
+    write_scores([row for row in read_rows(folder / SCORES) if row["task"] == "va"], path)
+    config = json.loads((folder / KEPT).read_text())
+    (folder / KEPT).write_text(json.dumps(config | {"folds": 5}))
+    return folder
+
+
+def test_what_folds_say_together_is_compared_too(tmp_path):
+    folders = [str(with_folds(finished_run(tmp_path / name, noise, 2.0))) for name, noise in (("a", 0.8), ("b", 0.3))]
+    runs = open_runs(folders)
+    rows = [row for row in paired_rows(runs, RESAMPLING) if row["task"] == "va_folds"]
+    assert {row["system"] for row in rows} == {"visual", "one", "one_nested"}
+    assert all(float(row["low"]) > 0 for row in rows)
+    assert {row["task"] for row in score_rows_of(runs)} == {"va", "expr", "va_folds"}
+    assert f"{folders[1]}/results/report/scores/va_folds_val.csv" in files_of(folders)
+    without = open_runs([str(finished_run(tmp_path / "c", 0.5, 2.0)), folders[0]])
+    assert {row["task"] for row in paired_rows(without, RESAMPLING)} == set(TASKS)
+
+
+def test_a_run_that_gets_folds_later_keeps_its_configuration_anew(tmp_path, monkeypatch):
+    monkeypatch.chdir(finished_run(tmp_path / "a", 0.5, 2.0))
+    keep_configuration({"folds": 5})
+    assert "folds" not in json.loads(KEPT.read_text())  # its scores are older
+    later = SCORES.with_suffix("") / "va_folds_val.csv"
+    later.parent.mkdir()
+    later.touch()
+    os.utime(later, (KEPT.stat().st_mtime + 1,) * 2)
+    keep_configuration({"folds": 5})
+    assert json.loads(KEPT.read_text()) == {"folds": 5}
 
 
 def test_other_labels_are_not_compared(tmp_path):

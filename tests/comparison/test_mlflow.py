@@ -99,6 +99,7 @@ def test_runs_of_others_are_read_whatever_they_call_their_metrics(tmp_path):
         ("tracked.csv", "a,b\n1,2\n", r"tracked.csv has the columns a, b; expected run, kind, name, value"),
         ("tracked.csv", "run,kind,name,value\nr,score,x,1\n", r"line 2 has the kind 'score', expected one of"),
         ("tracked.csv", "run,kind,name,value\nr,metric,x,?\n", r"line 2: x is '\?', expected a number"),
+        ("tracked.csv", "run,kind,name,value\nr,parameter,x\n", r"line 2 ends before its value, expected run, kind"),
         ("else/file", "", r"is no CSV and no store of MLflow either"),
     ],
 )

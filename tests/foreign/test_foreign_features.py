@@ -9,6 +9,7 @@ from pathlib import Path
 import import_features
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
@@ -19,7 +20,7 @@ from abaw.commands.predictions import read_embedded
 from abaw.config import FunctionalConfig, check_config
 from abaw.dynamic.prediction import predict_dynamic
 from abaw.dynamic.training import Sequences, build_dynamic
-from abaw.foreign.feature_files import by_sample, files_of
+from abaw.foreign.feature_files import by_sample, files_of, read_features
 from abaw.foreign.features import REACH_S, at_frames, features_table
 from abaw.foreign.predictions import Asked
 from abaw.functional.model import Windows
@@ -151,6 +152,10 @@ def test_samples_that_are_unknown_missing_or_there_twice(tmp_path):
     np.save(tmp_path / "b.npy", np.ones((N, 4)))
     with pytest.raises(UserError, match=r"b.npy is for the sample b, which the corpus does not have; expected the ann"):
         files_of(tmp_path, SAMPLES, SAMPLES)
+    np.savez(tmp_path / "b.frames.npz", frame=np.arange(1, N + 1))
+    with pytest.raises(UserError, match=r"b.frames.npz is a list of frames, expected it in npy, as b.frames.npy"):
+        files_of(tmp_path, SAMPLES, {*SAMPLES, "b"})
+    (tmp_path / "b.frames.npz").unlink()
     np.save(tmp_path / "102.npy", np.ones((N, 4)))
     with pytest.raises(UserError, match=r"has 102.npy and 102.npz; remove one of them"):
         files_of(tmp_path, SAMPLES, {*SAMPLES, "b"})
@@ -158,6 +163,38 @@ def test_samples_that_are_unknown_missing_or_there_twice(tmp_path):
     (tmp_path / "102.npy").unlink()
     with pytest.raises(UserError, match=r"102.npz cannot be read as features"):
         features_table({"102": [tmp_path / "102.npz"]}, [("102", analysed("102"))], ASKED, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"features": [None, [1.0, 2.0]], "time_s": [0.0, 0.1]}, "row 1 has no features; leave out rows that say"),
+        ({"features": [[1.0, 2.0], None], "time_s": [0.0, 0.1]}, "row 2 has no features; leave out rows that say"),
+        ({"features": [[1.0, 2.0], [1.0]]}, "its lists are not all of one length"),
+        ({"features": [1.0, 2.0]}, "its column features is of the type double, not of lists of numbers"),
+        ({"frame": [1, 2]}, "has frame, expected features"),
+    ],
+)
+def test_tables_without_lists_of_numbers_are_a_sentence(tmp_path, columns, said):
+    pq.write_table(pa.table(columns), tmp_path / "102.parquet")
+    with pytest.raises(UserError, match=said):
+        read_features(tmp_path / "102.parquet")
+
+
+def test_files_that_are_not_what_their_suffix_says(tmp_path):
+    np.savez(tmp_path / "a.npz", features=np.ones((2, 3)))
+    (tmp_path / "a.npz").rename(tmp_path / "a.npy")
+    with pytest.raises(UserError, match=r"a.npy is an archive of arrays, expected one array"):
+        read_features(tmp_path / "a.npy")
+    np.save(tmp_path / "b.npy", np.ones((2, 3)))
+    (tmp_path / "b.npy").rename(tmp_path / "b.npz")
+    with pytest.raises(UserError, match=r"b.npz cannot be read as features"):
+        read_features(tmp_path / "b.npz")
+    h5py = pytest.importorskip("h5py", reason="h5py is not installed; requirements.lock has it")
+    with h5py.File(tmp_path / "c.h5", "w") as file:
+        file["embeddings"] = np.ones((2, 3))
+    with pytest.raises(UserError, match=r"c.h5 has embeddings, expected features"):
+        read_features(tmp_path / "c.h5")
 
 
 def brought(tmp_path, monkeypatch):
@@ -190,7 +227,7 @@ def test_they_feed_the_transformer_and_the_functionals_alone_and_beside_faces(tm
     mine, faces = brought(tmp_path, monkeypatch)
     assert read_metadata(mine)["fitted_on"].startswith("brought")
     cpu = torch.device("cpu")
-    for paths, width in (([mine], 6), ([faces, mine], 262), ([mine, faces], 262)):
+    for paths, width in (([mine], 6), ([faces, mine], 262), ([mine, faces], 262), ([faces, mine, mine], 268)):
         tables = read_embedded(paths)
         sequences = Sequences.of("va", tables, None, 10, "train_minmax", cpu)
         assert sum(sequences.widths) == width

@@ -125,6 +125,7 @@ def test_probabilities_and_logits_are_told_apart_and_mean_the_same(tmp_path):
         (per_frame(), ["sample", "frame", "valence", "energy"], "has no column arousal, expected sample, frame, val"),
         (per_frame(), ["video", "frame", "valence", "arousal"], "expected sample, then start_s, end_s or frame, then"),
         ([[*row, 1] for row in per_frame()], [*FRAME_HEADER, "age"], "has a column age, which has no meaning here"),
+        ([[k, *row] for k, row in enumerate(per_frame())], ["", *FRAME_HEADER], "has a column without a name, as"),
         ([], FRAME_HEADER, "has no row; expected predictions of every sample"),
     ],
 )

@@ -66,8 +66,8 @@ def files_of(places: Sequence[str], least: int = 2) -> list[str]:
     """The files that tell whether a run is another one; errors as in `open_runs`."""
     found = []
     for run in open_runs(places, least):
-        own = (
-            [run.folder, run.folder / META] if isinstance(run, TrackedRun) else [run.folder / SCORES, run.folder / KEPT]
-        )
+        own = [run.folder / SCORES, run.folder / KEPT, *run.together.values()]
+        if isinstance(run, TrackedRun):
+            own = [run.folder, run.folder / META]
         found += [str(path) for path in own if path.is_file()]
     return list(dict.fromkeys(found))

@@ -24,13 +24,15 @@ from abaw.running.files import whole_file
 from abaw.tables.arrays import KEYS, matrix, truth_at, videos_of
 from abaw.tables.files import read_table
 from abaw.tables.schemas import frames, labels
-from abaw.tasks import TASKS, TaskName
+from abaw.tasks import TASKS, TaskName, task_named
 
 Array = NDArray[np.float64]
 KEPT = Path("results/report/config.json")
 SCORES = Path("results/report/scores.csv")
 BENCHMARKS = Path("results/benchmarks")
 UNKNOWN = "not known"
+TOGETHER = ("folds", "seeds")
+"""The keys of which each makes one more challenge of every one: what its models say together."""
 WORKSPACE = ("predict", "runs")
 """Sections that have no part in what a run finds."""
 Costs = dict[str, tuple[float, float, float]]
@@ -51,9 +53,17 @@ class Run:
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
     @cached_property
+    def together(self) -> dict[str, Path]:
+        """The scores of what its folds, and its seeds, say together, by their name: `va_folds`."""
+        names = [f"{task}_{key}" for key in TOGETHER if self.config.get(key) for task in TASKS]
+        places = {name: self.folder / SCORES.with_suffix("") / f"{name}_val.csv" for name in names}
+        return {name: path for name, path in places.items() if path.is_file()}
+
+    @cached_property
     def scores(self) -> list[dict[str, str]]:
-        """The rows of its scores."""
-        return read_rows(self.folder / SCORES)
+        """The rows of its scores, and of those of its folds and of its seeds."""
+        own = read_rows(self.folder / SCORES)
+        return own + [row | {"task": name} for name, path in self.together.items() for row in read_rows(path)]
 
     @cached_property
     def costs(self) -> Costs:
@@ -69,23 +79,24 @@ class Run:
                     found[rule] = (old[0] + s, old[1] + cpu_s, max(old[2], mb))
         return found
 
-    def frames(self, task: TaskName) -> dict[str, Path]:
+    def frames(self, task: str) -> dict[str, Path]:
         """The validation frames of its models, systems and nested estimates, by name, as far as they are there."""
         systems = {name: SystemConfig.model_validate(own) for name, own in self.config.get("systems", {}).items()}
         calibrated = any(self.config.get("fusion", {}).get("calibration", {}).values())
         scored = {row["system"] for row in self.scores if (row["task"], row["split"]) == (task, "val")}
-        known = Systems([], systems, calibrated=calibrated).scored(task, "val")
+        brought = self.config.get("models", {})
+        known = Systems([], systems, brought, calibrated).scored(task, "val")
         models = sorted(scored - set(known))
-        found = Systems(models, systems, calibrated=calibrated).scored(task, "val")
+        found = Systems(models, systems, brought, calibrated).scored(task, "val")
         places = {name: self.folder / path for name, path in found.items() if name in scored}
         return {name: path for name, path in sorted(places.items()) if path.is_file()}
 
-    def truth(self, task: TaskName, keys: pa.Table) -> tuple[Array, NDArray[np.int64]]:
+    def truth(self, task: str, keys: pa.Table) -> tuple[Array, NDArray[np.int64]]:
         """The truth at the rows of `keys`, (n, 2 or 1), and the number of each row's video, (n,)."""
         corpus = self.folder / "results" / "corpus" / task / "val"
-        known = read_table(labels(task), corpus / "labels.parquet")
+        known = read_table(labels(task_named(task)), corpus / "labels.parquet")
         tracks = read_table("tracks", corpus / "tracks.parquet", ["sample", "video"])
-        return truth_at(task, keys, known), videos_of(keys, tracks)
+        return truth_at(task_named(task), keys, known), videos_of(keys, tracks)
 
 
 def keep_configuration(config: Mapping[str, Any]) -> None:
@@ -93,7 +104,10 @@ def keep_configuration(config: Mapping[str, Any]) -> None:
 
     Without what has no part in what a run finds.
     """
-    if not SCORES.is_file() or (KEPT.is_file() and KEPT.stat().st_mtime >= SCORES.stat().st_mtime):
+    if not SCORES.is_file():
+        return
+    scored_s = max(path.stat().st_mtime for path in (SCORES, *SCORES.with_suffix("").glob("*.csv")))
+    if KEPT.is_file() and KEPT.stat().st_mtime >= scored_s:
         return
     own = {key: value for key, value in config.items() if key not in WORKSPACE}
     with whole_file(KEPT) as beside:
@@ -153,7 +167,7 @@ def paired_rows(runs: Sequence[Run], resampling: Resampling) -> list[dict[str, s
     """
     found = []
     first, *others = runs
-    for task in TASKS:
+    for task in (*TASKS, *first.together):
         ours = first.frames(task)
         for other in others:
             theirs = other.frames(task)
@@ -163,7 +177,8 @@ def paired_rows(runs: Sequence[Run], resampling: Resampling) -> list[dict[str, s
     return found
 
 
-def _paired(task: TaskName, one: tuple[Run, Path], other: tuple[Run, Path], resampling: Resampling) -> dict[str, str]:
+def _paired(name: str, one: tuple[Run, Path], other: tuple[Run, Path], resampling: Resampling) -> dict[str, str]:
+    task = task_named(name)
     measure, names = TASKS[task].challenge_measure, TASKS[task].outputs
     about = {"measure": measure, "same_rows": "no"}
     empty = dict.fromkeys(("first_value", "second_value", "difference", "low", "high"), "")
@@ -171,7 +186,7 @@ def _paired(task: TaskName, one: tuple[Run, Path], other: tuple[Run, Path], resa
     if not len(tables[0]) or not tables[0].select(KEYS).equals(tables[1].select(KEYS)):
         return about | empty
     keys = tables[0].select(KEYS)
-    (truth, videos), (truth_too, _) = (run.truth(task, keys) for run, _ in (one, other))
+    (truth, videos), (truth_too, _) = (run.truth(name, keys) for run, _ in (one, other))
     if not np.array_equal(truth, truth_too, equal_nan=True):
         return about | empty
     values = paired_difference(task, truth, [matrix(table, names) for table in tables], videos, resampling)

@@ -16,7 +16,6 @@ from abaw.comparison.runs import Costs, Run, leaves
 from abaw.report.scores import SCORE_COLUMNS
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file
-from abaw.tasks import TaskName
 
 KINDS = ("parameter", "metric", "cost")
 COLUMNS = ("run", "kind", "name", "value")
@@ -56,7 +55,7 @@ class TrackedRun(Run):
             found.setdefault(rule, {})[what] = float(value)
         return {rule: tuple(own.get(what, 0.0) for what in COST_NAMES) for rule, own in found.items()}  # type: ignore[misc]
 
-    def frames(self, task: TaskName) -> dict[str, Path]:
+    def frames(self, task: str) -> dict[str, Path]:
         """None."""
         return {}
 
@@ -98,6 +97,10 @@ def read_tracked(path: Path) -> list[Run]:
             kind, name, value = row["kind"], row["name"], row["value"]
             if kind not in KINDS:
                 raise UserError(f"{path}, line {line} has the kind {kind!r}, expected one of {', '.join(KINDS)}")
+            if name is None or value is None:
+                raise UserError(
+                    f"{path}, line {line} ends before its value, expected {', '.join(COLUMNS)}; write it again"
+                )
             if kind != "parameter":
                 check_number(value, f"{path}, line {line}: {name}")
             found.setdefault(row["run"], []).append((kind, name, value))

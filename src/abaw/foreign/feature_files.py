@@ -1,12 +1,14 @@
 """Files of features of one sample that other programs have written: npy, npz, Parquet or HDF5, never a pickle."""
 
 import zipfile
+import zlib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -15,7 +17,10 @@ from abaw.running.errors import UserError
 SUFFIXES = (".parquet", ".npz", ".npy", ".h5", ".hdf5")
 FRAME_LIST = ".frames"
 """What stands before the suffix of the list that belongs to a file in npy: SAMPLE.frames.npy."""
+_UNREADABLE = (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, pa.ArrowNotImplementedError)
+"""What the readers raise of a file that is broken, or is not what its suffix says."""
 FEATURES, FRAME, TIME = "features", "frame", "time_s"
+_LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 MOST = 60_000.0
 """Beyond which a number has no place in half precision, in which embeddings are kept."""
 
@@ -45,6 +50,8 @@ def files_of(folder: Path, samples: Collection[str], known: Collection[str]) -> 
                 f"{paths[0]} is for the sample {sample.removesuffix(FRAME_LIST)}, which the corpus does not have; "
                 f"expected the annotations' names, such as {min(known)}, with any _left or _right; take it out"
             )
+        if sample.endswith(FRAME_LIST) and paths[0].suffix != ".npy":
+            raise UserError(f"{paths[0]} is a list of frames, expected it in npy, as {sample}.npy; write it again")
         if len(paths) > 1:
             raise UserError(f"the folder {folder} has {' and '.join(path.name for path in paths)}; remove one of them")
     missing = [sample for sample in samples if sample not in found]
@@ -74,12 +81,12 @@ def read_features(path: Path, frame_list: Path | None = None) -> Features:
     try:
         arrays = _READERS[path.suffix](path)
         if frame_list is not None:
-            arrays = {**arrays, FRAME: np.load(frame_list, allow_pickle=False)}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            arrays = {**arrays, FRAME: _array(frame_list)}
+    except _UNREADABLE as error:
         raise UserError(f"{path} cannot be read as features ({error}); write it again, without objects") from error
     keys = [name for name in (FRAME, TIME) if name in arrays]
     if FEATURES not in arrays or len(keys) > 1:
-        there = ", ".join(arrays)
+        there = ", ".join(arrays) or "nothing"
         raise UserError(f"{path} has {there}, expected features (n, width), and of frame (n,) and time_s (n,) one")
     values = _numbers(path, arrays[FEATURES], "features", 2)
     if not keys:
@@ -108,8 +115,15 @@ def _numbers(path: Path, values: NDArray, what: str, dimensions: int) -> NDArray
     return found
 
 
+def _array(path: Path) -> NDArray:
+    found = np.load(path, allow_pickle=False)
+    if not isinstance(found, np.ndarray):
+        raise ValueError(f"{path.name} is an archive of arrays, expected one array")
+    return found
+
+
 def _from_npy(path: Path) -> Mapping[str, NDArray]:
-    return {FEATURES: np.load(path, allow_pickle=False)}
+    return {FEATURES: _array(path)}
 
 
 def _from_npz(path: Path) -> Mapping[str, NDArray]:
@@ -121,7 +135,8 @@ def _from_hdf5(path: Path) -> Mapping[str, NDArray]:
     import h5py  # which most jobs do without
 
     with h5py.File(path, "r") as stored:
-        return {name: np.asarray(stored[name]) for name in (FEATURES, FRAME, TIME) if name in stored}
+        # Of the others only the names count, which an error tells.
+        return {name: np.asarray(stored[name]) if name in (FEATURES, FRAME, TIME) else np.empty(0) for name in stored}
 
 
 def _from_parquet(path: Path) -> Mapping[str, NDArray]:
@@ -130,6 +145,11 @@ def _from_parquet(path: Path) -> Mapping[str, NDArray]:
     keys = {name: table[name].to_numpy() for name in (FRAME, TIME) if name in table.column_names}
     if FEATURES in table.column_names:
         lists = table[FEATURES].combine_chunks()
+        if not any(is_lists(lists.type) for is_lists in _LISTS):
+            raise ValueError(f"its column features is of the type {lists.type}, not of lists of numbers")
+        if lists.null_count:
+            row = int(pc.index(pc.is_null(lists), True).as_py())
+            raise ValueError(f"row {row + 1} has no features; leave out rows that say nothing")
         width = len(lists[0]) if len(lists) else 0
         flat = lists.flatten().to_numpy(zero_copy_only=False)
         if len(flat) != width * len(lists):

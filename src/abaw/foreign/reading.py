@@ -47,6 +47,8 @@ def read_foreign(
     for name in wanted:
         if name not in names:
             raise UserError(f"{path} has no column {name}, expected {', '.join(wanted)}")
+    if "" in names:
+        raise UserError(f"{path} has a column without a name, as pandas writes its index; write it with index=False")
     for name in names:
         if names.count(name) > 1:
             raise UserError(f"{path} has {names.count(name)} columns {name}, expected one; remove the others")

@@ -15,9 +15,11 @@ import torch
 import yaml
 from settings import DYNAMIC
 
+from abaw.attention.model import AttentionFusion
+from abaw.attention.prediction import predict_attention
 from abaw.bundle.sources import Sources
 from abaw.commands.predictions import read_embedded
-from abaw.config import FunctionalConfig, check_config
+from abaw.config import AttentionNetworkConfig, FunctionalConfig, OverTimeConfig, check_config
 from abaw.dynamic.prediction import predict_dynamic
 from abaw.dynamic.training import Sequences, build_dynamic
 from abaw.foreign.feature_files import by_sample, files_of, read_features
@@ -242,6 +244,31 @@ def test_they_feed_the_transformer_and_the_functionals_alone_and_beside_faces(tm
         assert set(said["sample"].to_pylist()) == set(SAMPLES)
         windows = Windows.of("va", tables, None, FUNCTIONALS)
         assert windows.statistics.features(["mean", "max"]).shape == (10, 2 * width)
+
+
+@pytest.mark.parametrize("mechanism", ["self", "cross"])
+def test_attention_asks_them_beside_faces_and_hears_each(tmp_path, monkeypatch, mechanism):
+    mine, faces = brought(tmp_path, monkeypatch)
+    shared = {name: getattr(DYNAMIC, name) for name in OverTimeConfig.model_fields}
+    settings, cpu = AttentionNetworkConfig(**shared, modality_dropout=0.0), torch.device("cpu")
+    tables = read_embedded([faces, mine, mine])
+    torch.manual_seed(0)
+    model = AttentionFusion("va", mechanism, settings, [256, 6, 6])
+    card = {"window": 10, "mechanism": mechanism, "widths": [256, 6, 6], "prior": {"valence": 0.0, "arousal": 0.0}}
+    checkpoint.save(model.eval(), card, tmp_path / "m.safetensors", tmp_path / "m.json")
+    card = json.loads((tmp_path / "m.json").read_text())
+
+    def said(modalities):
+        return predict_attention("va", tmp_path / "m.safetensors", card, settings, modalities, cpu)
+
+    before = said(tables)
+    assert set(before["sample"].to_pylist()) == set(SAMPLES)
+    for place in (1, 2):
+        silent = np.zeros((len(tables[place]), 6), np.float16)
+        other = pa.FixedSizeListArray.from_arrays(silent.ravel(), 6)
+        column = tables[place].schema.get_field_index("embedding")
+        changed = [*tables[:place], tables[place].set_column(column, "embedding", other), *tables[place + 1 :]]
+        assert not said(changed).equals(before)
 
 
 def test_a_bundle_leaves_out_models_that_learned_from_what_it_cannot_make():

@@ -216,8 +216,11 @@ def test_a_package_without_its_workflow_says_so(tmp_path, monkeypatch):
     ("arguments", "says"),
     [
         (["predict"], "the following arguments are required: FOLDER"),
-        (["predict", "v", "--subjects", "some"], "it is 'some', expected prominent, all or a whole number"),
-        (["predict", "v", "--subjects", "0"], "expected prominent, all or a whole number"),
+        (
+            ["predict", "v", "--subjects", "some"],
+            "it is 'some', expected prominent, all or a whole number from 1 to 100",
+        ),
+        (["predict", "v", "--subjects", "0"], "it is '0', expected prominent, all or a whole number from 1 to 100"),
         (["predict", "v", "--cores", "no"], "it is 'no', expected a whole number from 1 on"),
         (["predict", "v", "--margin", "3"], "unrecognized arguments: --margin 3"),
         (["predict", ""], "argument FOLDER: it is empty, expected a path"),

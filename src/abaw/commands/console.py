@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 from typing import NoReturn, get_args
 
-from abaw.config.predict import Also
+from pydantic import TypeAdapter, ValidationError
+
+from abaw.config.predict import Also, Subjects
 from abaw.running.errors import UserError
 from abaw.running.files import whole_path
 
@@ -129,12 +131,11 @@ def _count(text: str) -> int:
 
 
 def _subjects(text: str) -> str | int:
-    if text in ("prominent", "all"):
-        return text
     try:
-        return _count(text)
-    except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(f"it is {text!r}, expected prominent, all or a whole number") from error
+        return TypeAdapter(Subjects).validate_python(int(text) if text.isdecimal() else text)
+    except ValidationError as error:
+        said = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise argparse.ArgumentTypeError(f"it is {text!r}, {said}") from error
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Section(BaseModel):
@@ -23,6 +23,19 @@ def each_once(values: list[Any]) -> list[Any]:
     if len(set(values)) < len(values):
         raise ValueError("each value may stand there once")
     return values
+
+
+def word_or_count(words: tuple[str, ...], most: int | None = None) -> BeforeValidator:
+    """A validator of what is one of some words or a whole number from 1 on; pydantic's own names its union's parts."""
+    numbers = "a whole number from 1 on" if most is None else f"a whole number from 1 to {most}"
+
+    def check(value: Any) -> Any:
+        is_count = type(value) is int and value >= 1 and (most is None or value <= most)
+        if not is_count and (not isinstance(value, str) or value not in words):
+            raise ValueError(f"expected {', '.join(words)} or {numbers}")
+        return value
+
+    return BeforeValidator(check)
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]

@@ -4,8 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from abaw.config.base import Section
+from abaw.config.base import Section, word_or_count
 
+Subjects = Annotated[
+    Literal["prominent", "all"] | Annotated[int, Field(ge=1, le=100)], word_or_count(("prominent", "all"), 100)
+]
 Also = Literal["annotated", "elan", "praat", "subtitles", "speakers"]
 
 
@@ -34,7 +37,7 @@ class PredictConfig(Section):
         description="Frames a second whose mouths are measured at most; null: as the bundle's speech.gate says. If its "
         "rule is authors, which counts frames, all are measured."
     )
-    subjects: Literal["prominent", "all"] | Annotated[int, Field(ge=1, le=100)] = Field(
+    subjects: Subjects = Field(
         description="prominent: the one person who stands out, over cuts and absences; all: everybody who is seen for "
         "a second; a number: at any time so many at most, those who stand out. Of the last two nobody is recognised "
         "without a recogniser: after a cut, and after an absence of more than a second, a person has a new number."

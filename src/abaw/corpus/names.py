@@ -52,7 +52,9 @@ def files_under(root: Path, suffixes: Sequence[str] = ()) -> Iterator[Path]:
         here = Path(folder)
         subfolders[:] = sorted(name for name in subfolders if not name.startswith((".", "__MACOSX")))
         for link in (here / name for name in subfolders if (here / name).is_symlink()):
-            if here.resolve().is_relative_to(link.resolve()):
+            target = link.resolve()
+            # what was followed to get here counts too: two folders may link to each other
+            if any(above.resolve().is_relative_to(target) for above in (here, *here.parents)):
                 raise UserError(f"{link} is a link to a folder that holds it, a circle; remove the link")
         for path in (here / name for name in sorted(names) if not name.startswith(".")):
             if suffixes and path.suffix.lower() not in suffixes:

@@ -21,6 +21,7 @@ from abaw.predict.progress import Progress
 from abaw.running.children import end_with_parent
 from abaw.running.errors import UserError
 from abaw.running.files import whole_file, whole_path
+from abaw.running.machine import usable_cores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,7 +156,7 @@ def run_workflow(arguments: Sequence[str], folder: Path, cores: int | None) -> N
 
     A profile that the user has for other workflows is not heeded: it might send the jobs elsewhere.
     """
-    count = len(os.sched_getaffinity(0)) if cores is None else cores
+    count = usable_cores() if cores is None else cores
     # -P: nothing is imported from the folder where the user is, such as one of videos from elsewhere
     command = [sys.executable, "-P", "-m", "snakemake", *arguments, "--snakefile", str(root() / "Snakefile")]
     command += ["--directory", str(folder), "--cores", str(count)]

@@ -19,6 +19,13 @@ def total_memory_mb() -> int:
     return min(limits) // 1_000_000
 
 
+def usable_cores() -> int:
+    """Cores that this process may use: what the system lets it have, where it says so (macOS does not)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def has_gpu(devices: Path = Path("/dev")) -> bool:
     """Whether a driver has put a GPU here; quick, without torch, which takes seconds to ask."""
     return any(next(devices.glob(pattern), None) for pattern in _DEVICES)

@@ -36,7 +36,7 @@ def main() -> None:
     arguments.add_argument("--compute", type=settings_from(ComputeConfig), required=True, metavar="JSON")
     arguments.add_argument("--network", type=Path, nargs="*", help="ONNX file of the detector; none for mediapipe")
     arguments.add_argument("--on-unreadable", choices=["stop", "skip"], required=True)
-    arguments.add_argument("--threads", type=int, required=True, help="of the decoder; 2 or more decode ahead")
+    arguments.add_argument("--threads", type=int, required=True, help="of the decoder and of who looks at its pictures")
     arguments.add_argument("--output", type=Path, required=True)
     options = arguments.parse_args()
 

@@ -59,7 +59,7 @@ def main() -> None:
         "--same-person", type=float, nargs="?", help="cosine from which on two faces are one person's"
     )
     arguments.add_argument("--mouths-hz", type=float, required=True, help="frames a second whose mouths are measured")
-    arguments.add_argument("--threads", type=int, required=True, help="of the decoder and who looks on")
+    arguments.add_argument("--threads", type=int, required=True, help="of the decoder and of who looks at its pictures")
     arguments.add_argument("--faces", type=Path, required=True)
     arguments.add_argument("--mouths", type=Path, required=True)
     args = arguments.parse_args()

@@ -32,7 +32,7 @@ def main() -> None:
     )
     arguments.add_argument("--margin-px", type=int, required=True)
     arguments.add_argument("--on-unreadable", choices=["stop", "skip"], required=True)
-    arguments.add_argument("--threads", type=int, required=True, help="of the decoder")
+    arguments.add_argument("--threads", type=int, required=True, help="of the decoder and of who looks at its pictures")
     arguments.add_argument("--output", type=Path, required=True)
     args = arguments.parse_args()
 

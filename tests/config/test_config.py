@@ -62,6 +62,14 @@ def test_the_other_configurations_are_valid_over_the_default(name):
     check_config(merged(DEFAULT, yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))))
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.name)
+def test_no_configuration_that_comes_with_the_project_keeps_or_takes_the_mesh(path):
+    values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert not values.get("faces", {}).get("mesh", False)
+    for model in ("dynamic", "functional", "attention"):
+        assert "mesh" not in values.get(model, {}).get("inputs", [])
+
+
 def test_generated_files_agree_with_their_sources():
     done = subprocess.run([sys.executable, ROOT / "tools" / "generate.py", "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

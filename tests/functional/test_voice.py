@@ -203,7 +203,7 @@ def test_the_commands_learn_from_voices_and_predict_them(tmp_path, monkeypatch):
     assert best["per_video"] > best["standard"] + 0.2  # the person is taken out
     card = json.loads(files["card"].read_text())
     assert card["scaling"] == "per_video"
-    assert card["fitted_on"] == "train; functionals, scaling, kernel, C on val"
+    assert card["fitted_on"] == "train; scaling, C on val"
     assert card["encoder_licence"] == "MIT"
 
     where = {"statistics": inputs["val"], "tracks": both["tracks"][1], "output": tmp_path / "predictions.parquet"}

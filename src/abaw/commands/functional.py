@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from abaw.commands.base import add_task, settings_from
+from abaw.config import FunctionalConfig, VoiceFunctionalConfig
 from abaw.functional.choosing import Cell, Choice
 from abaw.functional.model import Windows, about, save_model
 from abaw.running.files import whole_file
@@ -29,6 +30,12 @@ def add_functional_arguments(arguments: argparse.ArgumentParser, settings: type[
     arguments.add_argument("--labels", type=Path, nargs="+", required=True, help="labels of both splits")
     for name in (*paths, *OUTPUTS):
         arguments.add_argument(f"--{name}", type=Path, required=True)
+
+
+def chosen_parts(settings: FunctionalConfig | VoiceFunctionalConfig) -> list[str]:
+    """What of a functional model validation chooses, in words: that of which several are tried."""
+    tried = {"functionals": settings.sets, "scaling": settings.scalings, "kernel": settings.kernels}
+    return [name for name, values in (tried | {"C": settings.regularisation}).items() if len(values) > 1]
 
 
 def write_choice(args: argparse.Namespace, choice: Choice, train: Windows, val: Windows, card: dict[str, Any]) -> None:

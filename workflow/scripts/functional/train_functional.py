@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from abaw.commands.base import parser, run
-from abaw.commands.functional import add_functional_arguments, write_choice
+from abaw.commands.functional import add_functional_arguments, chosen_parts, write_choice
 from abaw.commands.predictions import read_embedded
 from abaw.config import FunctionalConfig
 from abaw.functional.choosing import choose
@@ -32,8 +32,7 @@ def main() -> None:
     truth = read_tables(labels(args.task), args.labels)
     train, val = (Windows.of(args.task, read_embedded(paths), truth, args.settings) for paths in (args.train, args.val))
     choice = choose(args.task, train, val, args.settings)
-    swept = ["scaling"] if len(args.settings.scalings) > 1 else []
-    fitted_on = trained_from(args.train, "functionals", *swept, "kernel", "C")
+    fitted_on = trained_from(args.train, *chosen_parts(args.settings))
     write_choice(args, choice, train, val, {"fitted_on": fitted_on})
     spans = val.samples, val.statistics.start_s, val.statistics.end_s
     tables = [

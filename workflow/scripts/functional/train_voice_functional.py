@@ -7,7 +7,7 @@ combination that was tried (CSV), and the table candidates: what each says of th
 from pathlib import Path
 
 from abaw.commands.base import parser, run
-from abaw.commands.functional import add_functional_arguments, write_choice
+from abaw.commands.functional import add_functional_arguments, chosen_parts, write_choice
 from abaw.config import VoiceFunctionalConfig
 from abaw.functional.choosing import choose
 from abaw.functional.voice import voice_windows
@@ -31,7 +31,7 @@ def main() -> None:
         for path, asked in zip((args.train, args.val), rows, strict=True)
     )
     choice = choose(args.task, train, val, args.settings)
-    card = {"fitted_on": trained("functionals", "scaling", "kernel", "C"), "statistics": how.model_dump()}
+    card = {"fitted_on": trained(*chosen_parts(args.settings)), "statistics": how.model_dump()}
     write_choice(args, choice, train, val, card | {"encoder_licence": read_metadata(args.train)["encoder_licence"]})
 
 

@@ -32,6 +32,7 @@ from standins import write_standin
 from abaw.corpus.check import check_corpus
 from abaw.corpus.index import index_split
 from abaw.corpus.layout import WITHOUT_TRACKS, read_folders
+from abaw.corpus.names import files_under
 from abaw.media.video import probe, sample_frames
 from abaw.running.errors import UserError
 from abaw.tasks import SPLITS, TASKS
@@ -67,6 +68,14 @@ def test_every_edition_s_names_give_the_same_tracks(tmp_path, part, alias):
         (t.sample, t.video, t.side, t.splits) for t in before.tracks
     ]
     assert all(path.is_file() for track in after.tracks for path in track.labels.values())
+
+
+def test_two_folders_that_link_to_each_other_are_a_circle(tmp_path):
+    for name, other in (("one", "two"), ("two", "one")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / other).symlink_to(tmp_path / other)
+    with pytest.raises(UserError, match="one/two/one is a link to a folder that holds it"):
+        list(files_under(tmp_path))
 
 
 def test_leftovers_are_passed_over_and_links_followed(tmp_path):

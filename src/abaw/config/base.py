@@ -2,7 +2,15 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 
 class Section(BaseModel):
@@ -25,17 +33,16 @@ def each_once(values: list[Any]) -> list[Any]:
     return values
 
 
-def word_or_count(words: tuple[str, ...], most: int | None = None) -> BeforeValidator:
-    """A validator of what is one of some words or a whole number from 1 on; pydantic's own names its union's parts."""
-    numbers = "a whole number from 1 on" if most is None else f"a whole number from 1 to {most}"
+def expected(what: str) -> WrapValidator:
+    """Have one sentence say what a union takes; pydantic's own is one for each of its parts, by their own names."""
 
-    def check(value: Any) -> Any:
-        is_count = type(value) is int and value >= 1 and (most is None or value <= most)
-        if not is_count and (not isinstance(value, str) or value not in words):
-            raise ValueError(f"expected {', '.join(words)} or {numbers}")
-        return value
+    def check(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return validate(value)
+        except ValidationError as error:
+            raise ValueError(f"expected {what}") from error
 
-    return BeforeValidator(check)
+    return WrapValidator(check)
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from abaw.config.base import Section, word_or_count
+from abaw.config.base import Section, expected
 
 
 class CorpusConfig(Section):
@@ -36,7 +36,9 @@ class CorpusConfig(Section):
         "reported, and their rows of the submission get the training labels' mean, or their most frequent class; of "
         "one that breaks while it is decoded, what comes before the break counts."
     )
-    sound_track: Annotated[Literal["default"] | Annotated[int, Field(ge=1)], word_or_count(("default",))] = Field(
+    sound_track: Annotated[
+        Literal["default"] | Annotated[int, Field(ge=1)], expected("default or a whole number from 1 on")
+    ] = Field(
         description="The sound of a video that has several tracks: default, the one that players take, of those that "
         "can be decoded; or the number of one, from 1, where a video has so many."
     )

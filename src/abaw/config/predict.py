@@ -4,10 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from abaw.config.base import Section, word_or_count
+from abaw.config.base import Section, expected
 
 Subjects = Annotated[
-    Literal["prominent", "all"] | Annotated[int, Field(ge=1, le=100)], word_or_count(("prominent", "all"), 100)
+    Literal["prominent", "all"] | Annotated[int, Field(ge=1, le=100)],
+    expected("prominent, all or a whole number from 1 to 100"),
 ]
 Also = Literal["annotated", "elan", "praat", "subtitles", "speakers"]
 

@@ -51,10 +51,8 @@ def files_under(root: Path, suffixes: Sequence[str] = ()) -> Iterator[Path]:
     for folder, subfolders, names in os.walk(root, onerror=_refuse_folder, followlinks=True):
         here = Path(folder)
         subfolders[:] = sorted(name for name in subfolders if not name.startswith((".", "__MACOSX")))
-        for link in (here / name for name in subfolders if (here / name).is_symlink()):
-            target = link.resolve()
-            # what was followed to get here counts too: two folders may link to each other
-            if any(above.resolve().is_relative_to(target) for above in (here, *here.parents)):
+        for link in (here / name for name in subfolders):
+            if leads_round(link):
                 raise UserError(f"{link} is a link to a folder that holds it, a circle; remove the link")
         for path in (here / name for name in sorted(names) if not name.startswith(".")):
             if suffixes and path.suffix.lower() not in suffixes:
@@ -64,6 +62,11 @@ def files_under(root: Path, suffixes: Sequence[str] = ()) -> Iterator[Path]:
             if not path.is_file():  # to read it could take for ever
                 raise UserError(f"{path} is a pipe, a device or a socket, expected a file; remove it")
             yield path
+
+
+def leads_round(folder: Path) -> bool:
+    """Whether a folder is a link into which the way to it leads back, by whatever links were followed."""
+    return folder.is_symlink() and any(holds.resolve().is_relative_to(folder.resolve()) for holds in folder.parents)
 
 
 def label_files(root: Path, paths: Iterable[Path], task: TaskName) -> Iterator[tuple[Split, Path]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import normalize
 
-from abaw.corpus.names import VIDEO_SUFFIXES, ids_of
+from abaw.corpus.names import VIDEO_SUFFIXES, ids_of, leads_round
 from abaw.media.video import probe
 from abaw.running.errors import UserError
 
@@ -71,7 +71,7 @@ def find_films(source: Path) -> Films:
         if set(names) >= OF_RESULTS:
             subfolders.clear()
             continue
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith(".") and not _circular(here / name))
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith(".") and not leads_round(here / name))
         for name in sorted(names):
             if not name.startswith("."):
                 is_video = Path(name).suffix.lower() in VIDEO_SUFFIXES
@@ -104,10 +104,6 @@ def readable(films: Films) -> Films:
 def _refused(folder: Path, error: OSError, held: set[str]) -> Failed:
     reason = f"the folder {folder} cannot be read ({error.strerror}); give yourself the right to it"
     return Failed(_free(_fit(folder.name), held), folder, reason)
-
-
-def _circular(folder: Path) -> bool:
-    return folder.is_symlink() and any(holds.resolve().is_relative_to(folder.resolve()) for holds in folder.parents)
 
 
 def _by_id(root: Path, paths: Iterable[Path]) -> dict[str, Path]:

@@ -16,8 +16,10 @@ from hypothesis.extra.numpy import arrays
 from skimage import data
 
 from abaw.config import GateConfig
-from abaw.faces.mouth import MouthMeter, strip_area
-from abaw.faces.solutions import FaceDetection, FaceMesh, face_detection, face_mesh, start
+from abaw.faces.detection import Detection
+from abaw.faces.mediapipe import MediaPipeDetector
+from abaw.faces.mouth import MouthMeter, Place, strip_area
+from abaw.faces.solutions import FaceDetection, FaceMesh, face_detection, face_mesh, solution_base, start
 from abaw.speech.authors_gate import WINDOW_ROWS, kept_rows, open_flags
 from abaw.speech.gate import authors_runs, gated_runs
 
@@ -57,18 +59,56 @@ def test_the_area_opens_with_the_mouth_and_is_a_share_of_the_crop():
     assert wide.area == pytest.approx(meter.measure(FACE).area / 2, rel=0.3)  # the crop is twice as wide
 
 
-def test_near_to_where_it_was_a_mouth_is_the_same_and_elsewhere_it_is_sought():
-    meter = MouthMeter()
-    found = meter.measure(FACE)
-    near = meter.measure(FACE, found.place)
-    assert near.opening == pytest.approx(found.opening, abs=0.01)
-    assert near.corners == pytest.approx(found.corners, abs=2)
-    wide = cv2.copyMakeBorder(FACE, 30, 0, 20, 0, cv2.BORDER_REPLICATE)
-    moved = meter.measure(wide, found.place.moved(np.array([20, 30])))
-    assert moved.corners - [20, 30] == pytest.approx(found.corners, abs=2)
-    lost = replace(found.place, x_px=-500.0, width_px=20.0, height_px=20.0)
+def turned(degrees):
+    """The face rolled about its middle, and what the detector finds of it."""
+    around = cv2.getRotationMatrix2D((70, 70), degrees, 1)
+    rgb = cv2.warpAffine(FACE, around, FACE.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+    [face] = MediaPipeDetector(0.5).detect(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    return rgb, face
+
+
+@pytest.mark.parametrize("degrees", [-25, 0, 25])
+def test_where_box_and_eyes_say_a_mouth_is_nearly_the_same(degrees):
+    meter = MouthMeter(by_faces=True)
+    rgb, face = turned(degrees)
+    found, placed = meter.measure(rgb), meter.measure(rgb, Place.of(face, (0, 0)))
+    assert placed.opening == pytest.approx(found.opening, abs=0.02)
+    assert placed.corners == pytest.approx(found.corners, abs=2)
+    wide = cv2.copyMakeBorder(rgb, 30, 0, 20, 0, cv2.BORDER_REPLICATE)
+    moved = meter.when_asked(lambda: wide, face, (-20, -30))()
+    assert moved.corners - [20, 30] == pytest.approx(placed.corners, abs=2)
+
+
+def test_where_no_face_is_at_its_place_or_no_place_is_known_it_is_sought(monkeypatch):
+    meter, (_, face) = MouthMeter(by_faces=True), turned(0)
+    found, place = meter.measure(FACE), Place.of(face, (0, 0))
+    lost = replace(place, x_px=-500.0, side_px=20.0)
     assert np.array_equal(meter.measure(FACE, lost).corners, found.corners)
-    assert meter.measure(np.full_like(FACE, 90), found.place) is None
+    assert meter.measure(np.full_like(FACE, 90), place) is None
+    blind = replace(face, points=np.full_like(face.points, np.nan))
+    assert Place.of(blind, (0, 0)) is None
+    assert np.array_equal(meter.when_asked(lambda: FACE, blind, (0, 0))().corners, found.corners)
+    other = MouthMeter()
+    monkeypatch.setattr(other, "_mesh", meter._mesh)
+    assert np.array_equal(other.when_asked(lambda: FACE, face, (0, 0))().corners, found.corners)  # not by faces
+
+
+@pytest.mark.parametrize("degrees", [-25, 0, 25])
+def test_the_place_is_mediapipe_s_own(degrees):
+    """What its graph for images makes of its own detector's box and eyes."""
+    rgb, _ = turned(degrees)
+    options = {"outputs": ["face_rects_from_detections"], "side_inputs": {"num_faces": 1, "with_attention": False}}
+    options["side_inputs"]["use_prev_landmarks"] = False
+    with solution_base.SolutionBase(binary_graph_path=face_mesh._BINARYPB_FILE_PATH, **options) as graph:
+        [rect] = graph.process({"image": rgb}).face_rects_from_detections
+    [found] = start(FaceDetection, model_selection=0).process(rgb).detections
+    box, eyes = found.location_data.relative_bounding_box, found.location_data.relative_keypoints[:2]
+    ends = np.array([box.xmin, box.ymin, box.xmin + box.width, box.ymin + box.height]) * 140
+    points = np.full((5, 2), np.nan)
+    points[:2] = [(eye.x * 140, eye.y * 140) for eye in eyes]
+    place = Place.of(Detection(ends, 1.0, points), (0, 0)).within(rgb, 0)
+    for name in ("x_center", "y_center", "width", "height", "rotation"):
+        assert getattr(place, name) == pytest.approx(getattr(rect, name), abs=1e-5), name
 
 
 def test_graphs_in_the_caller_s_thread_give_mediapipe_s_own_bits():
@@ -83,7 +123,7 @@ def test_graphs_in_the_caller_s_thread_give_mediapipe_s_own_bits():
 
 def test_what_is_measured_is_let_go_without_a_collection():
     meter = MouthMeter()
-    place = meter.measure(FACE).place
+    place = Place.of(turned(0)[1], (0, 0))
     gc.collect()
     gc.disable()
     try:

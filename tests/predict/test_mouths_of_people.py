@@ -70,19 +70,17 @@ def test_in_between_they_are_nearly_those_of_a_second_pass(film, monkeypatch, tm
     assert {subject for subject, _ in found} == {"1", "2"}
     for key, opening in found.items():
         assert (opening is None) == (known[key] is None)
-        assert opening is None or opening == pytest.approx(known[key], abs=0.02), key
+        assert opening is None or opening == pytest.approx(known[key], abs=0.04), key  # laid, not sought
     missing = {key for key, opening in known.items() if opening is not None} - found.keys()
     assert all(key not in analysed and key[1] < min(frame for one, frame in found if one == key[0]) for key in missing)
 
 
-def test_in_between_the_mesh_is_looked_for_where_it_was(film, monkeypatch, tmp_path):
-    """Its own detector is asked in the analysed frames, and where the mesh is lost."""
+def test_the_mesh_is_laid_where_faces_are_and_hardly_ever_sought(film, monkeypatch, tmp_path):
     sought, counted = MouthMeter._sought, []
     monkeypatch.setattr(MouthMeter, "_sought", lambda *image: counted.append(1) or sought(*image))
-    faces, mouths = followed(monkeypatch, film, tmp_path)
-    measured = sum(opening is not None for opening in openings(mouths).values())
-    analysed = sum(row["has_face"] for row in faces.to_pylist())
-    assert analysed <= len(counted) <= analysed + 2 < measured
+    _, mouths = followed(monkeypatch, film, tmp_path)
+    assert sum(opening is not None for opening in openings(mouths).values()) > 20
+    assert len(counted) <= 2
 
 
 def test_where_the_rate_is_the_analysed_one_they_are_the_faces_own(film, monkeypatch, tmp_path):

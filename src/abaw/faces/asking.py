@@ -126,7 +126,7 @@ def _between(before: Look, frames: Sequence[Look], after: Look, detector: Detect
         return
     for look in frames:
         share = (look.time_s - before.time_s) / (after.time_s - before.time_s)
-        faces = [_on_the_way(before.faces[pairs[k]], face, share) for k, face in enumerate(after.faces)]
+        faces = [on_the_way(before.faces[pairs[k]], face, share) for k, face in enumerate(after.faces)]
         yield replace(look, faces=faces, asked=False)
 
 
@@ -144,7 +144,7 @@ def _overlap(one: Detection, other: Detection) -> float:
     return float(overlaps(one.box[None], other.box[None])[0, 0])
 
 
-def _on_the_way(one: Detection, other: Detection, share: float) -> Detection:
+def on_the_way(one: Detection, other: Detection, share: float) -> Detection:
     """A face so far on the way from one place to another, 0 to 1."""
     return Detection(
         (1 - share) * one.box + share * other.box,

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abaw.config import FacesConfig
-from abaw.faces.crop import crop_region
+from abaw.faces.asking import on_the_way
+from abaw.faces.crop import crop_region, pixels_of
 from abaw.faces.detection import Detection
-from abaw.faces.following import Crop, pixels_of, to_measure
-from abaw.faces.mouth import MouthMeter
+from abaw.faces.mouth import Measured, MouthMeter
 from abaw.faces.subjects import TrackedFrame
 from abaw.faces.tracking import overlaps
 from abaw.media.video import SampledFrame
@@ -29,9 +29,8 @@ def with_later_mouths(
 ) -> Iterator[TrackedFrame]:
     """Yield the frames, each with the mouths of its faces in the pictures after it.
 
-    A mouth is measured when it is asked for, near to where the mesh was in the picture before. Until then its crop is
-    held, as JPEG where the frames `are_kept` by who looks ahead; the pictures are let go. Frames before a
-    `BrokenVideoError` come first.
+    A mouth is measured when it is asked for. Until then its crop is held, as JPEG where the frames `are_kept` by who
+    looks ahead; the pictures are let go. Frames before a `BrokenVideoError` come first.
     """
     before: Followed | None = None
     broken: BrokenVideoError | None = None
@@ -59,49 +58,37 @@ def _with_later(
     now = {} if following is None else {face.track: face.face for face in following.faces}
     between_s = 0.0 if following is None else following.time_s - frame.time_s
     faces = []
-    for face in frame.faces:
+    for seen in frame.faces:
         later = []
-        last: Crop | None = Crop(face.face.box, face.corner_px, face.mouth)
         for picture in pictures:
             share = (picture.time_s - frame.time_s) / between_s if between_s else 0.0
-            box = _box(face.face, now.get(face.track), share)
-            last = _crop(picture.bgr, box, settings, meter, are_kept, last)
-            later.append(_no_mouth if last is None else last.mouth)
-        faces.append(replace(face, later=later))
+            face = _face(seen.face, now.get(seen.track), share)
+            later.append(_no_mouth if face is None else _mouth(picture.bgr, face, settings, meter, are_kept))
+        faces.append(replace(seen, later=later))
     return replace(frame, faces=faces, later=[(picture.number, picture.time_s) for picture in pictures])
 
 
-def _box(before: Detection, after: Detection | None, share: float) -> NDArray[np.float64] | None:
-    """Where a face is so far on the way, 0 to 1, between two analysed frames; None where it is nearer to none.
+def _face(before: Detection, after: Detection | None, share: float) -> Detection | None:
+    """A face so far on the way, 0 to 1, between two analysed frames; None where it is nearer to none.
 
-    Between two boxes that overlap it moves in proportion, else it is the nearer one's. Boxes are as the table `faces`
-    holds them.
+    Between two boxes that overlap it moves in proportion, else it is the nearer one.
     """
-    one = before.box.astype(np.float32).astype(np.float64)
     if after is None:
-        return one if share <= 0.5 else None
-    other = after.box.astype(np.float32).astype(np.float64)
-    if overlaps(one[None], other[None])[0, 0] > 0:
-        return (1 - share) * one + share * other
-    return other if share > 0.5 else one
+        return before if share <= 0.5 else None
+    if overlaps(before.box[None], after.box[None])[0, 0] > 0:
+        return on_the_way(before, after, share)
+    return after if share > 0.5 else before
 
 
-def _crop(
-    bgr: NDArray[np.uint8],
-    box: NDArray[np.float64] | None,
-    settings: FacesConfig,
-    meter: MouthMeter,
-    is_kept: bool,
-    before: Crop | None,
-) -> Crop | None:
-    """The crop of a box in a picture; None where there is none."""
-    if box is None:
-        return None
-    x0, y0, x1, y1 = crop_region(box, settings.margin_px, bgr.shape[1], bgr.shape[0])
+def _mouth(
+    bgr: NDArray[np.uint8], face: Detection, settings: FacesConfig, meter: MouthMeter, is_kept: bool
+) -> Measured:
+    """What measures the mouth of a face in a picture when it is asked for."""
+    x0, y0, x1, y1 = crop_region(face.box, settings.margin_px, bgr.shape[1], bgr.shape[0])
     if x1 <= x0 or y1 <= y0:
-        return None
+        return _no_mouth
     pixels = pixels_of(bgr[y0:y1, x0:x1], settings.jpeg_quality if is_kept else None)
-    return to_measure(pixels, box, (x0, y0), meter, before)
+    return meter.when_asked(pixels, face, (x0, y0))
 
 
 def _no_mouth() -> None:

@@ -1,7 +1,12 @@
 """Crops of faces: cut with a margin, stored as JPEG, read back (paper §3.2.2)."""
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
+
+Pixels = Callable[[], np.ndarray]
+"""The pixels of a crop when they are asked for: height x width x 3, uint8, RGB."""
 
 
 def crop_region(box: np.ndarray, margin_px: int, width: int, height: int) -> tuple[int, int, int, int]:
@@ -34,6 +39,19 @@ def decode_crop(jpeg: bytes) -> np.ndarray:
     if bgr is None:
         raise ValueError("a stored crop is no image")
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def pixels_of(bgr: np.ndarray, jpeg_quality: int | None) -> Pixels:
+    """The pixels of a part of a picture, which may be let go; with a quality held as JPEG until then."""
+    if jpeg_quality is None:
+        rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+        return lambda: rgb
+    return held(encode_crop(np.ascontiguousarray(bgr), jpeg_quality))
+
+
+def held(jpeg: bytes) -> Pixels:
+    """The pixels of a JPEG."""
+    return lambda: decode_crop(jpeg)
 
 
 def refit_crop(jpeg: bytes, most_px: int, side_px: int, jpeg_quality: int = 95) -> bytes:

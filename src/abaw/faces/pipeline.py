@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
 from math import inf
 from os import PathLike
 
@@ -11,10 +10,9 @@ import numpy as np
 from abaw.config import FacesConfig
 from abaw.faces.asking import Look
 from abaw.faces.between import Followed, with_later_mouths
-from abaw.faces.crop import crop_region, encode_crop, fitted
+from abaw.faces.crop import crop_region, encode_crop, fitted, held, pixels_of
 from abaw.faces.detection import Detection, Detector
 from abaw.faces.detectors import make_detector
-from abaw.faces.following import held, pixels_of
 from abaw.faces.mouth import MouthMeter
 from abaw.faces.row import Row, bare_row
 from abaw.faces.stream import AHEAD, WHOLE, Span, ahead, detected_frames
@@ -87,7 +85,7 @@ def tracked_frames(
     mouth that lies outside the face, it is asked now. With `mouths_hz` the faces come with their mouths in the frames
     after theirs that are nearest to the times of this rate.
     """
-    meter = MouthMeter(settings.mesh)
+    meter = MouthMeter(settings.mesh, by_faces=settings.detect_every_s is not None)
     looked = detected_frames(
         path, settings.analysis_rate_hz, detector, threads, span_s, settings.detect_every_s, mouths_hz
     )
@@ -140,7 +138,7 @@ def _cropped(
     smaller = fitted(seen, settings.crop_side_px)
     crop = encode_crop(smaller, settings.jpeg_quality)
     pixels = held(crop) if is_kept and smaller is seen else pixels_of(seen, settings.jpeg_quality if is_kept else None)
-    return TrackedFace(-1, face, crop, (x0, y0), cache(lambda: meter.measure(pixels())))
+    return TrackedFace(-1, face, crop, (x0, y0), meter.when_asked(pixels, face, (x0, y0)))
 
 
 def _is_doubtful(face: TrackedFace) -> bool:

@@ -48,16 +48,13 @@ class _InCallersThread(solution_base.SolutionBase):
     A pool of MediaPipe's own, which is the default, has nothing to do side by side here, and costs a tenth.
     """
 
-    also: Sequence[str] = ()
-    """Outputs beside those that the solution names."""
-
     def __init__(
         self, binary_graph_path: str = "", graph_config: Any = None, outputs: Sequence[str] = (), **options: Any
     ) -> None:
         stored = (_PACKAGES / binary_graph_path).read_bytes() if graph_config is None else b""
         graph = graph_config or CalculatorGraphConfig.FromString(stored)
         graph.executor.add(type="ApplicationThreadExecutor")
-        super().__init__(graph_config=graph, outputs=[*outputs, *self.also], **options)
+        super().__init__(graph_config=graph, outputs=outputs, **options)
 
     def process(self, input_data: Mapping[str, Any]) -> SimpleNamespace:
         """What the graph makes of its inputs, by their names; None for what does not come.
@@ -84,15 +81,13 @@ class FaceDetection(face_detection.FaceDetection, _InCallersThread):
 
 
 class FaceMesh(face_mesh.FaceMesh, _InCallersThread):
-    """MediaPipe's face mesh, with a detector of its own, in the thread that asks; where it found faces, too."""
-
-    also = ("face_rects_from_detections",)
+    """MediaPipe's face mesh, with a detector of its own, in the thread that asks."""
 
 
 _WHOLE = NormalizedRect(x_center=0.5, y_center=0.5, width=1.0, height=1.0)
 
 
-_FOLLOWING = """
+_PLACED = """
 input_stream: "image"
 input_stream: "place"
 input_side_packet: "with_attention"
@@ -107,11 +102,11 @@ node {
 """
 
 
-class FollowingMesh(_InCallersThread):
+class PlacedMesh(_InCallersThread):
     """The network of the face mesh alone, where a face's place is known."""
 
     def __init__(self) -> None:
-        graph = text_format.Parse(_FOLLOWING, CalculatorGraphConfig())
+        graph = text_format.Parse(_PLACED, CalculatorGraphConfig())
         super().__init__(graph_config=graph, side_inputs={"with_attention": False}, outputs=["landmarks"])
 
     def process(self, image: np.ndarray, place: NormalizedRect = _WHOLE) -> Any:  # type: ignore[override]

@@ -4,7 +4,7 @@ Nobody is recognised: a track is given to a person as a whole, and two tracks se
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abaw.faces.detection import Detection
-from abaw.faces.mouth import Mouth
+from abaw.faces.mouth import Measured
 from abaw.running.errors import BrokenVideoError, UserError
 
 LOOK_AHEAD_S = 20.0
@@ -58,8 +58,8 @@ class TrackedFace:
     face: Detection
     crop: bytes
     corner_px: tuple[int, int]
-    mouth: Callable[[], Mouth | None]
-    later: Sequence[Callable[[], Mouth | None]] = ()
+    mouth: Measured
+    later: Sequence[Measured] = ()
 
 
 @dataclass(frozen=True, eq=False)

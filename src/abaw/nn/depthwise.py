@@ -1,4 +1,4 @@
-"""Depthwise convolutions over maps that are smaller than their kernel, which oneDNN trains slowly on a CPU."""
+"""Depthwise convolutions over maps that are smaller than their kernel, which oneDNN trains slowly on some CPUs."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ Sides = tuple[int, int]
 class _OverSmallMaps(torch.autograd.Function):
     """A depthwise convolution (n, channels, height, width) whose gradient of the weights is summed tap by tap.
 
-    For 5 x 5 over 4 x 4, the last layers of EfficientNet-Lite0 at 112 px, it takes a sixth of oneDNN's time. Outputs
-    and gradients are the same up to rounding.
+    The last layers of EfficientNet-Lite0 are such on small pictures. What it saves depends on the processor, and may be
+    nothing: `benchmarks/depthwise.py`. Outputs and gradients are the same up to rounding.
     """
 
     @staticmethod

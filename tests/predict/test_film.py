@@ -1,5 +1,6 @@
 """Rows of a film: the frames that a player shows, each at its own time, whatever the container's clock is."""
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -7,6 +8,7 @@ from fractions import Fraction
 
 import av
 import numpy as np
+import predict_film as script
 import pytest
 from clips import ffmpeg, write_numbered
 from small_bundle import write
@@ -104,3 +106,24 @@ def test_what_was_decided_is_said(tmp_path):
     assert "no audio stream: silence is taken" in said
     assert "variable frame rate: every frame counts at its own time" in said
     assert any("10 times a second, where the models were trained on 5" in one for one in said)
+
+
+@pytest.mark.parametrize("more", [0, 7])
+def test_of_a_video_that_grew_while_it_was_read_its_metadata_says_so(tmp_path, monkeypatch, more):
+    path = steady("25")(tmp_path)
+    planned = path.stat().st_size
+    with path.open("ab") as handle:
+        handle.write(bytes(more))
+    film(path, tmp_path)
+    write(tmp_path / "bundle")
+    (tmp_path / "digest").write_text(f"{'0' * 64}  film.mp4\n")
+    words = ["--film", "film", "--video", path, "--planned-bytes", planned, "--digest", tmp_path / "digest"]
+    words += ["--faces", tmp_path / "faces.parquet", "--voiced", tmp_path / "voiced.parquet"]
+    words += ["--bundle", tmp_path / "bundle", "--from-s", 0, "--to-s", "--fps", 5, "--settings", "{}"]
+    words += ["--compute", COMPUTE.model_dump_json()]
+    words += ["--frames", tmp_path / "f.parquet", "--csv", tmp_path / "f.csv", "--metadata", tmp_path / "m.json"]
+    monkeypatch.setattr("sys.argv", ["predict_film", *map(str, words)])
+    script.main()
+    said = [one for one in json.loads((tmp_path / "m.json").read_text())["problems"] if "changed" in one]
+    sentence = f"the file changed while it was read, from {planned} to {planned + more} bytes: predict it again"
+    assert [one.startswith(sentence) for one in said] == [True] * bool(more)

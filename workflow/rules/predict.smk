@@ -189,6 +189,7 @@ if PLAN is not None:
         params:
             modules=modules("predict/predict_film"),
             video=video_file,
+            planned_bytes=lambda wildcards: PLAN.films.size_bytes(wildcards.film),
             folder=OPENED,
             from_s=CONFIG.predict.from_s,
             to_s="" if CONFIG.predict.to_s is None else CONFIG.predict.to_s,
@@ -199,6 +200,7 @@ if PLAN is not None:
             "take_gpu {resources.gpu}; python {input.code:q}"
             " --film {wildcards.film:q}"
             " --video {params.video:q}"
+            " --planned-bytes {params.planned_bytes}"
             " --digest {input.digest:q}"
             " --faces {input.faces:q}"
             " --voiced {input.voiced:q}"

@@ -77,6 +77,17 @@ class Predicted:
         return found + [f"{one.found}: {one.remedy}" for one in decided]
 
 
+def changed_meanwhile(video: Path, planned_bytes: int) -> list[str]:
+    """What stands against a video that has another size than when the run was planned: it was read in two states."""
+    now_bytes = video.stat().st_size
+    if now_bytes == planned_bytes:
+        return []
+    return [
+        f"the file changed while it was read, from {planned_bytes} to {now_bytes} bytes: predict it again when it is "
+        "complete"
+    ]
+
+
 def predict_film(
     film: Film, bundle: Path, compute: ComputeConfig, embedders: Mapping[TaskName, Path] | None = None
 ) -> Predicted:

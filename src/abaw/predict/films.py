@@ -44,13 +44,17 @@ class Films:
         path = str(self.paths[film])
         return [] if _NOT_WATCHED.search(path) else [path]
 
+    def size_bytes(self, film: str) -> int:
+        """The video's size."""
+        return self.paths[film].stat().st_size
+
     def stamp(self, film: str) -> str:
         """What else tells that a video is another: its size in bytes, for Snakemake overlooks one of an older date.
 
         Of one that is not `watched` it is the time in ns as well.
         """
-        found = self.paths[film].stat()
-        return str(found.st_size) if self.watched(film) else f"{found.st_size} {found.st_mtime_ns}"
+        size = str(self.size_bytes(film))
+        return size if self.watched(film) else f"{size} {self.paths[film].stat().st_mtime_ns}"
 
 
 def find_films(source: Path) -> Films:

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from abaw.commands.base import parser, run, settings_from
 from abaw.config import ComputeConfig
 from abaw.media.video import decisions, probe
-from abaw.predict.film import Film, predict_film
+from abaw.predict.film import Film, changed_meanwhile, predict_film
 from abaw.running.files import whole_file
 from abaw.tables.files import read_metadata, write_csv, write_table
 from abaw.tasks import task_named
@@ -25,6 +25,7 @@ def main() -> None:
     arguments.add_argument("--film", required=True, help="the video's id")
     for name in ("video", "digest", "faces", "voiced", "bundle", "frames", "csv", "metadata"):
         arguments.add_argument(f"--{name}", type=Path, required=True)
+    arguments.add_argument("--planned-bytes", type=int, required=True, help="the video's size when the run began")
     arguments.add_argument("--voice", type=Path, nargs="*", default=[], help="16 kHz track, where a model hears")
     arguments.add_argument("--embedders", type=Path, nargs="*", default=[], help="TASK.onnx, for a CPU")
     arguments.add_argument("--from-s", type=float, required=True)
@@ -44,7 +45,7 @@ def main() -> None:
         "path": str(args.video),
         "sha256": args.digest.read_text(encoding="utf-8").split()[0],
         "settings": args.settings,
-        "problems": found.problems(remarks, decisions(args.video)),
+        "problems": found.problems(remarks, decisions(args.video)) + changed_meanwhile(args.video, args.planned_bytes),
     }
     write_table("people", found.table, args.frames, {"bundle_sha256": found.about["bundle"]["sha256"]})
     write_csv(found.table, args.csv)

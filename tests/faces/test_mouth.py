@@ -1,6 +1,7 @@
 """The mouth's area and the two rules of when it speaks."""
 
 import gc
+import itertools
 import weakref
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +17,12 @@ from hypothesis.extra.numpy import arrays
 from skimage import data
 
 from abaw.config import GateConfig
+from abaw.faces.crop import crop_region
 from abaw.faces.detection import Detection
 from abaw.faces.mediapipe import MediaPipeDetector
 from abaw.faces.mouth import MouthMeter, Place, strip_area
 from abaw.faces.solutions import FaceDetection, FaceMesh, face_detection, face_mesh, solution_base, start
+from abaw.media.video import sample_frames
 from abaw.speech.authors_gate import WINDOW_ROWS, kept_rows, open_flags
 from abaw.speech.gate import authors_runs, gated_runs
 
@@ -106,6 +109,20 @@ def test_where_the_picture_s_edge_cuts_a_face_its_mesh_is_sought():
     for end in range(4):
         ended = replace(face, box=np.where(np.arange(4) == end, [0, 0, *picture_px], [9, 9, 80, 80]))
         assert Place.of(ended, (0, 0), picture_px) is None
+
+
+def test_of_a_face_from_the_side_the_mesh_is_sought(shared):
+    """Laid by box and eyes, it took the nose for the mouth."""
+    *_, picture = itertools.islice(sample_frames(shared / "media/two-people/short_hamilton_clip.mp4", 30, 1), 241)
+    meter, height, width = MouthMeter(by_faces=True), *picture.bgr.shape[:2]
+    found = MediaPipeDetector(0.5).detect(picture.bgr)
+    [face] = [face for face in found if 300 < face.box[0] < 320]
+    x0, y0, x1, y1 = crop_region(face.box, 15, width, height)
+    seen = np.ascontiguousarray(picture.bgr[y0:y1, x0:x1, ::-1])
+    sought = meter.measure(seen).corners
+    assert np.array_equal(meter.when_asked(lambda: seen, face, (x0, y0), (width, height))().corners, sought)
+    apart = replace(face, points=(face.points - face.centre) * [2, 1] + face.centre)
+    assert abs(meter.measure(seen, Place.of(apart, (x0, y0), (width, height))).corners - sought).max() > 5
 
 
 def test_a_long_box_is_as_good_a_place_as_a_square():

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from runs import ROOT
+from small_bundle import write
 
 import abaw
 from abaw.commands import console
@@ -152,6 +153,18 @@ def test_export_names_the_folder_where_no_run_is(tmp_path, monkeypatch):
         console.main()
     assert str(caught.value.code).startswith(f"error: {tmp_path} is not the folder of a run")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_info_says_what_a_bundle_knows_and_refuses_one_that_is_not_whole(tmp_path, monkeypatch, capsys):
+    path = write(tmp_path / "bundle")
+    monkeypatch.setattr(sys, "argv", ["abaw", "info", str(path)])
+    with pytest.raises(SystemExit) as caught:
+        console.main()
+    assert caught.value.code == 0 and "Nothing is known of cats." in capsys.readouterr().out
+    (path / "expr" / "visual.safetensors").write_bytes(b"other!")
+    with pytest.raises(SystemExit) as caught:
+        console.main()
+    assert f"error: {path} has been altered or cut off: expr/visual.safetensors is not" in caught.value.code
 
 
 KILLED = """

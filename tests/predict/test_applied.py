@@ -226,6 +226,7 @@ def test_every_video_has_its_outcome(predicted):
         lines = [(row["video"], row["subject"], row["problem"]) for row in csv.DictReader(handle)]
     assert {video for video, _, _ in lines} == FILMS | set(failed)
     assert {video: problem for video, _, problem in lines if problem} == failed
+    assert {video for video, subject, _ in lines if not subject} == {"nobody.mp4", *failed}
     about = {name: json.loads((predicted / name / "metadata.json").read_text()) for name in FILMS}
     assert all(one["settings"].keys() == SETTINGS for one in about.values())
     subjects = {name: about[name]["subjects"] for name in FILMS}

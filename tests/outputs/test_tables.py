@@ -75,7 +75,8 @@ def test_shares_add_up_and_runs_cover_what_is_seen(data, gaps):
     people = people_of(table, "here")
     [line] = summary_of(people).to_pylist()
     shares = [line[f"share_{name}"] for name in CLASSES]
-    runs = list(expression_runs(people, people.persons[0]))
+    runs = [run for person in people.persons for run in expression_runs(people, person)]
+    assert line["subject"] == (1 if any(table["has_face"].to_pylist()) else None)  # who is never seen is nobody
     assert line["seen_s"] <= people.end_s + 1e-9
     if shares[0] is not None:
         assert sum(shares) == pytest.approx(1)

@@ -24,7 +24,7 @@ from runs import ROOT, SHRUNKEN, environment, snakemake
 from abaw.bundle.engine import Engine, Footage
 from abaw.bundle.reading import unpack_bundle
 from abaw.bundle.words import in_words
-from abaw.config import ComputeConfig
+from abaw.config import ComputeConfig, PredictConfig
 from abaw.media.video import probe
 from abaw.predict.calling import predict_file as abaw_predict
 from abaw.predict.film import Film, predict_film
@@ -110,6 +110,7 @@ FIVE = ["bbaf2n", "brbk7n", "lbax4n", "lbbc2a", "lrwp9a"]
 """Clips of GRID, each of another speaker."""
 FILMS = {"Über_uns_(1)", "nobody.mp4", "nobody.mkv", "turns_away", "angry", "holes"}
 NOT_READ = "cannot be read as a video"
+SETTINGS = PredictConfig.model_fields.keys() - {"videos", "bundle", "out", "also"}
 UNEVEN = "variable frame rate: every frame counts at its own time"
 FAILED = {
     "text": NOT_READ,
@@ -225,7 +226,9 @@ def test_every_video_has_its_outcome(predicted):
         lines = [(row["video"], row["subject"], row["problem"]) for row in csv.DictReader(handle)]
     assert {video for video, _, _ in lines} == FILMS | set(failed)
     assert {video: problem for video, _, problem in lines if problem} == failed
+    assert {video for video, subject, _ in lines if not subject} == {"nobody.mp4", *failed}
     about = {name: json.loads((predicted / name / "metadata.json").read_text()) for name in FILMS}
+    assert all(one["settings"].keys() == SETTINGS for one in about.values())
     subjects = {name: about[name]["subjects"] for name in FILMS}
     assert subjects == {"Über_uns_(1)": 1, "nobody.mp4": 0, "nobody.mkv": 5, "turns_away": 1, "angry": 1, "holes": 1}
     for name, expected in {

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -11,11 +12,12 @@ from pathlib import Path
 
 import pytest
 from runs import ROOT
+from small_bundle import write
 
 import abaw
 from abaw.commands import console
 from abaw.predict import calling
-from abaw.predict.progress import Progress
+from abaw.predict.progress import STAGES, Progress
 from abaw.running.errors import UserError
 
 LINES = """Job stats:
@@ -50,6 +52,15 @@ def test_a_run_is_put_into_videos_and_the_reason_of_a_failure(tmp_path):
     for line in ("device: cpu", "error: the disk is full; make room", "error: the seed is -1"):
         progress.hear(line)
     assert progress.sentences(tmp_path) == ["the seed is -1", f"the disk is full; make room (log: {log})"]
+
+
+def test_every_job_of_predict_is_called_by_words():
+    rules = [
+        (ROOT / "workflow" / "rules" / f"{name}.smk").read_text(encoding="utf-8") for name in ("predict", "outputs")
+    ]
+    named = re.findall(r"^ +(?:use rule \w+ as|rule) (\w+)(?: with)?:", "\n".join(rules), re.MULTILINE)
+    assert len(named) > 10
+    assert {*named, "retrieve_weights", "export_detector", "export_spleeter", "predict"} == STAGES.keys()
 
 
 def test_what_the_workflow_says_itself_comes_first_and_else_its_last_lines():
@@ -144,6 +155,18 @@ def test_export_names_the_folder_where_no_run_is(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_info_says_what_a_bundle_knows_and_refuses_one_that_is_not_whole(tmp_path, monkeypatch, capsys):
+    path = write(tmp_path / "bundle")
+    monkeypatch.setattr(sys, "argv", ["abaw", "info", str(path)])
+    with pytest.raises(SystemExit) as caught:
+        console.main()
+    assert caught.value.code == 0 and "Nothing is known of cats." in capsys.readouterr().out
+    (path / "expr" / "visual.safetensors").write_bytes(b"other!")
+    with pytest.raises(SystemExit) as caught:
+        console.main()
+    assert f"error: {path} has been altered or cut off: expr/visual.safetensors is not" in caught.value.code
+
+
 KILLED = """
 import subprocess, sys
 from abaw.running.children import end_with_parent
@@ -171,11 +194,20 @@ def test_of_a_video_that_cannot_be_read_the_reason_is_raised(tmp_path, monkeypat
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps([["film", "film.mp4", reason]])))
     monkeypatch.setattr("sys.argv", ["list_failed", "--output", str(tmp_path / "out" / "failed.csv")])
     runpy.run_path(str(ROOT / "workflow/scripts/predict/list_failed.py"))["main"]()
-    monkeypatch.setattr(calling, "predict_folder", lambda *arguments: None)
+    given = []
+    monkeypatch.setattr(calling, "predict_folder", lambda *arguments: given.extend(arguments))
     (tmp_path / "film.mp4").touch()
     with pytest.raises(UserError) as caught:
-        abaw.predict(tmp_path / "film.mp4", out=tmp_path / "out")
+        abaw.predict(tmp_path / "film.mp4", out=tmp_path / "out", recogniser="sface", same_person=0.5)
     assert str(caught.value) == reason
+    assert given[3] == {
+        "fps": None,
+        "from_s": 0.0,
+        "to_s": None,
+        "subjects": "all",
+        "recogniser": "sface",
+        "same_person": 0.5,
+    }
 
 
 def test_videos_that_cannot_be_read_are_listed_whatever_their_names_and_however_many(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from abaw.faces.detection import Detection
 from abaw.faces.subjects import TrackedFace, TrackedFrame
-from abaw.predict.everybody import MOST_ROWS, Everybody
+from abaw.predict.everybody import MOST_ROWS, UNSEEN, Everybody
 
 
 def frame(number, tracks, shot=0):
@@ -39,6 +39,13 @@ def test_subjects_are_numbered_by_first_appearance_and_flashes_are_nobody():
     tracks = [[4]] * 2 + [[4, 2]] * 5 + [[2, 9]] + [[2]] * 3
     everybody, _ = followed([frame(n, each) for n, each in enumerate(tracks, start=1)])
     assert everybody.subjects("all", 100) == ({"4": "1", "2": "2"}, [])
+
+
+@pytest.mark.parametrize(("n_frames", "n_seen"), [(1, 1), (3, 2), (4, 2), (9, 5), (50, 5)])
+def test_of_what_is_short_half_is_enough_and_of_shorter_flashes_alone_there_is_a_sentence(n_frames, n_seen):
+    for seen, expected in ((n_seen, ({"4": "1"}, [])), (n_seen - 1, ({}, [UNSEEN] if n_seen > 1 else []))):
+        everybody, _ = followed([frame(n, [4] if n <= seen else []) for n in range(1, n_frames + 1)])
+        assert everybody.subjects("all", 100) == expected
 
 
 def test_a_number_keeps_those_who_stand_out_at_any_time():

@@ -102,7 +102,8 @@ def test_what_was_decided_is_said(tmp_path):
     oftener = replace(film(path, tmp_path), rate_hz=10.0)
     found = predict_film(oftener, write(tmp_path / "bundle"), COMPUTE)
     said = found.problems({"broken": "it breaks at 1.2 s"}, ())
-    assert said[0] == "it breaks at 1.2 s"
+    assert said[0] == "it breaks at 1.2 s" and NOBODY in said
+    assert NOBODY not in found.problems({"left_out": "nobody's for long enough"}, ())
     assert "no audio stream: silence is taken" in said
     assert "variable frame rate: every frame counts at its own time" in said
     assert any("10 times a second, where the models were trained on 5" in one for one in said)

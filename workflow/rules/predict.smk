@@ -194,7 +194,7 @@ if PLAN is not None:
             from_s=CONFIG.predict.from_s,
             to_s="" if CONFIG.predict.to_s is None else CONFIG.predict.to_s,
             fps=PLAN.faces.analysis_rate_hz,
-            settings=as_json(CONFIG.predict.model_dump(include={"fps", "from_s", "to_s", "subjects", "recogniser"})),
+            settings=as_json(CONFIG.predict.model_dump(exclude={"videos", "bundle", "out", "also"})),
             compute=compute_on(CONFIG.compute.device),
         shell:
             "take_gpu {resources.gpu}; python {input.code:q}"

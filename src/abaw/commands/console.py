@@ -3,6 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NoReturn, get_args
 
 from pydantic import TypeAdapter, ValidationError
@@ -85,15 +86,16 @@ def _predict(args: argparse.Namespace) -> None:
         print(f"{row['video']}: {row['reason']}", file=sys.stderr)
     print(
         f"written to {args.out}, open index.html there"
-        + (f"; {len(failed)} videos cannot be read, see failed.csv" if failed else "")
+        + (f"; {len(failed)} video{'s' * (len(failed) > 1)} cannot be read, see failed.csv" if failed else "")
     )
 
 
 def _info(args: argparse.Namespace) -> None:
-    from abaw.bundle.reading import read_bundle
+    from abaw.bundle.reading import unpack_bundle
     from abaw.bundle.words import in_words
 
-    print(in_words(read_bundle(whole_path(args.bundle))))
+    with TemporaryDirectory(prefix="abaw.") as folder:  # so that each file is held against its digest
+        print(in_words(unpack_bundle(whole_path(args.bundle), Path(folder))))
 
 
 def _export(args: argparse.Namespace) -> None:

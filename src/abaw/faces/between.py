@@ -84,11 +84,12 @@ def _mouth(
     bgr: NDArray[np.uint8], face: Detection, settings: FacesConfig, meter: MouthMeter, is_kept: bool
 ) -> Measured:
     """What measures the mouth of a face in a picture when it is asked for."""
-    x0, y0, x1, y1 = crop_region(face.box, settings.margin_px, bgr.shape[1], bgr.shape[0])
+    height, width = bgr.shape[:2]
+    x0, y0, x1, y1 = crop_region(face.box, settings.margin_px, width, height)
     if x1 <= x0 or y1 <= y0:
         return _no_mouth
     pixels = pixels_of(bgr[y0:y1, x0:x1], settings.jpeg_quality if is_kept else None)
-    return meter.when_asked(pixels, face, (x0, y0))
+    return meter.when_asked(pixels, face, (x0, y0), (width, height))
 
 
 def _no_mouth() -> None:

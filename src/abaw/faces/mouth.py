@@ -33,7 +33,16 @@ _PARTS = np.cumsum([2, 2, 2, 2, len(_UPPER_RIM)])
 """Where among them the mouth's corners, the two eyes and the two rims begin."""
 _EYE_POINTS = [FIVE_POINTS.index("right_eye"), FIVE_POINTS.index("left_eye")]
 _PLACE_SIDE = 1.5
-"""The side of the place where MediaPipe lays a mesh, in the longer side of its detector's box."""
+"""The side of the place where MediaPipe lays a mesh, in that of its detector's box, a square.
+
+Boxes of other detectors are taken as squares of their area: RetinaFace's are a third longer, and lie a little higher.
+"""
+_PROFILE = 0.3
+"""Eyes that are nearer to each other than this, in sides of the box, are of a face that is seen from the side.
+
+There box and eyes say less: the mesh may lie half a mouth beside where one that is sought lies. Of faces that look at
+the camera the eyes are 0.35 to 0.45 apart.
+"""
 
 
 @dataclass(frozen=True)
@@ -46,17 +55,20 @@ class Place:
     turn_rad: float
 
     @classmethod
-    def of(cls, face: Detection, corner_px: tuple[int, int]) -> Self | None:
-        """That of a face in a picture, for a crop that begins at `corner_px` (x, y); None where its eyes are not known.
+    def of(cls, face: Detection, corner_px: tuple[int, int], picture_px: tuple[int, int]) -> Self | None:
+        """That of a face in a picture of this width and height, for a crop that begins at `corner_px` (x, y).
 
-        It is where MediaPipe's own graph lays the mesh once its detector has found a box and eyes.
+        It is where MediaPipe's own graph lays the mesh once its detector has found a box and eyes. None where the eyes
+        are not known or those of a face from the side, and where the box ends at the picture's edge: of what lies
+        beyond it, the box does not say.
         """
         right, left = face.points[_EYE_POINTS]
-        if np.isnan((right, left)).any():
+        across = left - right
+        is_cut = (face.box[:2] <= 0).any() or (face.box[2:] >= picture_px).any()
+        if is_cut or not np.linalg.norm(across) >= _PROFILE * face.side_px:  # nor is it where an eye is NaN
             return None
         x, y = face.centre - corner_px
-        side = _PLACE_SIDE * (face.box[2:] - face.box[:2]).max()
-        return cls(float(x), float(y), float(side), float(np.arctan2(*(left - right)[::-1])))
+        return cls(float(x), float(y), _PLACE_SIDE * face.side_px, float(np.arctan2(*across[::-1])))
 
     def within(self, framed: np.ndarray, border_px: int) -> NormalizedRect:
         """The same for MediaPipe, in shares of the crop with its border."""
@@ -116,9 +128,11 @@ class MouthMeter:
             if name in vars(self):
                 vars(self)[name].close()  # or its network stays in memory for as long as the process lives
 
-    def when_asked(self, pixels: Pixels, face: Detection, corner_px: tuple[int, int]) -> Measured:
-        """What measures the mouth of a face once, when it is first called, in a crop that begins at `corner_px`."""
-        place = Place.of(face, corner_px) if self.by_faces else None
+    def when_asked(
+        self, pixels: Pixels, face: Detection, corner_px: tuple[int, int], picture_px: tuple[int, int]
+    ) -> Measured:
+        """What measures the mouth of a face once, when it is first called: arguments as those of `Place.of`."""
+        place = Place.of(face, corner_px, picture_px) if self.by_faces else None
         return cache(lambda: self.measure(pixels(), place))
 
     def measure(self, rgb: np.ndarray, near: Place | None = None) -> Mouth | None:

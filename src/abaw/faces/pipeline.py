@@ -138,7 +138,8 @@ def _cropped(
     smaller = fitted(seen, settings.crop_side_px)
     crop = encode_crop(smaller, settings.jpeg_quality)
     pixels = held(crop) if is_kept and smaller is seen else pixels_of(seen, settings.jpeg_quality if is_kept else None)
-    return TrackedFace(-1, face, crop, (x0, y0), meter.when_asked(pixels, face, (x0, y0)))
+    mouth = meter.when_asked(pixels, face, (x0, y0), (width, height))
+    return TrackedFace(-1, face, crop, (x0, y0), mouth)
 
 
 def _is_doubtful(face: TrackedFace) -> bool:

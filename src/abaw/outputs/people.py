@@ -80,7 +80,8 @@ class Run:
 def people_of(table: pa.Table, where: str) -> People:
     """The people of a `people` table of one video; `where` names the file in errors.
 
-    Raises `UserError` where it holds several videos, or a subject whose frames are not those of the first, one by one.
+    Who is seen in no frame is nobody: a video without a face has one subject in the table, and no person here. Raises
+    `UserError` where it holds several videos, or a subject whose frames are not those of the first, one by one.
     """
     videos = table["video"].unique().to_pylist()
     if len(videos) > 1:
@@ -106,7 +107,8 @@ def people_of(table: pa.Table, where: str) -> People:
                 "subject needs a row for every frame of the video: write it again"
             )
     first = parts[0]["frame"][0].as_py() if parts else 1
-    return People(videos[0] if videos else "", first, times, tuple(map(_person, parts)))
+    persons = tuple(person for person in map(_person, parts) if person.has_face.any())
+    return People(videos[0] if videos else "", first, times, persons)
 
 
 def _person(part: pa.Table) -> Person:

@@ -42,6 +42,7 @@ def predict_file(
     to_s: float | None = None,
     subjects: Subjects = "all",
     recogniser: str | None = None,
+    same_person: float = 0.363,
     cores: int | None = None,
 ) -> "pd.DataFrame":
     """What the people in one video express: the table `people` as a DataFrame, a row for every frame and subject.
@@ -53,7 +54,8 @@ def predict_file(
     path = whole_path(video)
     if not path.is_file():
         raise UserError(f"there is no video {path}; check the folder and the name")
-    settings = {"fps": fps, "from_s": float(from_s), "to_s": to_s, "subjects": subjects, "recogniser": recogniser}
+    settings: dict[str, Any] = {"fps": fps, "from_s": float(from_s), "to_s": to_s, "subjects": subjects}
+    settings |= {"recogniser": recogniser, "same_person": same_person}
     with TemporaryDirectory(prefix="abaw.") as folder:
         results = whole_path(folder if out is None else out)
         predict_folder(path, results, bundle, settings, cores)

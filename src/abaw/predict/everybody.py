@@ -15,7 +15,8 @@ from abaw.faces.tracking import MAX_GAP_S
 from abaw.speech.mouths import MouthRow, mouth_row
 
 LEAST_S = 1.0
-"""How long a person is seen at least, from first to last: false faces are shorter."""
+"""How long a person is seen at least, from first to last, or half of what is shorter: false faces are shorter."""
+UNSEEN = "faces are seen, but nobody's for long enough (a second, or half of what is shorter): they have no rows"
 MOST_ROWS = 3_000_000
 """Rows of a video's table at most, a row for each frame and subject: an hour at 30 Hz has 27 subjects."""
 Wanted = Literal["prominent", "all"] | int
@@ -91,11 +92,12 @@ class Everybody:
         for track in self.tracks:
             tracks.setdefault((person_of or {}).get(track, track), []).append(track)
         people = [Person(name, [self.tracks[track] for track in own]) for name, own in tracks.items()]
-        lasting = [person for person in people if person.seen_s(self._interval_s) >= LEAST_S]
+        least_s = min(LEAST_S, len(self._frames) * self._interval_s / 2)
+        lasting = [person for person in people if person.seen_s(self._interval_s) >= least_s]
         ranked = sorted(lasting, key=lambda person: (-person.prominence, int(person.name)))
         kept = ranked if isinstance(wanted, str) else _at_most(ranked, wanted)
         room = max(1, MOST_ROWS // max(1, n_frames))
-        said = []
+        said = [UNSEEN] if people and not kept else []
         if len(kept) > room:
             said = [f"{len(kept)} people are seen, of whom the {room} who stand out most have rows"]
             kept = kept[:room]

@@ -63,7 +63,7 @@ class Predicted:
         found = [remarks[name] for name in (BROKEN, "left_out") if name in remarks]
         if not self.about["frames"]:
             found.append(f"no frame is in the span that was asked for: the video ends at {self.info.duration_s:.2f} s")
-        elif not self.about["subjects"]:
+        elif not self.about["subjects"] and "left_out" not in remarks:
             found.append(NOBODY)
         if not self.info.has_audio:
             found.append("no audio stream: silence is taken")

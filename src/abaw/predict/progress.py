@@ -10,6 +10,12 @@ from tqdm import tqdm
 
 STAGES = {
     "digest_film": "reading the videos",
+    "list_failed": "listing videos that cannot be read",
+    "open_bundle": "opening the bundle",
+    "export_embedder": "preparing networks",
+    "export_spleeter": "preparing networks",
+    "export_detector": "preparing networks",
+    "retrieve_weights": "getting weights",
     "find_people": "finding people",
     "separate_film_speech": "separating voices",
     "gate_film_speech": "finding speech",
@@ -19,6 +25,7 @@ STAGES = {
     "annotate_video": "drawing into the videos",
     "write_summary": "summing up",
     "write_index": "drawing pages",
+    "predict": "done",
 }
 LAST = "predict_film"
 _STEPS = re.compile(r"(\d+) of (\d+) steps \(")

@@ -100,8 +100,7 @@ def predict_film(
     began_s, began = time.monotonic(), datetime.now(UTC)
     engine = Engine(bundle, compute, embedders)
     times_s = np.array([float(at) for at in film.info.times()])
-    rows = np.flatnonzero((times_s >= film.span_s[0]) & (times_s < film.span_s[1]))
-    shown = Shown(rows + 1, times_s[rows], 1 / film.rate_hz)
+    shown = Shown.of(times_s, film.span_s, film.rate_hz)
     columns = ["sample", "frame", "time_s", "has_face", "x0_px", "y0_px", "x1_px", "y1_px", "score"]
     faces = read_table("faces", film.faces, columns)
     order = pa.array(np.lexsort([faces["frame"].to_numpy(), faces["sample"].to_numpy().astype(int)]))
@@ -122,7 +121,7 @@ def predict_film(
             int(sample),
             shown,
             sightings,
-            {task: Said(outputs[sample][rows], system) for task, (system, outputs) in said.items()},
+            {task: Said(outputs[sample][shown.numbers - 1], system) for task, (system, outputs) in said.items()},
             speaking.get(sample, []),
         )
         for sample, sightings in (seen or {"1": Sightings.of(faces.slice(0, 0))}).items()
@@ -130,7 +129,7 @@ def predict_film(
     about = {
         "subjects": len(seen),
         "anybody_speaks": any(speaking.values()),
-        "frames": len(rows),
+        "frames": len(shown.numbers),
         "fps": f"{film.info.fps.numerator}/{film.info.fps.denominator}",
         "duration_s": float(film.info.duration_s),
         "analysed_fps": film.rate_hz,

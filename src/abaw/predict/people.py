@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -18,13 +19,36 @@ SLACK_S = 1e-6
 
 @dataclass(frozen=True)
 class Shown:
-    """The frames of a video that are asked for: their numbers (n,), from 1, their times (n,) in s, and how far apart
-    the analysed ones are.
+    """The frames of a video that are asked for: their numbers (n,), from 1, their times (n,) in s, how far apart the
+    analysed ones are, and when the first and the last of these are shown (s).
     """
 
     numbers: NDArray[np.int64]
     times_s: NDArray[np.float64]
     interval_s: float
+    analysed_s: tuple[float, float]
+
+    @classmethod
+    def of(cls, times_s: NDArray[np.float64], span_s: tuple[float, float], rate_hz: float) -> Self:
+        """Those in a span (from, to) of all frames', of which `abaw.media.video.sample_frames` takes the nearest to the
+        times j / `rate_hz`.
+        """
+        end_s = times_s[-1] + np.diff(times_s[-2:]).sum() / 2
+        asked_s = np.arange(int((end_s + SLACK_S) * rate_hz) + 1) / rate_hz
+        analysed_s = times_s[np.searchsorted((times_s[1:] + times_s[:-1]) / 2, asked_s)]
+        rows = np.flatnonzero((times_s >= span_s[0]) & (times_s < span_s[1]))
+        inside_s = analysed_s[(analysed_s >= span_s[0]) & (analysed_s < span_s[1])]
+        ends = (float(inside_s[0]), float(inside_s[-1])) if len(inside_s) else (0.0, 0.0)
+        return cls(rows + 1, times_s[rows], 1 / rate_hz, ends)
+
+    @property
+    def reach_s(self) -> NDArray[np.float64]:
+        """How far each frame may be from an analysed one that stands for it, (n,).
+
+        It is half of their interval, and all of it before the first and after the last.
+        """
+        is_outside = (self.times_s < self.analysed_s[0]) | (self.times_s > self.analysed_s[1])
+        return np.where(is_outside, self.interval_s, self.interval_s / 2) + SLACK_S
 
 
 @dataclass(frozen=True)
@@ -115,7 +139,7 @@ def _at_frames(shown: Shown, seen: Sightings) -> tuple[NDArray[np.bool_], NDArra
     nearest = np.where(to_after < to_before, after, before)
     gap = seen.times_s[after] - seen.times_s[before]
     together = (gap > 0) & (gap <= 1.5 * shown.interval_s)  # at 29.97 Hz a bit over half an interval
-    near = together | (np.minimum(to_before, to_after) <= shown.interval_s / 2 + SLACK_S)
+    near = together | (np.minimum(to_before, to_after) <= shown.reach_s)
     has_face = seen.has_face[nearest] & near
     share = np.divide(to_before, gap, out=np.zeros(n), where=gap > 0)[:, None]
     between = (1 - share) * seen.boxes[before] + share * seen.boxes[after]
@@ -131,8 +155,8 @@ def _ages(shown: Shown, seen: Sightings) -> tuple[NDArray[np.float64], NDArray[n
     last = np.searchsorted(times_s, shown.times_s + SLACK_S) - 1
     age_s = np.where(last >= 0, np.maximum(shown.times_s - times_s[last], 0), np.nan)
     age_s[np.isin(shown.numbers, seen.numbers[seen.has_face])] = 0.0
-    half_s = shown.interval_s / 2 + SLACK_S
-    return age_s, (shown.times_s >= times_s[0] - half_s) & (shown.times_s <= times_s[-1] + half_s)
+    reach_s = shown.reach_s
+    return age_s, (shown.times_s >= times_s[0] - reach_s) & (shown.times_s <= times_s[-1] + reach_s)
 
 
 def _inside(runs: Sequence[tuple[float, float]], times_s: NDArray[np.float64]) -> NDArray[np.bool_]:

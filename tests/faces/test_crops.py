@@ -22,7 +22,7 @@ from abaw.corpus.crops import find_crops
 from abaw.corpus.index import index_split
 from abaw.corpus.layout import Layout, Track
 from abaw.demo.plan import plan_corpus
-from abaw.faces.crop import decode_crop, encode_crop
+from abaw.faces.crop import decode_crop, encode_crop, fitted
 from abaw.running.errors import UserError
 from abaw.static.crops import Part, labelled_crops
 from abaw.static.embedder import make_embedder
@@ -58,6 +58,20 @@ def imported(tmp_path: Path, clip: Path, *folders: Path, rate_hz: float = 5.0) -
         patch.setattr(sys, "argv", ["import_crops.py", *arguments, "--output", str(tmp_path / "faces.parquet")])
         import_crops.main()
     return read_table("faces", tmp_path / "faces.parquet").to_pylist()
+
+
+@pytest.mark.parametrize("size", [(300, 260), (477, 401), (512, 384), (64, 512), (1, 900)])
+@pytest.mark.parametrize("side_px", [32, 80, 112])
+def test_a_crop_is_made_smaller_by_means_whatever_it_is_halved_to_before(size, side_px):
+    photo = np.ascontiguousarray(np.tile(data.astronaut(), (1, 2, 1))[: size[0], : size[1]])
+    found = fitted(photo, side_px)
+    scale = side_px / max(size)
+    width, height = (max(1, round(side * scale)) for side in size[::-1])
+    assert max(found.shape[:2]) == side_px and np.abs(np.subtract(found.shape[:2], (height, width))).max() <= 1
+    even = photo[: size[0] & ~1 or 1, : size[1] & ~1]
+    known = cv2.resize(even, found.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(found.astype(int) - known).mean() < 1.5
+    assert fitted(photo, None) is photo and fitted(photo, max(size)) is photo
 
 
 @pytest.mark.parametrize(

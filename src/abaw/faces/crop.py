@@ -17,10 +17,20 @@ def crop_region(box: np.ndarray, margin_px: int, width: int, height: int) -> tup
 
 
 def fitted(bgr: np.ndarray, longer_side_px: int | None) -> np.ndarray:
-    """An image (height x width x 3, uint8), made smaller where it is larger than that; None leaves it as it is."""
-    scale = 1.0 if longer_side_px is None else longer_side_px / max(bgr.shape[:2])
-    if scale >= 1:
+    """An image (height x width x 3, uint8), made smaller where it is larger than that; None leaves it as it is.
+
+    Each pixel is the mean of those that it stands for. What is four times too large or more is halved first, for which
+    OpenCV has a quick way; of an odd number of rows or columns the last one then goes.
+    """
+    if longer_side_px is None:
         return bgr
+    while max(bgr.shape[:2]) >= 4 * longer_side_px and min(bgr.shape[:2]) > 1:
+        bgr = _smaller(bgr[: bgr.shape[0] & ~1, : bgr.shape[1] & ~1], 0.5)
+    scale = longer_side_px / max(bgr.shape[:2])
+    return bgr if scale >= 1 else _smaller(bgr, scale)
+
+
+def _smaller(bgr: np.ndarray, scale: float) -> np.ndarray:
     size = max(1, round(bgr.shape[1] * scale)), max(1, round(bgr.shape[0] * scale))
     return cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
 

@@ -8,7 +8,7 @@ CORES ?= $(shell nproc 2>/dev/null || echo 2)
 WORKERS ?= 2
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo predict bundle picture test test-fast test-fuzz test-browser test-slurm test-environment test-conda test-spleeter test-kills lint generate measure lock clean
+.PHONY: help setup demo predict bundle picture test test-fast test-fuzz test-browser test-formats test-slurm test-environment test-conda test-spleeter test-kills lint generate measure lock clean
 
 help:  ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -73,6 +73,17 @@ test-browser: setup  ## open the pages of predict in a real Chromium; it says wh
 	>&2; exit 1; }
 	PYTHONPATH=.browser python -m pytest -m browser tests/outputs
 
+test-formats: .formats/.stamp  ## hold files for ELAN against its schema, and read tables with DuckDB
+	PYTHONPATH=.formats python -m pytest -m formats tests/outputs
+
+# ELAN's schemas come with the source of pympi, and with no wheel.
+.formats/.stamp: requirements-formats.lock requirements.lock .venv/.stamp
+	rm -rf .formats
+	.venv/bin/python $(PIP) --no-deps --target .formats -r requirements-formats.lock
+	.venv/bin/python -m pip --quiet download --disable-pip-version-check --no-deps --no-binary :all: \
+	  --no-build-isolation --dest .formats "$$(grep ^pympi-ling== requirements.lock)"
+	touch $@
+
 picture: setup  ## photograph the viewer for README, of a video and the bundle of `make demo` and `abaw export`
 	@{ $(BROWSER); } > /dev/null 2>&1 || { echo "error: the picture needs what make test-browser needs" >&2; exit 1; }
 	PYTHONPATH=.browser python tools/viewer_picture.py
@@ -128,6 +139,10 @@ lock:  ## resolve requirements*.in anew into requirements*.lock, in a throw-away
 	.venv-lock/bin/python $(PIP) --constraint requirements.lock -r requirements-browser.in
 	.venv-lock/bin/python -m pip freeze --all --exclude pip --exclude setuptools \
 	  | grep -vixFf requirements.lock > requirements-browser.lock
+	$(PYTHON) -m venv --clear .venv-lock
+	.venv-lock/bin/python $(PIP) --constraint requirements.lock -r requirements-formats.in
+	.venv-lock/bin/python -m pip freeze --all --exclude pip --exclude setuptools \
+	  | grep -vixFf requirements.lock > requirements-formats.lock
 	rm -rf .venv-lock
 
 clean:  ## remove results and logs; the environment stays

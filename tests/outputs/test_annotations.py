@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import webvtt
 from clips import ffmpeg, write_numbered
+from formats import elan_schema, installed
 from hypothesis import given
 from hypothesis import strategies as st
 from people import blanked, made_table
@@ -122,6 +123,21 @@ def test_an_eaf_is_sound_also_of_nobody(monkeypatch, tmp_path, late):
         assert_sound(path)
         again = exported(monkeypatch, tmp_path / str(subjects), table, late, ".eaf")
         assert again.read_bytes() == path.read_bytes() and not list(path.parent.glob("*.bak"))
+
+
+@pytest.mark.formats
+@pytest.mark.parametrize("version", ["2.8", "3.0"])
+@pytest.mark.parametrize("subjects", [0, 1, 3])
+def test_an_eaf_is_valid_by_elan_s_schema(monkeypatch, tmp_path, late, subjects, version):
+    """The schema of the version that pympi writes, and the newest one."""
+    etree = installed("lxml.etree")
+    table = made_table(n_frames=60, subjects=subjects, fps=FPS)
+    path = exported(monkeypatch, tmp_path / "out", table, late, ".eaf")
+    schema = etree.XMLSchema(etree.fromstring(elan_schema(version)))
+    schema.assertValid(etree.parse(str(path)))
+    broken = etree.parse(str(path))
+    broken.getroot().append(etree.Element("NO_SUCH_THING"))
+    assert not schema.validate(broken)
 
 
 def test_praat_has_a_label_or_none_for_every_moment(monkeypatch, tmp_path, late):

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import write_summary
+from formats import installed
 from hypothesis import given
 from hypothesis import strategies as st
 from people import blanked, made_table
@@ -44,6 +45,22 @@ def test_a_summary_is_what_one_works_out_by_hand():
     assert (line["share_anger"], line["share_fear"], line["share_happiness"]) == (0.75, 0.25, 0)
     assert line["changes_per_min"] == 15  # one in 4 s
     assert line["share_measured"] == 0.5  # two of four frames
+
+
+@pytest.mark.formats
+def test_duckdb_reads_what_was_written(tmp_path):
+    duckdb, table = installed("duckdb"), blanked(made_table(), "p_fear")
+    write_table("people", table, tmp_path / "frames.parquet")
+    write_csv(table, tmp_path / "frames.csv")
+    asked = "SELECT subject, expression, count(*), avg(valence) FROM '{}' GROUP BY ALL ORDER BY ALL"
+    with duckdb.connect() as base:
+        assert base.read_parquet(str(tmp_path / "frames.parquet")).to_arrow_table().to_pylist() == table.to_pylist()
+        said = base.sql(asked.format(tmp_path / "frames.parquet")).fetchall()
+        of_csv = base.read_csv(str(tmp_path / "frames.csv"))
+        assert of_csv.columns == table.column_names and len(of_csv) == len(table)
+    known = table.to_pandas().groupby(["subject", "expression"])["valence"].agg(["size", "mean"]).reset_index()
+    assert [list(row[:3]) for row in said] == known[["subject", "expression", "size"]].to_numpy().tolist()
+    assert [row[3] for row in said] == pytest.approx(known["mean"].tolist(), abs=1e-6)
 
 
 def test_what_nobody_knows_is_nothing_in_a_summary():

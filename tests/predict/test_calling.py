@@ -198,15 +198,16 @@ def test_of_a_video_that_cannot_be_read_the_reason_is_raised(tmp_path, monkeypat
     monkeypatch.setattr(calling, "predict_folder", lambda *arguments: given.extend(arguments))
     (tmp_path / "film.mp4").touch()
     with pytest.raises(UserError) as caught:
-        abaw.predict(tmp_path / "film.mp4", out=tmp_path / "out", recogniser="sface", same_person=0.5)
+        chosen = {"recogniser": "sface", "same_person": 0.5, "mouths_hz": None, "also": ["elan"]}
+        abaw.predict(tmp_path / "film.mp4", out=tmp_path / "out", **chosen)
     assert str(caught.value) == reason
     assert given[3] == {
         "fps": None,
         "from_s": 0.0,
         "to_s": None,
+        "detect_every_s": 0.6,
         "subjects": "all",
-        "recogniser": "sface",
-        "same_person": 0.5,
+        **chosen,
     }
 
 

@@ -8,13 +8,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 import abaw
 from abaw.bundle.words import in_words
 from abaw.config import check_config
+from abaw.config.predict import Also, Subjects
 from abaw.predict.films import OF_RESULTS, RESERVED, Films, find_films
 from abaw.predict.plan import Plan, plan_prediction
 from abaw.predict.progress import Progress
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 ROOT = Path(abaw.__file__).resolve().parents[2]
 HIDDEN = ".abaw"
 """The folder beside the results that holds what the stages make, so that the same command goes on."""
-Subjects = Literal["prominent", "all"] | int
 
 
 def predict_file(
@@ -40,22 +40,26 @@ def predict_file(
     fps: float | None = None,
     from_s: float = 0.0,
     to_s: float | None = None,
+    detect_every_s: float | None = 0.6,
+    mouths_hz: float | None = 10.0,
     subjects: Subjects = "all",
     recogniser: str | None = None,
     same_person: float = 0.363,
+    also: Sequence[Also] = (),
     cores: int | None = None,
 ) -> "pd.DataFrame":
     """What the people in one video express: the table `people` as a DataFrame, a row for every frame and subject.
 
     `bundle` is a folder or a zip, or the one that the repository carries; the other settings are the keys of `predict`
-    in the configuration. Results go to `out`, where the same call finds them again, or to a folder that is removed.
-    Raises `UserError` where the video cannot be read or the bundle cannot be used.
+    in the configuration. Results go to `out`, where the same call finds them again, and where what is made `also` lies,
+    or to a folder that is removed. Raises `UserError` where the video cannot be read or the bundle cannot be used.
     """
     path = whole_path(video)
     if not path.is_file():
         raise UserError(f"there is no video {path}; check the folder and the name")
-    settings: dict[str, Any] = {"fps": fps, "from_s": float(from_s), "to_s": to_s, "subjects": subjects}
-    settings |= {"recogniser": recogniser, "same_person": same_person}
+    settings: dict[str, Any] = {"fps": fps, "from_s": float(from_s), "to_s": to_s, "detect_every_s": detect_every_s}
+    settings |= {"mouths_hz": mouths_hz, "subjects": subjects, "recogniser": recogniser, "same_person": same_person}
+    settings |= {"also": list(also)}
     with TemporaryDirectory(prefix="abaw.") as folder:
         results = whole_path(folder if out is None else out)
         predict_folder(path, results, bundle, settings, cores)

@@ -10,6 +10,8 @@ if PLAN is not None:
 
     OUT, FILMS = CONFIG.predict.out, "results/films"
     OPENED = f"{FILMS}/bundle"
+    # Now, not when a job is about to begin: by then a video that grows has been read.
+    PLANNED_BYTES = {film: PLAN.films.size_bytes(film) for film in PLAN.films.paths}
 
     use rule digest_video as digest_film with:
         input:
@@ -189,7 +191,7 @@ if PLAN is not None:
         params:
             modules=modules("predict/predict_film"),
             video=video_file,
-            planned_bytes=lambda wildcards: PLAN.films.size_bytes(wildcards.film),
+            planned_bytes=lambda wildcards: PLANNED_BYTES[wildcards.film],
             folder=OPENED,
             from_s=CONFIG.predict.from_s,
             to_s="" if CONFIG.predict.to_s is None else CONFIG.predict.to_s,

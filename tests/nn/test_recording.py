@@ -6,9 +6,7 @@ from safetensors.torch import save_file
 from torch import nn
 from trained_together import crops, settings_of_phase
 
-from abaw.config import ComputeConfig
 from abaw.nn.recording import Recorded, recorded
-from abaw.nn.runtime import half_on_gpu, start
 from abaw.static import training
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="only a GPU plays steps back")
@@ -78,20 +76,3 @@ def test_shorter_batches_and_judging_do_not_disturb_it():
         assert torch.equal(network(batch), said)
     network.eval()
     assert not torch.equal(network(batches[0]), found[0])
-
-
-@needs_gpu
-def test_attention_learns_the_same_twice_where_algorithms_are_deterministic():
-    device = start(ComputeConfig(device="cuda", threads=1, deterministic=True), seed=1)
-    layer = nn.TransformerEncoderLayer(64, 4, 128, 0.0, batch_first=True).to(device)
-    batch = torch.randn(64, 197, 64, device=device)
-
-    def gradients():
-        layer.zero_grad()
-        with half_on_gpu(device):
-            said = layer(batch)
-        said.float().square().sum().backward()
-        return [parameter.grad.clone() for parameter in layer.parameters()]
-
-    first = gradients()
-    assert all(torch.equal(one, other) for _ in range(5) for one, other in zip(first, gradients(), strict=True))

@@ -7,6 +7,7 @@ training on a CPU, whose results are the same to the last bit.
 import torch
 from torch import nn
 
+from abaw.nn.attention import take_no_fused
 from abaw.running.errors import UserError
 from abaw.running.machine import check_compiled
 
@@ -26,7 +27,9 @@ def compiled(network: nn.Module) -> nn.Module:
     from torch._inductor import config as of_programs
 
     of_forms.recompile_limit = FORMS
-    of_programs.deterministic = torch.are_deterministic_algorithms_enabled()
+    of_programs.deterministic = deterministic = torch.are_deterministic_algorithms_enabled()
+    if deterministic and any(parameter.is_cuda for parameter in network.parameters()):
+        take_no_fused()  # its backward pass is one program, behind which `in_order` sees no attention
     of_programs.compile_threads = torch.get_num_threads()
     return torch.compile(network, backend=BACKEND, dynamic=False)  # type: ignore[return-value]
 

@@ -11,7 +11,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves  # torch's recording takes outputs of any form by it, too
 
+from abaw.nn.attention import in_order
 from abaw.nn.parallel import team
 
 
@@ -72,4 +74,6 @@ class _Whole(nn.Module):
         self.network = network
 
     def forward(self, batch: Tensor) -> Any:
-        return self.network(batch)
+        outputs = self.network(batch)
+        in_order(tree_leaves(outputs))
+        return outputs

@@ -40,9 +40,7 @@ def start(compute: ComputeConfig, seed: int, keeps_memory: bool = True) -> torch
     torch.backends.cudnn.benchmark = quickest
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")
-        # Fused attention adds its gradients in any order, unless every operation had to have one that does not.
-        for enable in (cuda.enable_flash_sdp, cuda.enable_mem_efficient_sdp, cuda.enable_cudnn_sdp):
-            enable(quickest)
+        cuda.enable_cudnn_sdp(quickest)  # torch's other fused kernels can be deterministic: see `abaw.nn.attention`
     # It would fill all memory that is yet to be written, for nothing: a fifth of a training step on a CPU.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if team().first:

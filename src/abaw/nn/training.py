@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from abaw.config import TrainingConfig
+from abaw.nn.attention import in_order
 from abaw.nn.averaging import Averaged
 from abaw.nn.optimisers import light
 from abaw.nn.parallel import team
@@ -97,6 +98,7 @@ class _Progress:
 
     def step(self, loss: Tensor) -> None:
         self.optimiser.zero_grad(set_to_none=True)
+        in_order([loss])
         loss.backward()
         if self.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.trained, self.clip_norm)

@@ -1,5 +1,6 @@
 """The common trunk of models that train together: heard once, for all, and the same after an interruption."""
 
+import dataclasses
 from fractions import Fraction
 
 import numpy as np
@@ -7,11 +8,13 @@ import pytest
 import torch
 from settings import ACOUSTIC
 
+from abaw.acoustic.encoders.base import Steps
 from abaw.acoustic.encoders.waveform import Small
 from abaw.acoustic.encoders.whisper_tiny import WhisperTiny
+from abaw.acoustic.judged import Judged
 from abaw.acoustic.model import AudioModel
 from abaw.acoustic.training import train_acoustic
-from abaw.acoustic.trunk import trunks_of
+from abaw.acoustic.trunk import Trunk, trunks_of
 from abaw.acoustic.voices import Voice, VoicedWindows
 from abaw.nn.resume import Resume
 from abaw.timeline.rows import row_times
@@ -76,9 +79,52 @@ def test_what_is_kept_is_what_would_be_heard(windows):
     [trunk] = trunks_of([model], CPU, 0, None)
     items = np.array([4, 1, 2])
     kept = trunk.training_steps(windows, items, (1, 0)).hidden
-    trunk.keeps = False
-    torch.testing.assert_close(kept, trunk.steps(windows, items).hidden, atol=1e-4, rtol=1e-4)
+    heard = Trunk(model.encoder, trunk.depth, CPU, keeps=False).steps(windows, items).hidden
+    torch.testing.assert_close(kept, heard, atol=1e-4, rtol=1e-4)
     assert trunk.depth == 2 and trunk.frozen
+
+
+def test_a_batch_that_is_judged_is_heard_once_for_all_models_and_epochs(windows, calls, monkeypatch):
+    """Validation of five windows in batches of up to four, after three epochs and at the end, for two models."""
+    own = {name: getattr(windows, name)[1:] for name in ("track", "start_s", "samples", "labels")}
+    val = dataclasses.replace(windows, **own)
+    chosen = settings(epochs=3)
+    chosen = chosen.model_copy(update={"training": chosen.training.model_copy(update={"batch_size": 4})})
+    found = train_acoustic("expr", BOTH, windows, val, chosen, 0, CPU)
+    assert [call for call in calls if not call[1]] == [(3, False), (2, False)]
+    calls.clear()
+    monkeypatch.setattr(Judged, "find", lambda *_: None)
+    again = train_acoustic("expr", BOTH, windows, val, chosen, 0, CPU)
+    assert len([call for call in calls if not call[1]]) == 2 * 2 * 4
+    assert all(map(torch.equal, state(found), state(again)))
+    for (_, one, scored), (_, other, scored_again) in zip(found, again, strict=True):
+        assert one.epochs == other.epochs and torch.equal(one.outputs, other.outputs)
+        assert scored.equals(scored_again)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_was_said_of_a_batch_comes_back_to_the_last_bit(windows, dtype):
+    judged, places = Judged(), dataclasses.replace(windows)
+    said = {n: torch.randn(n, 5, 8).to(dtype).transpose(0, 1).contiguous().transpose(0, 1) for n in (3, 2)}
+    for n, hidden in said.items():
+        judged.keep(windows, np.arange(n), Steps(hidden, {"attention_mask": None}))
+    for n, hidden in said.items():
+        found = judged.find(windows, np.arange(n), CPU)
+        assert torch.equal(found.hidden, hidden) and found.hidden.dtype == dtype
+        assert found.beside == {"attention_mask": None}
+    assert judged.find(windows, np.array([0, 2, 1]), CPU) is None
+    assert judged.find(places, np.arange(3), CPU) is None
+
+
+def test_a_batch_with_a_mask_is_heard_anew(windows):
+    judged = Judged()
+    judged.keep(windows, np.arange(2), Steps(torch.zeros(2, 5, 8), {"attention_mask": torch.ones(2, 5)}))
+    assert judged.find(windows, np.arange(2), CPU) is None
+
+
+def test_what_learns_is_heard_anew(windows, calls):
+    train_acoustic("expr", BOTH, windows, windows, settings(trained_layers="all", epochs=2), 0, CPU)
+    assert [call for call in calls if not call[1]] == [(3, False)] * 2 * 2 * 3  # batches, models, epochs and the end
 
 
 def test_the_trunk_ends_below_the_lowest_layer_that_learns():

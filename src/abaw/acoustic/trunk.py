@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from abaw.acoustic.augmentation import Augmentation
 from abaw.acoustic.encoders.base import SpeechEncoder, Steps
+from abaw.acoustic.judged import Judged
 from abaw.acoustic.model import AudioModel
 from abaw.acoustic.voices import Places
 from abaw.nn.runtime import half_on_gpu
@@ -26,7 +27,8 @@ class Trunk:
 
     A batch of a training is drawn, changed by the augmentation and heard once for all models: by the seed and the
     moment alone, so that a training that was cut off hears the same again. Where the encoder is exact and nothing is
-    changed in the waveforms, each window is heard once for all epochs, as far as `KEPT_BYTES` allow.
+    changed in the waveforms, each window is heard once for all epochs, as far as `KEPT_BYTES` allow. Batches that are
+    judged after each epoch are heard once for all epochs and models: what was said is kept in a scratch file.
     """
 
     def __init__(
@@ -42,7 +44,7 @@ class Trunk:
         self.seed, self.augmentation = seed, augmentation
         upper = {id(parameter) for layer in encoder.layers[depth:] for parameter in layer.parameters()}
         self.frozen = not any(one.requires_grad for one in encoder.parameters() if id(one) not in upper)
-        self.keeps = keeps and encoder.exact and self.frozen
+        self._judged = Judged() if keeps and self.frozen else None
         self._kept: dict[int, tuple[Places, torch.Tensor]] = {}
         self._left = KEPT_BYTES
         self._last: tuple[Moment, Steps] | None = None
@@ -52,12 +54,17 @@ class Trunk:
         kept = self._of(places)
         if kept is not None:
             return Steps(kept[torch.from_numpy(items)].to(self.device), {})
-        with _mode(self.encoder, training=False):
-            return self._heard(places, items)
+        said = None if self._judged is None else self._judged.find(places, items, self.device)
+        if said is None:
+            with _mode(self.encoder, training=False):
+                said = self._heard(places, items)
+            if self._judged is not None:
+                self._judged.keep(places, items, said)
+        return said
 
     def training_steps(self, places: Places, items: NDArray[np.int64], moment: Moment) -> Steps:
         """The same in training, with the augmentation."""
-        if self.augmentation is None and self.keeps and self._of(places) is not None:
+        if self.augmentation is None and self._of(places) is not None:
             return self.steps(places, items)
         if self._last is not None and self._last[0] == moment:
             return self._last[1]
@@ -85,7 +92,7 @@ class Trunk:
 
     def _of(self, places: Places) -> torch.Tensor | None:
         """What is kept of all windows, which are heard in their own order, whatever batches come later."""
-        if not self.keeps:
+        if self._judged is None or not self.encoder.exact:
             return None
         if id(places) not in self._kept:
             size = len(places) * round(places.window_s * self.encoder.step_rate_hz) * self.encoder.width * 4

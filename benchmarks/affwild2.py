@@ -8,24 +8,25 @@ the peak memory of the process. Sizes are AffWild2's, as its users counted them.
 that benchmarks/full_size.py has run, as docs/measured.json has them.
 
 What a GPU takes follows from what benchmarks/feed.py has measured on one: pictures a second that a training of each
-backbone learns from, decoding and augmentation included (--images-per-s; else as docs/measured.json has them under
-feed_gpu). A picture that is only looked at takes a third of that, for a step has a forward pass and a backward pass of
-twice its arithmetic. A network over sound takes its arithmetic, counted here, at the rate at which ViT-B/16 was
-trained. Networks over time have next to no arithmetic: a step takes as long as Python and torch take here to ask for
-it.
+backbone learns from, decoding and augmentation included. They are given (--images-per-s), or put together of the two
+runs in docs/measured.json: the time of a picture's kernels with fused attention (feed_gpu_fused, whose steps were not
+recorded), and the time in which no kernel ran where steps are recorded (feed_gpu, without fused attention). A picture
+that is only looked at takes a third, for a step has a forward pass and a backward pass of twice its arithmetic. A
+network over sound takes its arithmetic, counted here, at the rate at which ViT-B/16 is trained. Networks over time have
+next to no arithmetic: a step takes as long as Python and torch take here to ask for it.
 
 config/affwild2_best.yaml is summed up in the same way, with units of its own. Each fold trains, judges, embeds and
 predicts anew; a backbone whose layers all stay as they are is only looked through; DINOv2's arithmetic is done at
 ViT-B/16's rate.
 
-docs/scale.md shows what this prints. The last line is a JSON object. `unit_...` and `stage_...`: what one unit of each
+docs/scale.md shows what this prints. The last line is a JSON object. `images_per_s` and `gpu_tflops`: the rates above;
+`unit_...` and `stage_...`: what one unit of each
 stage costs, and each stage of the whole; `core_hours` and `gpu_hours`: all stages together; `hours`: how long the whole
 takes on one machine with one card to eight, in several ways; `prediction_core_hours`: what predicting with trained
 weights takes, which needs no GPU. `best`: stages and sums of config/affwild2_best.yaml.
 """
 
 import argparse
-import heapq
 import json
 import os
 import re
@@ -36,7 +37,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
-from affwild2_units import BEST, GIB, PAPER, STAGES, TASKS, WINDOW, Unit, measured, section
+from affwild2_form import BEST, GIB, PAPER, TASKS, WINDOW, section
+from affwild2_schedule import BEFORE, FACES_BEFORE, HEARD, Job, makespan, waits
+from affwild2_units import STAGES, Unit, measured
 
 MEASURED = Path(__file__).resolve().parents[1] / "docs" / "measured.json"
 VIDEOS, FRAMES_PER_S, RATE_HZ = 598, 28.24, 5
@@ -54,12 +57,11 @@ BEST_EPOCH = {"pretraining": 30, "static": 20, "dynamic": 20, "attention": 20}
 """The epoch that is kept, an assumption: patience then trains on for as many epochs as it says."""
 CARDS = {"one_card": 1, "two_cards": 2, "four_cards": 4, "eight_cards": 8}
 BEST_BACKBONE = "best"
-BEFORE = "pre-training"
 AFTER = "after the networks"
 TRAINING = 3
 """A training step has a forward pass, and a backward pass of twice its arithmetic; of frozen layers there is less."""
 
-Cost = Literal["learned", "looked at", "arithmetic", "launches"]
+Cost = Literal["learned", "looked at", "arithmetic", "read", "launches"]
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def plan(pretraining_epochs: int, preset: str = PAPER) -> list[Line]:
     labelled = {task: [rows / FRAMES_PER_S * RATE_HZ for rows in LABELLED[task]] for task in TASKS}
     lines = [Line("faces", "faces", HOURS * 3600, VIDEOS), Line("separation", "separation", HOURS * 3600, VIDEOS)]
     if pretraining_epochs:
-        lines.append(Line(f"faces of {BEFORE}", "faces", PRETRAINING / RATE_HZ, 10))
+        lines.append(Line(FACES_BEFORE, "faces", PRETRAINING / RATE_HZ, 10))
     settings = section("static", preset)
     for task in TASKS:
         backbone = BEST_BACKBONE if (preset, task) == (BEST, "expr") else task
@@ -179,18 +181,25 @@ def over_time(analysed: Mapping[str, list[float]], preset: str) -> list[Line]:
 
 
 def heard(preset: str) -> list[Line]:
-    """The acoustic models, which train together: each epoch hears validation's windows, and its whole tracks."""
+    """The acoustic models, which train together: each epoch hears validation's windows, and its whole tracks.
+
+    Of the paper's encoder what lies below the layers that learn is heard once, and read after each epoch.
+    """
     settings, own = section("acoustic", preset), "_best" if preset == BEST else ""
     models, step_s, lines = len(settings["architectures"]), settings["network"]["step_s"], []
     window, voice = f"acoustic_window{own}", section("voice_functional", preset)
     for task in TASKS:
         heard_s = with_folds([rows / FRAMES_PER_S for rows in ROWS[task]], preset)
         n, runs = epochs("acoustic", preset), heard_s.runs
-        trained, judged = heard_s.learned * VOICED * n, heard_s.judged * (1 + VOICED) * models * n
-        said = heard_s.whole / step_s
+        trained, judged = heard_s.learned * VOICED * n, heard_s.judged * (1 + VOICED)
+        said, once = heard_s.whole / step_s, preset == PAPER  # WavLM's layers take more than is kept
+        if once:
+            lines.append(Line(f"{task}: {HEARD}", window, judged / step_s, runs, "arithmetic"))
+        again: tuple[str, Cost] = ("acoustic_judged", "read") if once else (window, "arithmetic")
+        batch = settings["network"]["training"]["batch_size"]
         lines += [
             Line(f"{task}: acoustic models", f"acoustic_step{own}", trained / step_s, runs, "arithmetic"),
-            Line(f"{task}: choosing their epochs", window, judged / step_s, runs, "arithmetic"),
+            Line(f"{task}: choosing their epochs", again[0], judged * models * n / step_s, runs, again[1], batch=batch),
             Line(f"{task}: predictions and embeddings of the voice", window, said, runs, "arithmetic"),
         ]
         if voice["enabled"]:
@@ -214,6 +223,8 @@ def gpu_hours(line: Line, units: Mapping[str, Unit], gpu: Gpu) -> float:
         seconds = max(arithmetic, units[line.measured.replace("_step", "_launches")].seconds / line.batch)
     else:
         seconds = arithmetic
+        if line.cost == "read":  # one after the other, for what is said of a batch is waited for
+            seconds += units["acoustic_read"].seconds + units["acoustic_launches"].seconds / line.batch
     return line.units * seconds / 3600
 
 
@@ -224,69 +235,21 @@ def core_hours(line: Line, units: Mapping[str, Unit]) -> float:
 
 
 def whole_h(lines: list[Line], units: Mapping[str, Unit], gpu: Gpu, cards: int, cores: int, together: int) -> float:
-    """Hours of the whole on one machine: first what is on its cores, then the networks, then what follows them.
+    """Hours of the whole on one machine: the stages on its cores one by one, each network as soon as it is ready.
 
-    Networks' jobs go to cards as they become ready, one to each; trainings on pictures take `together` of them, and are
-    that much quicker.
+    Networks' jobs go to cards, one to each; trainings on pictures take `together` of them, and are that much quicker.
     """
-    first = sum(core_hours(line, units) / min(line.jobs, cores) for line in lines if line.cost is None)
     jobs: dict[str, Job] = {}
     for line in lines:
-        if line.cost is not None:
+        if line.cost is None:
+            width, hours = 0, core_hours(line, units) / min(line.jobs, cores)
+        else:
             width = together if line.cost == "learned" else 1
             hours = gpu_hours(line, units, gpu) / line.jobs / width
-            names = [f"{line.stage} {number}" for number in range(line.jobs)]
-            after = {name for name, job in jobs.items() if _waits(line.stage, job.stage)}
-            jobs |= {name: Job(line.stage, hours, width, after) for name in names}
-    return first + makespan(jobs, cards) + measured_before("full_size").get("total_min", 0.0) / 60
-
-
-@dataclass(frozen=True)
-class Job:
-    """A job on cards: its stage, hours, how many cards it takes, and the jobs that it waits for."""
-
-    stage: str
-    hours: float
-    cards: int
-    after: set[str]
-
-
-NEXT = {
-    "fine-tuning": (BEFORE,),
-    "choosing its epoch": ("fine-tuning",),
-    "embeddings": ("choosing its epoch",),
-    "the transformers of the sweep": ("embeddings",),
-    "attention": ("embeddings", "predictions and embeddings of the voice"),
-    "choosing their epochs": ("acoustic models",),
-    "predictions and embeddings of the voice": ("choosing their epochs",),
-    "statistics of the voice": (),
-}
-"""What each stage of a challenge waits for. Networks over time wait for embeddings of faces."""
-
-
-def _waits(stage: str, other: str) -> bool:
-    (task, name), (of, before) = stage.split(": "), other.split(": ")
-    return task == of and before in NEXT.get(name, ())
-
-
-def makespan(jobs: Mapping[str, Job], cards: int) -> float:
-    """Hours until all are done, where a job that is ready and has the most behind it goes first."""
-    behind: dict[str, float] = {}
-    for name in reversed(list(jobs)):  # jobs wait for earlier ones only
-        behind[name] = jobs[name].hours + max((behind[n] for n, job in jobs.items() if name in job.after), default=0.0)
-    waiting, done, now, free = set(jobs), set[str](), 0.0, cards
-    running: list[tuple[float, str]] = []
-    while waiting or running:
-        ready = sorted((name for name in waiting if jobs[name].after <= done), key=lambda n: (-behind[n], n))
-        for name in ready:
-            if jobs[name].cards <= free:
-                free -= jobs[name].cards
-                waiting.remove(name)
-                heapq.heappush(running, (now + jobs[name].hours, name))
-        now, name = heapq.heappop(running)
-        free += jobs[name].cards
-        done.add(name)
-    return now
+        names = [f"{line.stage} {number}" for number in range(line.jobs if width else 1)]
+        after = {name for name, job in jobs.items() if waits(line.stage, job.stage)}
+        jobs |= {name: Job(line.stage, hours, width, after) for name in names}
+    return makespan(jobs, cards) + measured_before("full_size").get("total_min", 0.0) / 60
 
 
 def measured_before(benchmark: str) -> dict[str, Any]:
@@ -294,12 +257,22 @@ def measured_before(benchmark: str) -> dict[str, Any]:
     return json.loads(MEASURED.read_text(encoding="utf-8")).get(benchmark, {"figures": {}})["figures"]
 
 
+def images_per_s() -> list[float]:
+    """Of B1 and ViT-B/16, by the time in which a GPU runs a picture's kernels and the time in which it runs none."""
+    fused, recorded = measured_before("feed_gpu_fused"), measured_before("feed_gpu")
+    rates = []
+    for network in ("b1", "vit"):
+        kernels_s = fused["gpu_busy_share"][network] / fused["gpu_images_per_s"][network]
+        idle_s = (1 - recorded["gpu_busy_share"][network]) / recorded["gpu_images_per_s"][network]
+        rates.append(round(1 / (kernels_s + idle_s)))
+    return rates
+
+
 def main() -> None:
     """Measure, multiply, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     said: dict[str, Any] = {"type": float, "nargs": 2, "metavar": ("B1", "VIT")}
-    rates = [*measured_before("feed_gpu")["gpu_images_per_s"].values()]
-    parser.add_argument("--images-per-s", default=rates, help="gpu_images_per_s of benchmarks/feed.py", **said)
+    parser.add_argument("--images-per-s", default=images_per_s(), help="gpu_images_per_s of benchmarks/feed.py", **said)
     parser.add_argument("--cores", type=int, default=16, help="threads of the machine")
     args = parser.parse_args()
 
@@ -326,6 +299,8 @@ def main() -> None:
             print(f"{name}: {costs['units']:,} units, {costs['core_hours']:,.0f} core hours{on_gpu}")
     predicted = round(sum(stages[name]["core_hours"] for name in stages if re.search("^faces$|separation|embed", name)))
     own = {"prediction_core_hours": predicted, "best": figures({}, best), "hours": ways(units, gpu, args.cores)}
+    own["images_per_s"] = dict(zip(TASKS, args.images_per_s, strict=True))
+    own["gpu_tflops"] = round(trained_gflops / 1e3)
     print(json.dumps(figures(units, stages) | own))
 
 
@@ -365,7 +340,8 @@ def ways(units: Mapping[str, Unit], gpu: Gpu, cores: int) -> dict[str, dict[str,
 
 def figures(units: Mapping[str, Unit], stages: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     """Units and stages by names without spaces, and the sums over all stages."""
-    counted = {line.measured for preset in (PAPER, BEST) for line in plan(1, preset) if line.cost == "arithmetic"}
+    lines = [line for preset in (PAPER, BEST) for line in plan(1, preset)]
+    counted = {line.measured for line in lines if line.cost in ("arithmetic", "read")}
     counted |= {"static_forward_expr", "static_forward_best"}
     return {
         **{

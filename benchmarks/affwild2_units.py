@@ -11,30 +11,22 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import yaml
+from affwild2_form import BEST, DINOV2, GIB, PAPER, TASKS, WINDOW, Work, section
+from affwild2_voice import (
+    acoustic_judged,
+    acoustic_launches,
+    acoustic_read,
+    acoustic_step,
+    acoustic_window,
+    statistics_window,
+)
 
 RETINAFACE = Path(__file__).resolve().parents[2] / "shared/weights/retinaface-mobilenet0.25/mobilenet0.25_Final.pth"
-CONFIG = Path(__file__).resolve().parents[1] / "config"
-TASKS = ("va", "expr")
-PAPER, BEST = "affwild2", "affwild2_best"
-"""The two presets, by the names of their files."""
-WINDOW = 20
-"""Frames of a window of 4 s."""
-DINOV2 = {"model_type": "dinov2", "hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16}
-DINOV2 |= {"image_size": 518, "patch_size": 14}
-"""The form of facebook/dinov2-large."""
-LARGE: dict[str, Any] = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16}
-LARGE |= {"intermediate_size": 4096, "feat_extract_norm": "layer", "do_stable_layer_norm": True}
-"""What microsoft/wavlm-large and facebook/wav2vec2-large-960h-lv60-self have in common."""
-GIB = 2**30
-
-Work = tuple[Callable[[], object], float]
-"""Something to do, and how many units it is."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +53,6 @@ def measured(stage: str) -> Unit:
     seconds = (time.process_time() - begin) / count
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Unit(seconds, peak / GIB, counter.get_total_flops() / count / 1e9)
-
-
-@cache
-def section(name: str, preset: str = PAPER) -> Any:
-    """A section, or a value at the top, of the configuration that AffWild2 runs with."""
-    from snakemake.utils import update_config
-
-    merged: dict[str, Any] = {}
-    for file in ("config", preset):
-        update_config(merged, yaml.safe_load((CONFIG / f"{file}.yaml").read_text(encoding="utf-8")))
-    return merged[name]
 
 
 def faces() -> Work:
@@ -256,78 +237,6 @@ def launches(step: Callable[[int], Work]) -> Work:
     return lambda: [work() for _ in range(20)], 20
 
 
-def _encoder(preset: str) -> Any:
-    """PDEM's form, or WavLM's large one, with random weights."""
-    from transformers import WavLMConfig
-
-    from abaw.acoustic.encoders.waveform import PDEM, Wav2Vec2, Wav2Vec2Model, WavLM, WavLMModel
-
-    if preset == PAPER:
-        return Wav2Vec2(Wav2Vec2Model(PDEM), window_s=4)
-    return WavLM(WavLMModel(WavLMConfig(**LARGE)), window_s=4)
-
-
-def _acoustic(preset: str, *architectures: str) -> tuple[list[Any], Any]:
-    import torch
-
-    from abaw.acoustic.model import AudioModel
-
-    trained = section("acoustic", preset)["network"]["trained_layers"]
-    models = [AudioModel("va", one, _encoder(preset), 4, trained) for one in architectures]
-    return models, torch.randn(2, 64000)
-
-
-def acoustic_step(preset: str = PAPER) -> Work:
-    """A training step of all of the preset's models on one trunk, random weights, two windows of 4 s."""
-    import torch
-
-    from abaw.acoustic.trunk import trunks_of
-
-    models, waves = _acoustic(preset, *section("acoustic", preset)["architectures"])
-    trunk = trunks_of(models, torch.device("cpu"), 0, None)[0]
-    optimisers = [torch.optim.Adam([p for p in m.parameters() if p.requires_grad], 1e-4, fused=True) for m in models]
-
-    def step() -> None:
-        with torch.no_grad():
-            steps = trunk.encoder.below(waves, None, trunk.depth)
-        for model, optimiser in zip(models, optimisers, strict=True):
-            optimiser.zero_grad(set_to_none=True)
-            model.outputs(model.embed(steps, trunk.depth)).square().mean().backward()
-            optimiser.step()
-
-    return step, 2
-
-
-def acoustic_window(preset: str = PAPER) -> Work:
-    """A window through AudioModelV3 without training: its predictions and its embeddings in one pass."""
-    import torch
-
-    [model], waves = _acoustic(preset, "AudioModelV3")
-    model.eval()
-
-    def window() -> None:
-        with torch.inference_mode():
-            model(waves)
-
-    return window, 2
-
-
-def statistics_window() -> Work:
-    """A window through wav2vec 2.0's large form, whose layers the voice's functionals are taken of."""
-    import torch
-
-    from abaw.acoustic.encoders.waveform import Wav2Vec2, Wav2Vec2Config, Wav2Vec2Model
-
-    encoder = Wav2Vec2(Wav2Vec2Model(Wav2Vec2Config(**LARGE, conv_bias=True)), window_s=4).eval().requires_grad_(False)
-    waves = torch.randn(2, 64000)
-
-    def window() -> None:
-        with torch.inference_mode():
-            encoder.layer_outputs(waves)
-
-    return window, 2
-
-
 STAGES: dict[str, Callable[[], Work]] = {
     "faces": faces,
     "separation": separation,
@@ -341,6 +250,9 @@ STAGES: dict[str, Callable[[], Work]] = {
     "attention_launches": partial(launches, attention_step),
     "acoustic_step": acoustic_step,
     "acoustic_window": acoustic_window,
+    "acoustic_judged": acoustic_judged,
+    "acoustic_launches": acoustic_launches,
+    "acoustic_read": acoustic_read,
     "static_step_best": partial(static_step, "expr", BEST),
     "static_forward_best": partial(static_forward, "expr", BEST),
     "dynamic_step_best": partial(dynamic_step, 64, BEST),

@@ -40,6 +40,7 @@ ACOUSTIC = AcousticNetworkConfig(
     trained_layers=None,
     gradient_checkpointing=False,
     augmentation="none",
+    heard_variants=None,
     noise_snr_db=[10.0, 40.0],
     gain_db=[-20.0, -1.0],
     label_smoothing=0.2,

@@ -8,15 +8,17 @@ import pytest
 import torch
 from settings import ACOUSTIC
 
+from abaw.acoustic.augmentation import Augmentation
 from abaw.acoustic.encoders.base import Steps
-from abaw.acoustic.encoders.waveform import Small
+from abaw.acoustic.encoders.waveform import SMALL, Small, Wav2Vec2, Wav2Vec2Model
 from abaw.acoustic.encoders.whisper_tiny import WhisperTiny
-from abaw.acoustic.judged import Judged
+from abaw.acoustic.kept import Kept
 from abaw.acoustic.model import AudioModel
 from abaw.acoustic.training import train_acoustic
 from abaw.acoustic.trunk import Trunk, trunks_of
-from abaw.acoustic.voices import Voice, VoicedWindows
+from abaw.acoustic.voices import Places, Voice, VoicedWindows
 from abaw.nn.resume import Resume
+from abaw.running.errors import UserError
 from abaw.timeline.rows import row_times
 
 CPU = torch.device("cpu")
@@ -40,9 +42,10 @@ def windows():
     return VoicedWindows.of("expr", voices, ACOUSTIC)
 
 
-def settings(encoder="small", trained_layers=1, epochs=2, augmentation="paper"):
+def settings(encoder="small", trained_layers=1, epochs=2, augmentation="paper", heard_variants=None):
     training = ACOUSTIC.training.model_copy(update={"epochs": epochs})
     changes = {"encoder": encoder, "trained_layers": trained_layers, "augmentation": augmentation}
+    changes["heard_variants"] = heard_variants
     return ACOUSTIC.model_copy(update=changes | {"training": training})
 
 
@@ -93,7 +96,7 @@ def test_a_batch_that_is_judged_is_heard_once_for_all_models_and_epochs(windows,
     found = train_acoustic("expr", BOTH, windows, val, chosen, 0, CPU)
     assert [call for call in calls if not call[1]] == [(3, False), (2, False)]
     calls.clear()
-    monkeypatch.setattr(Judged, "find", lambda *_: None)
+    monkeypatch.setattr(Kept, "find", lambda *_: None)
     again = train_acoustic("expr", BOTH, windows, val, chosen, 0, CPU)
     assert len([call for call in calls if not call[1]]) == 2 * 2 * 4
     assert all(map(torch.equal, state(found), state(again)))
@@ -103,23 +106,44 @@ def test_a_batch_that_is_judged_is_heard_once_for_all_models_and_epochs(windows,
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_what_was_said_of_a_batch_comes_back_to_the_last_bit(windows, dtype):
-    judged, places = Judged(), dataclasses.replace(windows)
-    said = {n: torch.randn(n, 5, 8).to(dtype).transpose(0, 1).contiguous().transpose(0, 1) for n in (3, 2)}
+def test_what_was_said_comes_back_to_the_last_bit(dtype):
+    kept = Kept()
+    said = {n: torch.randn(5, n, 8).to(dtype).transpose(0, 1) for n in (3, 2)}
     for n, hidden in said.items():
-        judged.keep(windows, np.arange(n), Steps(hidden, {"attention_mask": None}))
+        assert kept.keep(n, Steps(hidden, {"attention_mask": None}))
     for n, hidden in said.items():
-        found = judged.find(windows, np.arange(n), CPU)
+        found = kept.find(n, CPU)
         assert torch.equal(found.hidden, hidden) and found.hidden.dtype == dtype
         assert found.beside == {"attention_mask": None}
-    assert judged.find(windows, np.array([0, 2, 1]), CPU) is None
-    assert judged.find(places, np.arange(3), CPU) is None
+    assert kept.find(4, CPU) is None
 
 
-def test_a_batch_with_a_mask_is_heard_anew(windows):
-    judged = Judged()
-    judged.keep(windows, np.arange(2), Steps(torch.zeros(2, 5, 8), {"attention_mask": torch.ones(2, 5)}))
-    assert judged.find(windows, np.arange(2), CPU) is None
+def test_what_has_a_mask_beside_it_is_not_kept():
+    kept = Kept()
+    assert not kept.keep(0, Steps(torch.zeros(2, 5, 8), {"attention_mask": torch.ones(2, 5)}))
+    assert kept.find(0, CPU) is None
+
+
+def test_variants_are_heard_once_each_and_taken_in_turn(windows, calls):
+    """Two forms of six windows in three epochs: the third hears nothing, and learns of the first form again."""
+    train_acoustic("expr", BOTH, windows, windows, settings(epochs=3, heard_variants=2), 0, CPU)
+    assert [n for n, training in calls if training] == [6, 6]
+    [trunk] = trunks_of([AudioModel("expr", "AudioModelV1", Small(4), 4, 1)], CPU, 0, Augmentation.of(settings()), 2)
+    items = np.array([4, 0, 2])
+    first, second, third = (trunk.training_steps(windows, items, (epoch, 0)).hidden for epoch in (1, 2, 3))
+    assert torch.equal(first, third) and not torch.equal(first, second)
+    other = trunk.training_steps(windows, items[::-1].copy(), (1, 1)).hidden
+    assert torch.equal(other, first.flip(0))
+
+
+def test_a_window_that_ends_in_silence_has_no_variants():
+    short = np.zeros(16000 * 2, np.int16) + 100
+    places = Places(4, [short], np.zeros(1, np.int64), np.zeros(1))
+    encoder = Wav2Vec2(Wav2Vec2Model(SMALL), window_s=4)
+    encoder.train_only_last(1)
+    trunk = Trunk(encoder, 1, CPU, variants=1)
+    with pytest.raises(UserError, match=r"heard_variants is 1, but of what Wav2Vec2 says of window 0 .* to null"):
+        trunk.training_steps(places, np.array([0]), (1, 0))
 
 
 def test_what_learns_is_heard_anew(windows, calls):
@@ -139,19 +163,22 @@ def state(found):
     return [tensor for model, _, _ in found for tensor in model.state_dict().values()]
 
 
+@pytest.mark.parametrize("heard_variants", [None, 1])
 @pytest.mark.slow
-def test_a_model_is_the_same_whichever_it_trains_beside(windows):
-    together = train_acoustic("expr", BOTH, windows, windows, settings(), 0, CPU)
+def test_a_model_is_the_same_whichever_it_trains_beside(windows, heard_variants):
+    chosen = settings(heard_variants=heard_variants)
+    together = train_acoustic("expr", BOTH, windows, windows, chosen, 0, CPU)
     for number, name in enumerate(BOTH):
-        alone = train_acoustic("expr", [name], windows, windows, settings(), 0, CPU)
+        alone = train_acoustic("expr", [name], windows, windows, chosen, 0, CPU)
         assert all(map(torch.equal, state(alone), state(together[number : number + 1])))
 
 
-@pytest.mark.parametrize("stopped_at", [3, 5, 6])
+@pytest.mark.parametrize(("stopped_at", "heard_variants"), [(3, None), (5, None), (6, None), (6, 2)])
 @pytest.mark.slow
-def test_an_interrupted_training_ends_with_the_same_weights(windows, tmp_path, monkeypatch, stopped_at):
+def test_an_interrupted_training_ends_with_the_same_weights(windows, tmp_path, monkeypatch, stopped_at, heard_variants):
     """Stopped within an epoch, and after one of the models has ended it while the other has not."""
-    undisturbed = train_acoustic("expr", BOTH, windows, windows, settings(epochs=3), 0, CPU)
+    chosen = settings(epochs=3, heard_variants=heard_variants)
+    undisturbed = train_acoustic("expr", BOTH, windows, windows, chosen, 0, CPU)
     resumes = [Resume(tmp_path / f"{name}.pt", "same") for name in BOTH]
     count, own = 0, AudioModel.embed
 
@@ -164,8 +191,8 @@ def test_an_interrupted_training_ends_with_the_same_weights(windows, tmp_path, m
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(AudioModel, "embed", embed)
-        train_acoustic("expr", BOTH, windows, windows, settings(epochs=3), 0, CPU, resumes)
-    again = train_acoustic("expr", BOTH, windows, windows, settings(epochs=3), 0, CPU, resumes)
+        train_acoustic("expr", BOTH, windows, windows, chosen, 0, CPU, resumes)
+    again = train_acoustic("expr", BOTH, windows, windows, chosen, 0, CPU, resumes)
     assert all(map(torch.equal, state(undisturbed), state(again)))
     for (_, one, _), (_, other, _) in zip(undisturbed, again, strict=True):
         assert one.epochs == other.epochs

@@ -59,6 +59,8 @@ MALFORMED = {
     "acoustic: {network: {window_s: 5}}": "acoustic.network.window_s is 5",
     "acoustic: {network: {step_s: 5}}": "acoustic.network.step_s is 5",
     "acoustic: {network: {trained_layers: -1}}": "acoustic.network.trained_layers",
+    "acoustic: {network: {heard_variants: 0}}": "acoustic.network.heard_variants is 0",
+    "acoustic: {network: {heard_variants: 2, trained_layers: all}}": "with trained_layers: all no layer says the same",
     "acoustic: {network: {noise_snr_db: [.nan, 10]}}": "acoustic.network.noise_snr_db",
     "static: {training: {batch_size: 1}}": "static.training.batch_size is 1",
     "static: {training: {epochs: 0}}": "static.training.epochs is 0",

@@ -47,7 +47,7 @@ def train_acoustic(
         torch.manual_seed(seed)  # a model is the same one whichever it trains beside
         models.append(build(task, architecture, settings).to(device))
         states.append(_random_state(device))
-    trunks = trunks_of(models, device, seed, Augmentation.of(settings))
+    trunks = trunks_of(models, device, seed, Augmentation.of(settings), settings.heard_variants)
     tracks = Places.over(heard, settings) if len(heard) else None
     trainings = [
         _training(task, model, trunk, train, val, settings, seed, resume, tracks)

@@ -1,6 +1,6 @@
 """The models over time, of sound, and of both: the networks, and what of their training is their own."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -110,6 +110,11 @@ class AcousticNetworkConfig(Section):
     augmentation: Literal["none", "paper"] = Field(
         description="paper: each window changed in one way, polarity, white noise or volume (paper §3.2.1); none."
     )
+    heard_variants: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        description="How many forms of each training window, differently augmented, the encoder's frozen layers hear: "
+        "epochs take them in turn, and what is said of them is kept on the scratch disk (0.4 MB a window and form of "
+        "PDEM). null: each epoch hears its own, as the paper."
+    )
     noise_snr_db: list[float] = Field(
         min_length=2,
         max_length=2,
@@ -127,6 +132,15 @@ class AcousticNetworkConfig(Section):
     )
     va_loss: VaLossKey
     training: TrainingConfig
+
+    @model_validator(mode="after")
+    def _frozen_where_kept(self) -> Self:
+        if self.heard_variants is not None and self.trained_layers == "all":
+            raise ValueError(
+                f"heard_variants is {self.heard_variants}, but with trained_layers: all no layer says the same after a "
+                "step, so that nothing can be kept; set it to null"
+            )
+        return self
 
     @field_validator("noise_snr_db", "gain_db")
     @classmethod

@@ -3,8 +3,8 @@
     python benchmarks/affwild2.py
 
 Each stage runs the project's own code on a few units of the paper's size (affwild2_units.py), in a process of its own,
-on one thread of this machine. What counts is the time of the processor, which other programs do not change much, and
-the peak memory of the process. Sizes are AffWild2's, as its users counted them. The stages after the networks are those
+on one thread of this machine. What counts is the time of the processor, of which work beside it takes more, and the
+peak memory of the process. Sizes are AffWild2's, as its users counted them. The stages after the networks are those
 that benchmarks/full_size.py has run, as docs/measured.json has them.
 
 What a GPU takes follows from what benchmarks/feed.py has measured on one: pictures a second that a training of each
@@ -20,10 +20,10 @@ predicts anew; a backbone whose layers all stay as they are is only looked throu
 ViT-B/16's rate.
 
 docs/scale.md shows what this prints. The last line is a JSON object. `images_per_s` and `gpu_tflops`: the rates above;
-`unit_...` and `stage_...`: what one unit of each
-stage costs, and each stage of the whole; `core_hours` and `gpu_hours`: all stages together; `hours`: how long the whole
-takes on one machine with one card to eight, in several ways; `prediction_core_hours`: what predicting with trained
-weights takes, which needs no GPU. `best`: stages and sums of config/affwild2_best.yaml.
+`unit_...` and `stage_...`: what one unit of each stage costs, and each stage of the whole; `core_hours` and
+`gpu_hours`: all stages together; `prediction_core_hours`: what predicting with trained weights takes, which needs no
+GPU; `hours`: how long the whole takes on one machine with one card to eight, in several ways; `doubts`: on one card, if
+what is assumed is otherwise; `best`: stages and sums of config/affwild2_best.yaml.
 """
 
 import argparse
@@ -32,7 +32,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
@@ -109,8 +109,11 @@ def with_folds(numbers: Sequence[float], preset: str) -> Trained:
     return Trained(learned, numbers[1] + (annotated if folds else 0), (1 + folds) * sum(numbers), 1 + folds)
 
 
-def epochs(stage: str, preset: str = PAPER) -> int:
-    """How many epochs a training takes: patience trains on after the best one, unless something else ends it."""
+def epochs(stage: str, preset: str = PAPER, later: int = 0) -> int:
+    """How many epochs a training takes: patience trains on after the best one, unless something else ends it.
+
+    The best comes so many epochs `later` than it is assumed to.
+    """
     settings = section("static", preset)["pretraining"] if stage == "pretraining" else section(stage, preset)
     training = settings.get("network", settings)["training"]
     most = int(training["epochs"])
@@ -119,7 +122,7 @@ def epochs(stage: str, preset: str = PAPER) -> int:
         most = min(most, (turns - (training["schedule"] == "cosine")) * training["cycle_epochs"])
     if stage == "pretraining" and settings["max_images"] is not None:
         most = min(most, max(1, settings["max_images"] // PRETRAINING))
-    return most if training["patience"] is None else min(most, by_patience(stage, training["patience"]))
+    return most if training["patience"] is None else min(most, later + by_patience(stage, training["patience"]))
 
 
 def by_patience(stage: str, patience: int) -> int:
@@ -127,7 +130,7 @@ def by_patience(stage: str, patience: int) -> int:
     return BEST_EPOCH[stage] + patience
 
 
-def plan(pretraining_epochs: int, preset: str = PAPER) -> list[Line]:
+def plan(pretraining_epochs: int, preset: str = PAPER, later: int = 0) -> list[Line]:
     """AffWild2 through a preset, with every pre-training corpus; none where it has no epochs."""
     analysed = {task: [rows / FRAMES_PER_S * RATE_HZ for rows in ROWS[task]] for task in TASKS}
     labelled = {task: [rows / FRAMES_PER_S * RATE_HZ for rows in LABELLED[task]] for task in TASKS}
@@ -145,7 +148,8 @@ def plan(pretraining_epochs: int, preset: str = PAPER) -> list[Line]:
             lines.append(Line(f"{task}: {BEFORE}", step, PRETRAINING * pretraining_epochs, 1, "learned", **seen))
         form = settings["backbones"][task]
         n_crops = len(form["crop_scales"]) * len(form["input_scales"])
-        n, kept = epochs("static", preset), settings["unfrozen_layers"] == 0 and epochs("static", preset) == 1
+        n = epochs("static", preset, later)
+        kept = settings["unfrozen_layers"] == 0 and n == 1
         looked = (forward, "looked at") if kept else (step, "learned")
         judged = n if settings["training"]["keep"] == "best" else 1
         lines += [
@@ -155,10 +159,10 @@ def plan(pretraining_epochs: int, preset: str = PAPER) -> list[Line]:
             ),
             Line(f"{task}: embeddings", embed, n_crops * every.whole, every.runs, "looked at", **seen),
         ]
-    return lines + over_time(analysed, preset) + heard(preset)
+    return lines + over_time(analysed, preset, later) + heard(preset)
 
 
-def over_time(analysed: Mapping[str, list[float]], preset: str) -> list[Line]:
+def over_time(analysed: Mapping[str, list[float]], preset: str, later: int) -> list[Line]:
     """The networks over windows of embeddings; judging an epoch is a third of a step."""
     sweep, attention = section("dynamic", preset), section("attention", preset)
     own = "_best" if preset == BEST else ""
@@ -173,7 +177,7 @@ def over_time(analysed: Mapping[str, list[float]], preset: str) -> list[Line]:
             ("attention", "attention_step", len(attention["mechanisms"]), attention["network"], both_gib),
         ):
             windows = frames / (WINDOW * (1 - settings["overlap"]))
-            units, batch = jobs * epochs(name, preset) * windows, settings["training"]["batch_size"]
+            units, batch = jobs * epochs(name, preset, later) * windows, settings["training"]["batch_size"]
             what = "the transformers of the sweep" if name == "dynamic" else "attention"
             about: dict[str, Any] = {"batch": batch, "data_gib": held}
             lines.append(Line(f"{task}: {what}", unit, units, jobs * part.runs, "launches", **about))
@@ -257,14 +261,19 @@ def measured_before(benchmark: str) -> dict[str, Any]:
     return json.loads(MEASURED.read_text(encoding="utf-8")).get(benchmark, {"figures": {}})["figures"]
 
 
-def images_per_s() -> list[float]:
-    """Of B1 and ViT-B/16, by the time in which a GPU runs a picture's kernels and the time in which it runs none."""
+def images_per_s(busy: float | None = None, plain: bool = False) -> list[float]:
+    """Of B1 and ViT-B/16, by the time in which a GPU runs a picture's kernels and the time in which it runs none.
+
+    As it would be where kernels run that share of the time, or as it was with `plain` attention.
+    """
     fused, recorded = measured_before("feed_gpu_fused"), measured_before("feed_gpu")
     rates = []
     for network in ("b1", "vit"):
         kernels_s = fused["gpu_busy_share"][network] / fused["gpu_images_per_s"][network]
-        idle_s = (1 - recorded["gpu_busy_share"][network]) / recorded["gpu_images_per_s"][network]
-        rates.append(round(1 / (kernels_s + idle_s)))
+        step_s = 1 / recorded["gpu_images_per_s"][network]
+        idle_s = (1 - recorded["gpu_busy_share"][network]) * step_s
+        with_both = kernels_s + idle_s if busy is None else kernels_s / busy
+        rates.append(round(1 / (step_s if plain else with_both)))
     return rates
 
 
@@ -282,10 +291,8 @@ def main() -> None:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             units[stage] = unit = pool.submit(measured, stage).result()
         print(f"{stage}: {unit.seconds * 1e3:.2f} ms of one thread, {unit.gflop:.2f} GFLOP, {unit.peak_gib:.1f} GiB")
-    trained_gflops = args.images_per_s[1] * TRAINING * units["static_forward_expr"].gflop
-    best_rate = trained_gflops / TRAINING / units["static_forward_best"].gflop
-    gpu = Gpu(dict(zip(TASKS, args.images_per_s, strict=True)) | {BEST_BACKBONE: best_rate}, trained_gflops)
-    print(f"a GPU trains ViT-B/16 at {trained_gflops / 1e3:.0f} TFLOPS")
+    gpu = gpu_of(args.images_per_s, units)
+    print(f"a GPU trains ViT-B/16 at {gpu.gflops / 1e3:.0f} TFLOPS")
     stages, best = (stages_of(plan(epochs("pretraining", preset), preset), units, gpu) for preset in (PAPER, BEST))
     if last := measured_before("full_size"):
         about = {"units": 1, "core_hours": last["core_hours"], "gpu_hours": 0.0, "job_gib": round(last["worst_gb"], 1)}
@@ -300,8 +307,31 @@ def main() -> None:
     predicted = round(sum(stages[name]["core_hours"] for name in stages if re.search("^faces$|separation|embed", name)))
     own = {"prediction_core_hours": predicted, "best": figures({}, best), "hours": ways(units, gpu, args.cores)}
     own["images_per_s"] = dict(zip(TASKS, args.images_per_s, strict=True))
-    own["gpu_tflops"] = round(trained_gflops / 1e3)
+    own |= {"gpu_tflops": round(gpu.gflops / 1e3), "doubts": doubts(units, gpu, args.cores)}
     print(json.dumps(figures(units, stages) | own))
+
+
+def gpu_of(rates: Sequence[float], units: Mapping[str, Unit]) -> Gpu:
+    """A GPU that learns from so many pictures a second with each backbone; all else has the arithmetic of ViT-B/16."""
+    gflops = rates[1] * TRAINING * units["static_forward_expr"].gflop
+    best_rate = gflops / TRAINING / units["static_forward_best"].gflop
+    return Gpu(dict(zip(TASKS, rates, strict=True)) | {BEST_BACKBONE: best_rate}, gflops)
+
+
+def doubts(units: Mapping[str, Unit], gpu: Gpu, cores: int) -> dict[str, float]:
+    """Hours of config/affwild2.yaml on one card if what is assumed, or put together, is otherwise."""
+
+    def hours(gpu: Gpu, units: Mapping[str, Unit] = units, later: int = 0) -> float:
+        return round(whole_h(plan(epochs("pretraining"), later=later), units, gpu, 1, cores, 1), 1)
+
+    slower = {name: replace(unit, seconds=2 * unit.seconds) for name, unit in units.items()}
+    return {
+        "sound_half": hours(replace(gpu, gflops=gpu.gflops / 2)),
+        "best_later": hours(gpu, later=10),
+        "processor_half": hours(gpu, slower),
+        "plain_attention": hours(gpu_of(images_per_s(plain=True), units)),
+        "busy": hours(gpu_of(images_per_s(busy=0.9), units)),
+    }
 
 
 def stages_of(lines: list[Line], units: Mapping[str, Unit], gpu: Gpu) -> dict[str, dict[str, float]]:

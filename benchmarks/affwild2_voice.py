@@ -102,19 +102,15 @@ def _judge(encoder: Any, said: Any) -> Work:
 
 def acoustic_read() -> Work:
     """A window of what a trunk of PDEM's form said, in bfloat16, read in batches of sixteen."""
-    import numpy as np
     import torch
 
     from abaw.acoustic.encoders.base import Steps
-    from abaw.acoustic.judged import Judged
-    from abaw.acoustic.voices import Places
+    from abaw.acoustic.kept import Kept
 
-    judged, batch, count = Judged(), section("acoustic")["network"]["training"]["batch_size"], 40
-    places = Places(4, [], np.zeros(batch * count, np.int64), np.zeros(batch * count))
-    batches = np.split(np.arange(batch * count), count)
-    for items in batches:
-        judged.keep(places, items, Steps(torch.randn(batch, 199, 1024).bfloat16(), {}))
-    return lambda: [judged.find(places, items, torch.device("cpu")) for items in batches], batch * count
+    kept, batch, count = Kept(), section("acoustic")["network"]["training"]["batch_size"], 40
+    for number in range(count):
+        kept.keep(number, Steps(torch.randn(batch, 199, 1024).bfloat16(), {}))
+    return lambda: [kept.find(number, torch.device("cpu")) for number in range(count)], batch * count
 
 
 def statistics_window() -> Work:

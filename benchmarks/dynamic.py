@@ -30,7 +30,7 @@ from abaw.nn.losses import ccc_loss
 CONFIG = Path(__file__).resolve().parents[1] / "config" / "config.yaml"
 N_FRAMES, N_SEQUENCES, WINDOW, BATCH = 540_000, 594, 20, 64
 
-Batch = tuple[Tensor, Tensor, Tensor]
+Batch = tuple[Tensor, ...]
 Batches = Callable[[int], Iterator[Batch]]
 
 
@@ -60,7 +60,8 @@ def ours(windows: Windows, labels: Tensor) -> Batches:
     def batches(count: int) -> Iterator[Batch]:
         order = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))
         for items in order[: count * BATCH].split(BATCH):
-            yield *windows.batch(items), windows.take(labels, items)
+            embeddings, mask, faces = windows.batch(items)
+            yield embeddings, mask, windows.take(labels, items), faces
 
     return batches
 
@@ -111,8 +112,8 @@ def training(batches: Batches, count: int, device: torch.device) -> Callable[[],
     optimiser = torch.optim.AdamW(model.parameters(), 1e-4)
 
     def work() -> None:
-        for embeddings, mask, labels in batches(count):
-            loss = ccc_loss(model(embeddings, mask), labels)
+        for embeddings, mask, labels, *faces in batches(count):
+            loss = ccc_loss(model(embeddings, mask, *faces), labels)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()

@@ -1,13 +1,16 @@
 """The common trunk of models that train together: heard once, for all, and the same after an interruption."""
 
 import dataclasses
+from contextlib import nullcontext
 from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
+from no_wait import META, nothing_waited_for
 from settings import ACOUSTIC
 
+from abaw.acoustic import trunk as trunk_module
 from abaw.acoustic.augmentation import Augmentation
 from abaw.acoustic.encoders.base import Steps
 from abaw.acoustic.encoders.waveform import SMALL, Small, Wav2Vec2, Wav2Vec2Model
@@ -17,7 +20,9 @@ from abaw.acoustic.model import AudioModel
 from abaw.acoustic.training import train_acoustic
 from abaw.acoustic.trunk import Trunk, trunks_of
 from abaw.acoustic.voices import Places, Voice, VoicedWindows
+from abaw.nn.losses import task_loss
 from abaw.nn.resume import Resume
+from abaw.nn.runtime import sent
 from abaw.running.errors import UserError
 from abaw.timeline.rows import row_times
 
@@ -196,3 +201,20 @@ def test_an_interrupted_training_ends_with_the_same_weights(windows, tmp_path, m
     assert all(map(torch.equal, state(undisturbed), state(again)))
     for (_, one, _), (_, other, _) in zip(undisturbed, again, strict=True):
         assert one.epochs == other.epochs
+
+
+@pytest.mark.parametrize("architecture", ["AudioModelV2", "AudioModelV3"])
+def test_a_step_of_sound_reads_nothing_back_from_its_device(windows, architecture, monkeypatch):
+    """AudioModelV1 is left out: on a device without values its recurrent layers take torch minutes."""
+    monkeypatch.setattr(trunk_module, "half_on_gpu", lambda device: nullcontext())  # meta has no half precision
+    model = AudioModel("expr", architecture, Wav2Vec2(Wav2Vec2Model(SMALL), 4), 4, 1).to(META).train()
+    trunk = Trunk(model.encoder, 1, META, 0, Augmentation.of(settings()), keeps=False)
+    loss = task_loss("expr", windows.labels, META)
+    truth = torch.from_numpy(windows.labels).float()
+    items = torch.tensor([3, 0, 1])
+    with nothing_waited_for():
+        steps = trunk.training_steps(windows, items.numpy(), (1, 0))
+        found = loss(model.outputs(model.embed(steps, 1)), sent(truth[items], META))
+        found.backward()
+    with pytest.raises(RuntimeError, match="meta"):
+        found.item()

@@ -77,7 +77,7 @@ def test_windows_are_stretches_of_one_sequence_and_cover_every_frame(lengths, wi
     n_frames = sum(lengths)
     values = np.repeat(np.arange(n_frames, dtype=np.float32)[:, None], 256, axis=1)
     windows = Windows.over(values, np.ones(n_frames, bool), lengths, window, CPU)
-    embeddings, mask = windows.batch(torch.arange(len(windows)))
+    embeddings, mask, _ = windows.batch(torch.arange(len(windows)))
     rows = windows.take(windows.rows, torch.arange(len(windows)))
     assert (mask == (rows >= 0)).all()
     assert (embeddings[mask] == rows[mask][:, None]).all()

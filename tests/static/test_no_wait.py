@@ -5,7 +5,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from no_wait import META, nothing_waited_for
 from trained_together import settings_of_phase
 
 from abaw.static import learning
@@ -13,24 +13,7 @@ from abaw.static.feed import Batch
 from abaw.static.model import StaticModel
 from abaw.static.spec import StaticSpec
 
-META = torch.device("meta")
-"""Its tensors have shapes and no values, so whoever wants to know one gets an error."""
 N, SIDE_PX = 256, 32
-
-
-class NothingIsWaitedFor(TorchDispatchMode):
-    """Values come to the device without a wait for it; a tensor made there of numbers of the host is waited for."""
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        found = function(*args, **(kwargs or {}))
-        if function is torch.ops.aten._to_copy.default and found.is_meta and not args[0].is_meta:
-            assert kwargs["non_blocking"]
-        return found
-
-
-def made_on_host(*values, device=None, make=torch.tensor, **form):
-    assert device is None or torch.device(device).type == "cpu", "a tensor is made on the device of numbers of the host"
-    return make(*values, **form)
 
 
 @pytest.mark.parametrize("augmentation", ["paper", "strong"])
@@ -46,8 +29,7 @@ def test_a_step_reads_nothing_back_from_its_device(augmentation, losses, monkeyp
     loss = learning.picture_loss(model, spec, labels, settings_of_phase(changes), META)
     batch = Batch(torch.arange(N), torch.zeros((N, SIDE_PX, SIDE_PX, 3), dtype=torch.uint8))
     torch.manual_seed(0)
-    monkeypatch.setattr(torch, "tensor", made_on_host)
-    with NothingIsWaitedFor():
+    with nothing_waited_for():
         found = loss(batch)
         found.backward()
     learned = list(model.parameters())

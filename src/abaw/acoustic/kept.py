@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from abaw.acoustic.encoders.base import Steps
+from abaw.nn.runtime import sent
 
 
 class _Place(NamedTuple):
@@ -52,7 +53,7 @@ class Kept:
             return None
         hidden = torch.empty(place.shape, dtype=place.dtype)
         os.preadv(self._file.fileno(), [_bytes_of(hidden)], place.begin)
-        return Steps(hidden.to(device), place.beside)
+        return Steps(sent(hidden, device), place.beside)
 
 
 def _bytes_of(tensor: Tensor) -> memoryview:

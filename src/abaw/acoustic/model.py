@@ -16,6 +16,7 @@ from abaw.acoustic.windows import LABEL_RATE_HZ
 from abaw.config import AcousticNetworkConfig
 from abaw.nn.outputs import activation
 from abaw.nn.positions import sinusoidal_positions
+from abaw.nn.runtime import sent
 from abaw.running.errors import UserError
 from abaw.tables.schemas import EMBEDDING_SIZE
 from abaw.tasks import TASKS, TaskName
@@ -136,7 +137,7 @@ class _Transformer(nn.Module):
         )
 
     def forward(self, steps: Tensor) -> Tensor:
-        steps = steps + sinusoidal_positions(steps.shape[1], steps.shape[2]).to(steps)
+        steps = steps + sent(sinusoidal_positions(steps.shape[1], steps.shape[2]).to(steps.dtype), steps.device)
         for layer in self.layers:
             steps = layer(steps)
         return steps

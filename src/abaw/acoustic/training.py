@@ -19,7 +19,7 @@ from abaw.acoustic.waveforms import SAMPLE_RATE_HZ
 from abaw.config import AcousticNetworkConfig
 from abaw.nn.losses import task_loss
 from abaw.nn.resume import Resume
-from abaw.nn.runtime import half_on_gpu
+from abaw.nn.runtime import half_on_gpu, sent
 from abaw.nn.training import History, Scores, fit_by_steps
 from abaw.tables.arrays import candidates_table, scored_table
 from abaw.tasks import TASKS, TaskName
@@ -87,7 +87,7 @@ def _training(
         moment = (moment[0], moment[1] + 1)
         with half_on_gpu(trunk.device):
             outputs = model.outputs(model.embed(steps, trunk.depth))
-        return loss(outputs.float(), truth[items].to(trunk.device))
+        return loss(outputs.float(), sent(truth[items], trunk.device))
 
     def outputs_of(places: Places) -> NDArray[np.float32]:
         return window_outputs(model, trunk, places, settings.training.batch_size)[0]

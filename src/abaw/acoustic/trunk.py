@@ -12,7 +12,7 @@ from abaw.acoustic.encoders.base import SpeechEncoder, Steps
 from abaw.acoustic.kept import Kept
 from abaw.acoustic.model import AudioModel
 from abaw.acoustic.voices import Places
-from abaw.nn.runtime import half_on_gpu
+from abaw.nn.runtime import half_on_gpu, sent
 from abaw.running.errors import UserError
 
 KEPT_BYTES = 1 << 30
@@ -57,7 +57,7 @@ class Trunk:
         """What some windows are to the layers above, in evaluation."""
         kept = self._of(places)
         if kept is not None:
-            return Steps(kept[torch.from_numpy(items)].to(self.device), {})
+            return Steps(sent(kept[torch.from_numpy(items)], self.device), {})
         key = (self._identity(places), items.tobytes())
         said = None if self._said is None else self._said.find(key, self.device)
         if said is None:
@@ -123,9 +123,9 @@ class Trunk:
         waveforms, known = places.batch(items, self.encoder)
         if augmentation:
             waveforms = augmentation(waveforms, known)
-        sound = None if known.all() else known.to(self.device)  # asked here, for an encoder would wait for the device
+        sound = None if known.all() else sent(known, self.device)  # asked here, where an encoder would wait for a GPU
         with half_on_gpu(self.device):
-            return self.encoder.below(waveforms.to(self.device), sound, self.depth)
+            return self.encoder.below(sent(waveforms, self.device), sound, self.depth)
 
     def _of(self, places: Places) -> torch.Tensor | None:
         """What is kept of all windows, which are heard in their own order, whatever batches come later."""

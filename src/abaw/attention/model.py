@@ -16,6 +16,7 @@ from abaw.config import AttentionNetworkConfig
 from abaw.dynamic.model import OverTime
 from abaw.nn.outputs import activation
 from abaw.nn.positions import sinusoidal_positions
+from abaw.nn.runtime import sent
 from abaw.tables.schemas import EMBEDDING_SIZE
 from abaw.tasks import TASKS, TaskName
 
@@ -55,15 +56,14 @@ class AttentionFusion(OverTime):
         if self.modality_dropout:
             self.missing = nn.Parameter(torch.zeros(len(widths), EMBEDDING_SIZE))
 
-    def forward(self, embeddings: Tensor, has_face: Tensor) -> Tensor:
+    def forward(self, embeddings: Tensor, has_face: Tensor, faces: Tensor | None = None) -> Tensor:
         """Outputs for every frame; those of frames without a face mean nothing. Each window needs one face at least."""
-        inputs = torch.zeros(embeddings.shape, device=embeddings.device)
-        inputs[has_face] = self.normalise(embeddings[has_face].float())
+        inputs = self.of_faces(embeddings, has_face, faces, self.normalise)
         parts = [project(part) for project, part in zip(self.project, inputs.split(self.widths, dim=-1), strict=True)]
         if self.modality_dropout:
             absent = self._absent(embeddings)
             parts = [torch.where(absent[k], self.missing[k], part) for k, part in enumerate(parts)]
-        positions = sinusoidal_positions(embeddings.shape[1], EMBEDDING_SIZE).to(inputs)
+        positions = sent(sinusoidal_positions(embeddings.shape[1], EMBEDDING_SIZE), inputs.device)
         parts = [part + positions + kind for part, kind in zip(parts, self.modality, strict=True)]
         for layer in self.layers:
             parts = layer(parts, ~has_face)
@@ -74,8 +74,8 @@ class AttentionFusion(OverTime):
         absent = torch.stack([(part == 0).all(dim=-1) for part in embeddings.split(self.widths, dim=-1)])
         if self.training:
             n = embeddings.shape[0]
-            left_out = torch.randint(len(self.widths), (n,)).to(absent.device)
-            dropped = (torch.rand(n) < self.modality_dropout).to(absent.device)
+            left_out = sent(torch.randint(len(self.widths), (n,)), absent.device)
+            dropped = sent(torch.rand(n) < self.modality_dropout, absent.device)
             each = torch.arange(len(self.widths), device=absent.device)[:, None]
             absent = absent | ((left_out == each) & dropped)[:, :, None]
         return absent.unsqueeze(-1)

@@ -4,7 +4,7 @@ Windows of frame embeddings go through three encoder layers; every frame of a wi
 face are masked: nothing attends to them, they have no loss and no prediction.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,14 +16,29 @@ from abaw.config import DynamicNetworkConfig
 from abaw.dynamic.windows import window_starts, window_step
 from abaw.nn.outputs import activation
 from abaw.nn.positions import sinusoidal_positions
+from abaw.nn.runtime import sent
 from abaw.tables.schemas import EMBEDDING_SIZE
 from abaw.tasks import TASKS, TaskName
 
 
 class OverTime(nn.Module):
-    """A network from embeddings (n, w, width) and a mask (n, w) of frames with a face to outputs (n, w, 2 or 8)."""
+    """A network from embeddings (n, w, width) and a mask (n, w) of frames with a face to outputs (n, w, 2 or 8).
+
+    `faces` are the numbers of the frames with a face among all n * w; a GPU would have to be waited for to know them.
+    """
 
     head: nn.Linear
+
+    @staticmethod
+    def of_faces(
+        embeddings: Tensor, has_face: Tensor, faces: Tensor | None, change: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        """Embeddings, changed where there is a face and zeros elsewhere: others have no part in any statistics."""
+        flat = embeddings.flatten(0, 1)
+        rows = has_face.flatten().nonzero().squeeze(1) if faces is None else faces
+        inputs = torch.zeros(flat.shape, device=flat.device)
+        inputs[rows] = change(flat[rows].float())
+        return inputs.view(embeddings.shape)
 
 
 class DynamicModel(OverTime):
@@ -58,12 +73,10 @@ class DynamicModel(OverTime):
         self.low.copy_(torch.from_numpy(low))
         self.span.copy_(torch.from_numpy(span))
 
-    def forward(self, embeddings: Tensor, has_face: Tensor) -> Tensor:
+    def forward(self, embeddings: Tensor, has_face: Tensor, faces: Tensor | None = None) -> Tensor:
         """Outputs for every frame; those of frames without a face mean nothing. Each window needs one face at least."""
-        inputs = torch.zeros(embeddings.shape, device=embeddings.device)
-        # Frames without a face have no part in the statistics.
-        inputs[has_face] = self.normalise((embeddings[has_face].float() - self.low) / self.span)
-        positions = sinusoidal_positions(embeddings.shape[1], EMBEDDING_SIZE).to(inputs)
+        inputs = self.of_faces(embeddings, has_face, faces, lambda seen: self.normalise((seen - self.low) / self.span))
+        positions = sent(sinusoidal_positions(embeddings.shape[1], EMBEDDING_SIZE), inputs.device)
         encoded = self.encoder(self.project(inputs) + positions, src_key_padding_mask=~has_face)
         if self.one_output:
             seen = has_face.unsqueeze(-1)
@@ -107,11 +120,13 @@ class Windows:
     The block holds the sequences one after the other, those shorter than a window padded to it, so that every window is
     a stretch of the block: nothing is copied but the windows of a batch. Where windows have every n-th frame alone, a
     sequence lies there as n, of which each begins a frame later. `rows` says which frame of the split a line of the
-    block is, -1 for padding; `starts` where each window begins, `step` apart. Windows without any face are left out.
+    block is, -1 for padding; `starts`, on the host, where each window begins, `step` apart. Windows without any face
+    are left out. `known_faces` is `has_face` on the host.
     """
 
     embeddings: Tensor
     has_face: Tensor
+    known_faces: Tensor
     rows: Tensor
     starts: Tensor
     window: int
@@ -147,8 +162,9 @@ class Windows:
         begins = begins[faces_before[begins + window] > faces_before[begins]]
         block = embeddings.astype(np.float16, copy=False)[of_line]
         block[of_line < 0] = 0
-        on_device = [torch.from_numpy(values).to(device) for values in (block, face, of_line, begins)]
-        return cls(on_device[0], on_device[1], on_device[2], on_device[3], window, step)
+        faces, of_lines = torch.from_numpy(face), torch.from_numpy(of_line)
+        on_device = (torch.from_numpy(block).to(device), faces.to(device))
+        return cls(*on_device, faces, of_lines.to(device), torch.from_numpy(begins), window, step)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -158,12 +174,13 @@ class Windows:
         width = lines[0].numel()
         # Each row of this view is a whole stretch, one piece of memory, which index_select copies fastest.
         stretches = lines.as_strided((len(lines) - self.window + 1, self.window * width), (width, 1))
-        chosen = stretches.index_select(0, self.starts[items.to(self.starts.device)])
+        chosen = stretches.index_select(0, sent(self.starts[items], lines.device))
         return chosen.reshape(len(items), self.window, *lines.shape[1:])
 
-    def batch(self, items: Tensor) -> tuple[Tensor, Tensor]:
-        """Embeddings (n, window, width) and face mask (n, window) of some windows, on the device."""
-        return self.take(self.embeddings, items), self.take(self.has_face, items)
+    def batch(self, items: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Embeddings (n, window, width), face mask (n, window) and `faces` of some windows, on the device."""
+        faces = self.take(self.known_faces, items).flatten().nonzero().squeeze(1)
+        return self.take(self.embeddings, items), self.take(self.has_face, items), sent(faces, self.has_face.device)
 
 
 Said = tuple[NDArray[np.int64], NDArray[np.float32]]
@@ -174,8 +191,8 @@ def predict_windows(model: OverTime, windows: Windows, batch_size: int) -> Itera
     """Every prediction of every window, a batch of windows at a time; frames without a face have none."""
     with torch.inference_mode():
         for items in torch.arange(len(windows)).split(batch_size):
-            embeddings, mask = windows.batch(items)
-            outputs = model(embeddings, mask)[mask].cpu().numpy()
+            embeddings, mask, faces = windows.batch(items)
+            outputs = model(embeddings, mask, faces)[mask].cpu().numpy()
             yield windows.take(windows.rows, items)[mask].cpu().numpy(), outputs
 
 

@@ -3,6 +3,7 @@
 import os
 
 import torch
+from torch import Tensor
 from torch.backends import cuda
 
 from abaw.config import ComputeConfig
@@ -15,6 +16,11 @@ def half_on_gpu(device: torch.device) -> torch.autocast:
     """A context in which networks compute in bfloat16 on a GPU that has units for it, elsewhere as they are."""
     has_units = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.autocast(device.type, torch.bfloat16, enabled=has_units)
+
+
+def sent(values: Tensor, device: torch.device) -> Tensor:
+    """Values of the host on the device, without waiting for it."""
+    return (values.pin_memory() if device.type == "cuda" else values).to(device, non_blocking=True)
 
 
 def start(compute: ComputeConfig, seed: int, keeps_memory: bool = True) -> torch.device:

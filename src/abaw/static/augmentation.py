@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional
 
+from abaw.nn.runtime import sent
 from abaw.static import changes
 
 PROBABILITY = 0.05
@@ -94,7 +95,7 @@ def _where(images: Tensor, chosen: Tensor, change: Change) -> Tensor:
     """Apply a change to the images that are `chosen` (n,), bool on the CPU; the batch is written over."""
     places = chosen.nonzero()[:, 0]
     if len(places):
-        changed = change(images[changes.sent(places, images.device)])
+        changed = change(images[sent(places, images.device)])
         # In one kernel; `index_copy_` sorts the places first where algorithms are deterministic.
         torch._foreach_copy_([images[place] for place in places.tolist()], list(changed))
     return images

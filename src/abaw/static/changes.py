@@ -17,12 +17,9 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, grid_sample, interpolate, pad
 from torchvision.transforms.v2.functional import rgb_to_grayscale
 
+from abaw.nn.runtime import sent
+
 Range = tuple[float, float]
-
-
-def sent(values: Tensor, device: torch.device) -> Tensor:
-    """Values of the host on the device, without waiting for it."""
-    return (values.pin_memory() if device.type == "cuda" else values).to(device, non_blocking=True)
 
 
 def shifted(images: Tensor, most_px: int) -> Tensor:

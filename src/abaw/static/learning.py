@@ -9,9 +9,8 @@ from torch import Tensor
 from abaw.config import ImageTrainingConfig
 from abaw.nn.losses import task_loss
 from abaw.nn.parallel import team
-from abaw.nn.runtime import half_on_gpu
+from abaw.nn.runtime import half_on_gpu, sent
 from abaw.static.augmentation import augmentation
-from abaw.static.changes import sent
 from abaw.static.feed import Batch
 from abaw.static.images import Normaliser, as_grey, as_images
 from abaw.static.spec import StaticSpec

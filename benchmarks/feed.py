@@ -10,9 +10,9 @@ without recorded steps (`abaw.nn.recording`), without changes of the pictures, a
 
 The last line printed is a JSON object. `ours_over_plain` and `ours_over_dataloader`: pictures a second of ours over
 theirs, medians of rounds; `host_ms_per_image` and `augment_ms_per_image`: of the processor, where the GPU augments of
-its time; of each network on a GPU `gpu_images_per_s`, the same `_unrecorded`, `_unchanged` and `_unfed`,
-`gpu_busy_share` (its kernels' time over that of the training) and `host_share_of_step` (what the threads decode over
-that of the training), null without one.
+its time; `augment_asked_ms_per_step`: of the processor for the changes of a batch of tiny pictures; of each network on
+a GPU `gpu_images_per_s`, the same `_unrecorded`, `_unchanged` and `_unfed`, `gpu_busy_share` (its kernels' time over
+that of the training) and `host_share_of_step` (what the threads decode over that of the training), null without one.
 """
 
 import argparse
@@ -56,7 +56,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from one_by_one import twelve_one_by_one  # noqa: E402  (the folder need not be installed)
 
 CONFIG = ROOT / "config"
-SIDE_PX, CROP_PX, BATCH, N_CROPS = 240, 380, 64, 256
+SIDE_PX, CROP_PX, BATCH, N_CROPS, TINY_PX = 240, 380, 64, 256, 16
 NETWORKS = {"b1": ("efficientnet_b1.ra4_e3600_r240_in1k", 240), "vit": ("vit_base_patch16_224.augreg_in1k", 224)}
 FILES = ("config", "affwild2")
 CPU = torch.device("cpu")
@@ -139,6 +139,18 @@ def augment_ms(jpegs: list[bytes], device: torch.device, rounds: int) -> float:
     work()
     found = np.median([timed(work) for _ in range(rounds)], axis=0)[0 if device.type == "cuda" else 1]
     return round(float(found) / len(jpegs) * 1e3, 3)
+
+
+def augment_asked_ms(rounds: int) -> float:
+    """What of the processor it takes to ask for the paper's changes of a batch, whose pictures hold next to nothing."""
+    change, images = augmentation("paper", TINY_PX), torch.rand(BATCH, 3, TINY_PX, TINY_PX)
+
+    def work() -> None:
+        for _ in range(20):
+            change(images.clone())
+
+    work()
+    return round(float(np.median([timed(work)[1] for _ in range(rounds)])) / 20 * 1e3, 2)
 
 
 def affwild2() -> dict[str, Any]:
@@ -247,6 +259,7 @@ def main() -> None:
     jpegs = crops()
     host = on_host(jpegs, args.threads, args.rounds)
     host["augment_ms_per_image"] = augment_ms(jpegs, device, args.rounds)
+    host["augment_asked_ms_per_step"] = augment_asked_ms(args.rounds)
     gpu: dict[str, Any] = {"gpu_images_per_s": None, "gpu_busy_share": None, "host_share_of_step": None}
     if device.type == "cuda":
         found = {name: on_gpu(name, jpegs, device, args.steps, args.compile) for name in NETWORKS}

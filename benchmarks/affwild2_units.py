@@ -9,7 +9,8 @@ ViT-L/14, its transformer, and a window through WavLM's and wav2vec 2.0's large 
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -41,18 +42,40 @@ class Unit:
 def measured(stage: str) -> Unit:
     """Run a few units of a stage here, once to warm up and to count its arithmetic, and once to take the time."""
     import torch
-    from torch.utils.flop_counter import FlopCounterMode
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
     work, count = STAGES[stage]()
-    with FlopCounterMode(display=False) as counter:
+    with _counted() as counter:
         work()
     begin = time.process_time()
     work()
     seconds = (time.process_time() - begin) / count
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Unit(seconds, peak / GIB, counter.get_total_flops() / count / 1e9)
+
+
+@contextmanager
+def _counted() -> Iterator[Any]:
+    """Count all arithmetic of networks: torch's counter leaves out attention and whole layers that a CPU fuses."""
+    import torch
+    from torch.utils import flop_counter
+
+    aten = torch.ops.aten
+    forward, backward = (
+        aten._scaled_dot_product_flash_attention_for_cpu,
+        aten._scaled_dot_product_flash_attention_for_cpu_backward,
+    )
+    counts = {
+        forward: lambda *shapes, **_: flop_counter.sdpa_flop_count(*shapes[:3]),
+        backward: lambda *shapes, **_: flop_counter.sdpa_backward_flop_count(*shapes[:4]),
+    }
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with flop_counter.FlopCounterMode(display=False, custom_mapping=counts) as counter:
+            yield counter
+    finally:
+        torch.backends.mha.set_fastpath_enabled(True)
 
 
 def faces() -> Work:

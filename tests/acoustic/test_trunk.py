@@ -3,6 +3,8 @@
 import dataclasses
 from contextlib import nullcontext
 from fractions import Fraction
+from pathlib import Path
+from tempfile import gettempdir
 
 import numpy as np
 import pytest
@@ -10,16 +12,18 @@ import torch
 from no_wait import META, nothing_waited_for
 from settings import ACOUSTIC
 
+from abaw.acoustic import kept as kept_module
 from abaw.acoustic import trunk as trunk_module
 from abaw.acoustic.augmentation import Augmentation
 from abaw.acoustic.encoders.base import Steps
-from abaw.acoustic.encoders.waveform import SMALL, Small, Wav2Vec2, Wav2Vec2Model
+from abaw.acoustic.encoders.waveform import SMALL, Small, Wav2Vec2, Wav2Vec2Model, WavLM
 from abaw.acoustic.encoders.whisper_tiny import WhisperTiny
 from abaw.acoustic.kept import Kept
 from abaw.acoustic.model import AudioModel
 from abaw.acoustic.training import train_acoustic
 from abaw.acoustic.trunk import Trunk, trunks_of
 from abaw.acoustic.voices import Places, Voice, VoicedWindows
+from abaw.commands.base import _sentence
 from abaw.nn.losses import task_loss
 from abaw.nn.resume import Resume
 from abaw.nn.runtime import sent
@@ -123,6 +127,13 @@ def test_what_was_said_comes_back_to_the_last_bit(dtype):
     assert kept.find(4, CPU) is None
 
 
+def test_a_full_disk_is_said_with_its_folder(monkeypatch):
+    monkeypatch.setattr(kept_module, "TemporaryFile", lambda **_: Path("/dev/full").open("r+b"))  # noqa: SIM115
+    with pytest.raises(OSError, match=rf"No space left on device: '{gettempdir()}'") as error:
+        Kept().keep(0, Steps(torch.zeros(2, 5, 8), {}))
+    assert "the disk is full" in _sentence(error.value)
+
+
 def test_what_has_a_mask_beside_it_is_not_kept():
     kept = Kept()
     assert not kept.keep(0, Steps(torch.zeros(2, 5, 8), {"attention_mask": torch.ones(2, 5)}))
@@ -141,13 +152,22 @@ def test_variants_are_heard_once_each_and_taken_in_turn(windows, calls):
     assert torch.equal(other, first.flip(0))
 
 
-def test_a_window_that_ends_in_silence_has_no_variants():
-    short = np.zeros(16000 * 2, np.int16) + 100
-    places = Places(4, [short], np.zeros(1, np.int64), np.zeros(1))
-    encoder = Wav2Vec2(Wav2Vec2Model(SMALL), window_s=4)
+@pytest.mark.parametrize(
+    ("family", "seconds", "beside"),
+    [
+        (Wav2Vec2, (8, 2), "a mask beside them, for a track of 2.00 s is shorter than a window"),
+        (WavLM, (8, 8), "relative positions beside them"),
+    ],
+)
+def test_variants_are_refused_where_upper_layers_take_more_than_steps(family, seconds, beside):
+    form = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "conv_dim": (8,) * 7}
+    form |= {"num_conv_pos_embedding_groups": 4, "feat_extract_norm": "layer"}
+    tracks = [np.full(16000 * length_s, 100, np.int16) for length_s in seconds]
+    places = Places(4, tracks, np.arange(2), np.zeros(2))
+    encoder = family(family.network_class(family.network_class.config_class(**form)), window_s=4)
     encoder.train_only_last(1)
-    trunk = Trunk(encoder, 1, CPU, variants=1)
-    with pytest.raises(UserError, match=r"heard_variants is 1, but of what Wav2Vec2 says of window 0 .* to null"):
+    trunk = Trunk(encoder, 1, CPU, variants=2)
+    with pytest.raises(UserError, match=rf"heard_variants is 2, .* of {family.__name__} take {beside}; set it to null"):
         trunk.training_steps(places, np.array([0]), (1, 0))
 
 

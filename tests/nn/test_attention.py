@@ -6,6 +6,8 @@ from settings import SHORT_TRAINING
 from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from abaw.acoustic.encoders.waveform import Small
+from abaw.acoustic.encoders.whisper_tiny import WhisperTiny
 from abaw.config import ComputeConfig
 from abaw.nn.attention import attentions, in_order, make_strict
 from abaw.nn.recording import Recorded
@@ -80,6 +82,26 @@ def test_gradients_are_those_without():
     for node in attentions([loss]):
         make_strict(node)
     assert torch.equal(*torch.autograd.grad(loss, inputs), plain)
+
+
+@pytest.mark.parametrize("kind", [Small, WhisperTiny])
+def test_attention_in_layers_that_are_computed_a_second_time_is_found(kind):
+    """And they are computed again before torch is strict."""
+    encoder, modes = kind(4).train(), []
+    encoder.recompute_layers()
+    for module in encoder.modules():
+        if isinstance(getattr(module, "dropout", None), float):
+            module.dropout = 0.0  # with it a CPU has no fused attention
+    for layer in encoder.layers:
+        first = next(module for module in layer.modules() if isinstance(module, nn.LayerNorm))
+        first.register_forward_hook(lambda *_: modes.append(torch.get_deterministic_debug_mode()))
+    loss = encoder(torch.randn(2, 16000)).sum()
+    found = [*attentions([loss])]
+    assert len(found) == len(encoder.layers)
+    for node in found:
+        make_strict(node)
+    loss.backward()
+    assert modes == [1] * (2 * len(encoder.layers))
 
 
 def test_on_a_cpu_nothing_is_changed(monkeypatch):

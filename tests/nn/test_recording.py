@@ -1,5 +1,7 @@
 """Trainings whose steps a GPU plays back: the same numbers, and a sentence where a network cannot be recorded."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -26,6 +28,28 @@ class Waits(nn.Module):
 def test_on_a_cpu_the_network_itself_is_called():
     network = nn.Linear(2, 2)
     assert recorded(network, 8, torch.device("cpu")) is network
+
+
+def test_a_recording_that_fails_leaves_torch_as_strict_as_it_was(monkeypatch, capfd):
+    """As where the memory of a GPU ends in the backward pass of an attention, in which torch is strict."""
+
+    def fails(*_):
+        torch.set_deterministic_debug_mode("error")
+        raise RuntimeError("CUDA out of memory")
+
+    generator = SimpleNamespace(clone_state=lambda: None, graphsafe_set_state=lambda _: None)
+    for name, value in {
+        "make_graphed_callables": fails,
+        "get_rng_state": lambda _: None,
+        "set_rng_state": lambda *_: None,
+        "default_generators": {None: generator},
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, value)
+    torch.set_deterministic_debug_mode("warn")
+    network, batch = nn.Linear(4, 4), torch.randn(8, 4)
+    assert torch.equal(Recorded(network, 8)(batch), network(batch))
+    assert torch.get_deterministic_debug_mode() == 1
+    assert "not recorded as a CUDA graph (CUDA out of memory)" in capfd.readouterr().err
 
 
 @needs_gpu

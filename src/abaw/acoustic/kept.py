@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Hashable, Mapping
-from tempfile import TemporaryFile
+from tempfile import TemporaryFile, gettempdir
 from typing import Any, NamedTuple
 
 import torch
@@ -24,8 +24,8 @@ class _Place(NamedTuple):
 class Kept:
     """What was said of some windows, by any key, to the last bit.
 
-    It lies in a file without a name in the folder that TMPDIR names, which goes with the process; what is free of the
-    memory caches it.
+    It lies in a file without a name in the folder that TMPDIR names, which goes with the process. Memory that is free
+    caches it.
     """
 
     def __init__(self) -> None:
@@ -35,14 +35,18 @@ class Kept:
     def keep(self, key: Hashable, said: Steps) -> bool:
         """Keep what was said of some windows, (n, steps, width), and say whether it was kept.
 
-        What has tensors beside it, such as the mask of windows that end in silence, is not.
+        What has tensors beside it, such as the mask of windows that end in silence, is not. Raises OSError, with the
+        name of the folder, where its disk is full.
         """
         if any(isinstance(value, Tensor) for value in said.beside.values()):
             return False
         hidden = said.hidden.cpu().contiguous()
-        begin = self._file.tell()
-        self._file.write(_bytes_of(hidden))
-        self._file.flush()
+        begin = self._file.seek(0, os.SEEK_END)
+        try:
+            self._file.write(_bytes_of(hidden))
+            self._file.flush()
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, gettempdir()) from error
         self._places[key] = _Place(begin, hidden.shape, hidden.dtype, said.beside)
         return True
 
@@ -52,7 +56,8 @@ class Kept:
         if place is None:
             return None
         hidden = torch.empty(place.shape, dtype=place.dtype)
-        os.preadv(self._file.fileno(), [_bytes_of(hidden)], place.begin)
+        self._file.seek(place.begin)
+        self._file.readinto(_bytes_of(hidden))  # unlike os.preadv, which ends after 2 GiB, it reads all
         return Steps(sent(hidden, device), place.beside)
 
 

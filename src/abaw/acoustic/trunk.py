@@ -12,6 +12,7 @@ from abaw.acoustic.encoders.base import SpeechEncoder, Steps
 from abaw.acoustic.kept import Kept
 from abaw.acoustic.model import AudioModel
 from abaw.acoustic.voices import Places
+from abaw.acoustic.waveforms import SAMPLE_RATE_HZ
 from abaw.nn.runtime import half_on_gpu, sent
 from abaw.running.errors import UserError
 
@@ -107,13 +108,19 @@ class Trunk:
                 said = self._drawn(places, part, (0, variant, number))  # epochs count from 1
                 for item, hidden in zip(part.tolist(), said.hidden.split(1), strict=True):
                     if not self._said.keep((self._identity(places), variant, item), Steps(hidden, said.beside)):
-                        raise UserError(
-                            f"acoustic.network.heard_variants is {self.variants}, but of what "
-                            f"{type(self.encoder).__name__} says of window {item} more than its steps would have to be "
-                            "kept: a mask, since its track is shorter than the window, or positions; set it to null"
-                        )
+                        raise self._not_kept(places, part)
             return self._variant(places, items, variant)
         return Steps(torch.cat([said.hidden for said in found if said is not None]), found[0].beside)
+
+    def _not_kept(self, places: Places, items: NDArray[np.int64]) -> UserError:
+        shortest_s = min(len(places.tracks[track]) for track in places.track[items]) / SAMPLE_RATE_HZ
+        beside = "relative positions beside them"
+        if shortest_s < places.window_s:
+            beside = f"a mask beside them, for a track of {shortest_s:.2f} s is shorter than a window"
+        return UserError(
+            f"acoustic.network.heard_variants is {self.variants}, but only the steps of a window can be kept, and the "
+            f"upper layers of {type(self.encoder).__name__} take {beside}; set it to null"
+        )
 
     def _identity(self, places: Places) -> int:
         self._whose[id(places)] = places

@@ -3,7 +3,7 @@
 FlashAttention and torch's memory-efficient attention add up gradients in any order, unless torch's deterministic mode
 is strict (`error`). In that, whatever has no deterministic form refuses to run, so elsewhere the mode only warns
 (`abaw.nn.runtime`). Here it is strict for as long as the backward pass of an attention runs. Without this, what is left
-is torch's plain attention, with which a training step of ViT-B/16 takes a GPU twice as long.
+is torch's plain attention, with which the kernels of a training step of ViT-B/16 run twice as long.
 """
 
 from collections.abc import Iterable, Iterator

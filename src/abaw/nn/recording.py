@@ -47,7 +47,7 @@ class Recorded:
     def _record(self, batch: Tensor) -> Callable[[Tensor], Any] | None:
         device = batch.device
         before = [buffer.clone() for buffer in self._network.buffers()]
-        drawn = torch.cuda.get_rng_state(device)
+        drawn, mode = torch.cuda.get_rng_state(device), torch.get_deterministic_debug_mode()
         torch.autograd.graph.set_warn_on_accumulate_grad_stream_mismatch(False)  # it records beside the main stream
         try:
             # Weights that were cast once for several steps would stay as they are.
@@ -62,6 +62,7 @@ class Recorded:
             return None
         finally:  # torch tries the network a few times before it records it
             torch.cuda.set_rng_state(drawn, device)
+            torch.set_deterministic_debug_mode(mode)  # an attention whose backward pass failed has left it strict
             for buffer, value in zip(self._network.buffers(), before, strict=True):
                 buffer.copy_(value)
 

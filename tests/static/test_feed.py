@@ -2,6 +2,8 @@
 
 import time
 from itertools import count
+from pathlib import Path
+from tempfile import gettempdir
 
 import cv2
 import numpy as np
@@ -12,10 +14,12 @@ from torch import Tensor
 
 from abaw.faces.crop import decode_crop, encode_crop
 from abaw.running.ahead import ahead
+from abaw.static import feed as feed_module
 from abaw.static.feed import Feed, Jpegs
 from abaw.static.images import letterbox
 
 CPU = torch.device("cpu")
+FULL = Path("/dev/full")
 SIDE_PX = 40
 ORDERS = [torch.tensor(items) for items in ([3, 0, 1], [9, 9], [2, 4, 5, 6], [7, 8])]
 
@@ -55,6 +59,13 @@ def test_pictures_are_letterboxed_and_those_much_larger_are_stored_smaller():
             assert np.abs(pixels[number].numpy().astype(float) - whole).mean() < 4  # compressed once more
     with pytest.raises(ValueError, match="a stored crop is no image"):
         Jpegs.of([b"no image"], SIDE_PX)
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")
+def test_a_full_scratch_disk_is_said_with_its_folder(monkeypatch):
+    monkeypatch.setattr(feed_module, "TemporaryFile", lambda **_: FULL.open("r+b", buffering=0))
+    with pytest.raises(OSError, match=rf"No space left on device: '{gettempdir()}'"):
+        Jpegs.of(crops(), SIDE_PX)
 
 
 def test_threads_stay_so_many_items_ahead_and_no_more():

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Hashable, Mapping
-from tempfile import TemporaryFile, gettempdir
+from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from abaw.acoustic.encoders.base import Steps
 from abaw.nn.runtime import sent
+from abaw.running.files import named_scratch
 
 
 class _Place(NamedTuple):
@@ -42,11 +43,9 @@ class Kept:
             return False
         hidden = said.hidden.cpu().contiguous()
         begin = self._file.seek(0, os.SEEK_END)
-        try:
+        with named_scratch():
             self._file.write(_bytes_of(hidden))
             self._file.flush()
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, gettempdir()) from error
         self._places[key] = _Place(begin, hidden.shape, hidden.dtype, said.beside)
         return True
 

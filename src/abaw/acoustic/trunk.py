@@ -1,6 +1,6 @@
 """The part of an encoder that no model trains: what it says of a window is computed once, whoever asks for it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -48,7 +48,8 @@ class Trunk:
         self.seed, self.augmentation, self.variants = seed, augmentation, variants
         upper = {id(parameter) for layer in encoder.layers[depth:] for parameter in layer.parameters()}
         self.frozen = not any(one.requires_grad for one in encoder.parameters() if id(one) not in upper)
-        self._said = Kept() if keeps and self.frozen else None
+        self.keeps = keeps and self.frozen
+        self._said = Kept() if self.keeps else None
         self._whose: dict[int, Places] = {}  # kept with what was said of them, so that no others have their identity
         self._kept: dict[int, torch.Tensor] = {}
         self._left = KEPT_BYTES
@@ -64,9 +65,19 @@ class Trunk:
         if said is None:
             with _mode(self.encoder, training=False):
                 said = self._heard(places, items)
+            self._keep(key, said)
+        return said
+
+    def _keep(self, key: Hashable, said: Steps) -> None:
+        """Keep what was said of a batch, as far as there is room for it."""
+        try:
             if self._said is not None:
                 self._said.keep(key, said)
-        return said
+        except OSError as error:
+            if self.variants is not None:
+                raise
+            self._said = None
+            print(f"validation is heard anew after each epoch: there is no room to keep it ({error})", flush=True)
 
     def training_steps(self, places: Places, items: NDArray[np.int64], moment: Moment) -> Steps:
         """The same in training, with the augmentation.
@@ -136,7 +147,7 @@ class Trunk:
 
     def _of(self, places: Places) -> torch.Tensor | None:
         """What is kept of all windows, which are heard in their own order, whatever batches come later."""
-        if self._said is None or not self.encoder.exact:
+        if not (self.keeps and self.encoder.exact):
             return None
         if self._identity(places) not in self._kept:
             size = len(places) * round(places.window_s * self.encoder.step_rate_hz) * self.encoder.width * 4

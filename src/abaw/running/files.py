@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import gettempdir
 from typing import IO
 
 from abaw.running.errors import UserError
@@ -23,6 +24,17 @@ def whole_path(path: str | os.PathLike[str]) -> Path:
         name = str(path) if len(str(path)) < 200 else f"{str(path)[:100]}..."
         raise UserError(f"{name!r} leads nowhere on this machine ({reason}); give another path") from error
     return found
+
+
+@contextmanager
+def named_scratch() -> Iterator[None]:
+    """In this an OSError of a file without a name, such as one of a full disk, names the folder of scratch files."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, gettempdir()) from error
 
 
 @contextmanager

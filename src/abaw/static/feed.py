@@ -13,6 +13,7 @@ from torch import Tensor
 
 from abaw.faces.crop import decode_crop, refit_crop
 from abaw.running.ahead import ahead
+from abaw.running.files import named_scratch
 from abaw.static.images import letterbox
 
 HELD_BYTES = 1 << 30
@@ -40,13 +41,14 @@ class Jpegs:
     def of(cls, jpegs: Iterable[bytes], side_px: int, threads: int = 1) -> "Jpegs":
         """Write the images, as they come, to the folder that TMPDIR names, none much larger than `side_px` square.
 
-        Raises ValueError where one is no image.
+        Raises ValueError where one is no image, and OSError, with the folder's name, where its disk is full.
         """
         file = TemporaryFile(prefix="abaw.crops.")  # noqa: SIM115 (it lives as long as this object)
         most_px = round(_LARGER * side_px)
         fitted = ahead(lambda jpeg: refit_crop(jpeg, most_px, side_px), jpegs, threads, _READ_AHEAD)
-        sizes = np.fromiter((file.write(jpeg) for jpeg in fitted), np.int64)
-        file.flush()
+        with named_scratch():
+            sizes = np.fromiter((file.write(jpeg) for jpeg in fitted), np.int64)
+            file.flush()
         return cls(file, np.cumsum(sizes) - sizes, sizes)
 
     def __len__(self) -> int:

@@ -111,10 +111,11 @@ class AcousticNetworkConfig(Section):
         description="paper: each window changed in one way, polarity, white noise or volume (paper §3.2.1); none."
     )
     heard_variants: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        default=None,
         description="How many forms of each training window, each augmented and dropped out in its own way, the "
         "encoder's frozen layers hear: epochs take them in turn, and what is said of them is kept on the scratch disk "
         "(with PDEM 0.4 MB a window and form on a GPU, twice that on a CPU). null: each epoch hears its own, as in the "
-        "paper."
+        "paper.",
     )
     noise_snr_db: list[float] = Field(
         min_length=2,

@@ -150,7 +150,7 @@ def plan(pretraining_epochs: int, preset: str = PAPER, later: int = 0) -> list[L
         n_crops = len(form["crop_scales"]) * len(form["input_scales"])
         n = epochs("static", preset, later)
         kept = settings["unfrozen_layers"] == 0 and n == 1
-        looked = (forward, "looked at") if kept else (step, "learned")
+        looked: tuple[str, Cost] = (forward, "looked at") if kept else (step, "learned")
         judged = n if settings["training"]["keep"] == "best" else 1
         lines += [
             Line(f"{task}: fine-tuning", looked[0], part.learned * n, part.runs, looked[1], **seen),
@@ -261,19 +261,17 @@ def measured_before(benchmark: str) -> dict[str, Any]:
     return json.loads(MEASURED.read_text(encoding="utf-8")).get(benchmark, {"figures": {}})["figures"]
 
 
-def images_per_s(busy: float | None = None, plain: bool = False) -> list[float]:
+def images_per_s(busy: float | None = None) -> list[float]:
     """Of B1 and ViT-B/16, by the time in which a GPU runs a picture's kernels and the time in which it runs none.
 
-    As it would be where kernels run that share of the time, or as it was with `plain` attention.
+    Where kernels run a share of the time that is given, as it would then be.
     """
     fused, recorded = measured_before("feed_gpu_fused"), measured_before("feed_gpu")
     rates = []
     for network in ("b1", "vit"):
         kernels_s = fused["gpu_busy_share"][network] / fused["gpu_images_per_s"][network]
-        step_s = 1 / recorded["gpu_images_per_s"][network]
-        idle_s = (1 - recorded["gpu_busy_share"][network]) * step_s
-        with_both = kernels_s + idle_s if busy is None else kernels_s / busy
-        rates.append(round(1 / (step_s if plain else with_both)))
+        idle_s = (1 - recorded["gpu_busy_share"][network]) / recorded["gpu_images_per_s"][network]
+        rates.append(round(1 / (kernels_s + idle_s if busy is None else kernels_s / busy)))
     return rates
 
 
@@ -329,7 +327,7 @@ def doubts(units: Mapping[str, Unit], gpu: Gpu, cores: int) -> dict[str, float]:
         "sound_half": hours(replace(gpu, gflops=gpu.gflops / 2)),
         "best_later": hours(gpu, later=10),
         "processor_half": hours(gpu, slower),
-        "plain_attention": hours(gpu_of(images_per_s(plain=True), units)),
+        "plain_attention": hours(gpu_of([*measured_before("feed_gpu")["gpu_images_per_s"].values()], units)),
         "busy": hours(gpu_of(images_per_s(busy=0.9), units)),
     }
 

@@ -1,5 +1,7 @@
 """Fused attention: deterministic in its backward pass, and nothing else strict."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from settings import SHORT_TRAINING
@@ -9,10 +11,11 @@ from torch.nn.functional import scaled_dot_product_attention
 from abaw.acoustic.encoders.waveform import Small
 from abaw.acoustic.encoders.whisper_tiny import WhisperTiny
 from abaw.config import ComputeConfig
+from abaw.nn import compiling, recording, training
 from abaw.nn.attention import attentions, in_order, make_strict
+from abaw.nn.compiling import compiled
 from abaw.nn.recording import Recorded
 from abaw.nn.runtime import half_on_gpu, start
-from abaw.nn.training import fit
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="only a GPU's attention adds in any order")
 
@@ -109,9 +112,41 @@ def test_on_a_cpu_nothing_is_changed(monkeypatch):
     in_order([two_layers(torch.randn(2, 4, 16, 8, requires_grad=True))])
 
 
-def on_gpu(heads=4):
+def test_each_step_of_a_training_and_of_a_recording_is_put_in_order(monkeypatch):
+    """A GPU alone does something there; that it is asked is seen on a CPU, too."""
+    asked = []
+    monkeypatch.setattr(training, "in_order", asked.append)
+    layer = nn.Linear(8, 2)
+    items = torch.randn(12, 8)
+    settings = SHORT_TRAINING.model_copy(update={"epochs": 2, "batch_size": 4})
+    training.fit(layer, lambda batch: layer(items[batch]).square().mean(), 12, lambda: {"m": 0.0}, "m", settings, 0)
+    assert [len(losses) for losses in asked] == [1] * 2 * 3
+    assert all(loss.grad_fn is not None and loss.ndim == 0 for [loss] in asked)
+    asked.clear()
+    monkeypatch.setattr(recording, "in_order", asked.append)
+    said = recording._Whole(nn.LSTM(8, 2))(items)
+    [outputs] = asked
+    assert [id(output) for output in outputs] == [id(said[0]), id(said[1][0]), id(said[1][1])]
+
+
+def test_a_compiled_network_takes_no_fused_attention_where_it_has_to_be_deterministic(monkeypatch):
+    taken = []
+    monkeypatch.setattr(compiling, "take_no_fused", lambda: taken.append("none"))
+    network = nn.Linear(2, 2)
+    compiled(network)
+    assert taken == []
+    monkeypatch.setattr(network, "parameters", lambda: iter([SimpleNamespace(is_cuda=True)]))
+    torch.set_deterministic_debug_mode("default")
+    compiled(network)
+    assert taken == []
+    torch.set_deterministic_debug_mode("warn")
+    compiled(network)
+    assert taken == ["none"]
+
+
+def on_gpu():
     start(ComputeConfig(device="cuda", threads=1, deterministic=True), seed=1)
-    return nn.TransformerEncoderLayer(64 * heads, heads, 128, 0.0, batch_first=True).cuda()
+    return nn.TransformerEncoderLayer(256, 4, 128, 0.0, batch_first=True).cuda()
 
 
 def learned(layer, called, batch):
@@ -151,7 +186,7 @@ def test_trainings_on_a_gpu_are_the_same_twice(masked):
             return layer(batch[items.cuda()], src_key_padding_mask=hidden).square().mean()
 
         settings = SHORT_TRAINING.model_copy(update={"epochs": 2, "batch_size": 64})
-        fit(layer, loss, len(batch), lambda: {"m": 0.0}, "m", settings, 0)
+        training.fit(layer, loss, len(batch), lambda: {"m": 0.0}, "m", settings, 0)
         return [parameter.detach().clone() for parameter in layer.parameters()]
 
     assert all(map(torch.equal, trained(), trained()))

@@ -73,8 +73,13 @@ def test_memory_that_is_yet_to_be_written_is_not_filled_and_algorithms_are_deter
 def test_a_gpu_may_take_its_quickest_algorithms_and_a_cpu_stays_as_it_is(card, device, deterministic):
     before = torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark
     card(there=True)
+    torch.backends.cuda.enable_cudnn_sdp(True)
     start(device, deterministic=deterministic)
     quickest = device == "cuda" and not deterministic
+    attention = torch.backends.cuda
+    fused = attention.flash_sdp_enabled(), attention.mem_efficient_sdp_enabled(), attention.cudnn_sdp_enabled()
+    attention.enable_cudnn_sdp(True)
+    assert fused == (True, True, device == "cpu" or quickest)  # of the three, cuDNN's has no deterministic form
     found = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
     matmul = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision(before[0])
